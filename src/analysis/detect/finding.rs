@@ -1,0 +1,56 @@
+//! A finding: one fact, its frames, its quantities and how sure it is.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{
+    certainty::Certainty,
+    input::FrameNo,
+    time::{Timestamp, When},
+};
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Counts from 1 within a run.
+    pub id: u64,
+    pub rule: String,
+    pub certainty: Certainty,
+    #[serde(flatten)]
+    pub when: When,
+    pub device: IpAddr,
+    /// Who opened the connection.
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    /// Which life of the four-tuple, from 1.
+    pub incarnation: u32,
+    /// The frames that are the fact, in the order the contract gives for this rule.
+    pub frames: Vec<FrameNo>,
+    /// Numbers of this fact; names end in their unit (`_s`), sequence numbers are raw.
+    pub quantities: BTreeMap<String, f64>,
+    pub text: String,
+    /// `frames` and the frames that explain them, decoded, in time order: enough to draw a ladder.
+    #[serde(default)]
+    pub evidence: Vec<EvidenceSegment>,
+}
+
+/// One segment as a person reads it in a ladder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceSegment {
+    pub frame: FrameNo,
+    pub epoch: Timestamp,
+    /// Sent by the side that opened the connection.
+    pub from_client: bool,
+    /// tcpdump's letters: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`.
+    pub flags: String,
+    pub seq: u32,
+    /// Absent without the ACK flag.
+    pub ack: Option<u32>,
+    /// Payload octets.
+    pub len: u32,
+    pub window: u16,
+    /// What this segment is in the story, in a few words: `device closes first`, `stale ACK`, …
+    pub role: String,
+}

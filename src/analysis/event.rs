@@ -1,0 +1,133 @@
+//! The one ordered stream that leaves the engine; `--json` is this stream serialised, a line an event.
+//!
+//! Field names are the contract's: they never change meaning, new ones may come.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{detect::Finding, host::DeviceFacts, rule::Alert, time::When};
+
+/// Version of the stream's field names.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Event {
+    Start(Start),
+    Flow(FlowEvent),
+    Finding(Finding),
+    Alert(Alert),
+    Device(DeviceEvent),
+    Capture(CaptureEvent),
+    Marker(MarkerEvent),
+    Summary(Summary),
+}
+
+/// What is being watched, and by what; the only event without a time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    pub schema: u32,
+    /// Program and version.
+    pub tool: String,
+    /// `live`, `file` or `stream`.
+    pub source: String,
+    /// Interface name or file path.
+    pub name: String,
+    pub filter: Option<String>,
+    /// The devices asked for; empty: recognised by what they send.
+    pub devices: Vec<IpAddr>,
+    /// Ids of the rules in force.
+    pub rules: Vec<String>,
+    pub snaplen: Option<u32>,
+}
+
+/// A flow opened, changed state, or closed. Written only when asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowEvent {
+    #[serde(flatten)]
+    pub when: When,
+    pub change: FlowChange,
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    pub device: Option<IpAddr>,
+    pub incarnation: u32,
+    pub frame: u64,
+    /// RFC 9293 state with its certainty, for example `ESTABLISHED (proven)`.
+    pub client_state: String,
+    pub server_state: String,
+    /// Payload octets sent so far in this incarnation.
+    pub client_bytes: u64,
+    pub server_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowChange {
+    Opened,
+    State,
+    Closed,
+}
+
+/// What is known of a device changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceEvent {
+    #[serde(flatten)]
+    pub when: When,
+    #[serde(flatten)]
+    pub facts: DeviceFacts,
+}
+
+/// The quality of the capture changed: frames were lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaptureEvent {
+    #[serde(flatten)]
+    pub when: When,
+    #[serde(flatten)]
+    pub quality: CaptureQuality,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureQuality {
+    /// Frames that reached the engine.
+    pub received: u64,
+    /// Frames known to be lost before it.
+    pub dropped: u64,
+    /// Times at which frames were lost.
+    pub gaps: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MarkerEvent {
+    #[serde(flatten)]
+    pub when: When,
+    pub text: String,
+    pub mode_changed: bool,
+}
+
+/// The last line of every run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    #[serde(flatten)]
+    pub when: When,
+    pub frames: u64,
+    pub segments: u64,
+    /// Frames that were no readable TCP segment, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Four-tuples seen.
+    pub flows: u64,
+    pub incarnations: u64,
+    /// Findings by rule id.
+    pub findings: BTreeMap<String, u64>,
+    /// Alert ids by rule id.
+    pub alerts: BTreeMap<String, u64>,
+    pub devices: Vec<DeviceFacts>,
+    pub devices_omitted: u64,
+    pub capture: CaptureQuality,
+    /// Seconds from the first frame to the last.
+    pub duration_s: f64,
+    /// One plain sentence or two.
+    pub verdict: String,
+}

@@ -1,0 +1,70 @@
+//! What analysis is told: frames, the passing of time, losses, markers and the end.
+
+use super::time::Timestamp;
+
+/// A frame's number in its capture, from 1, as Wireshark counts.
+pub type FrameNo = u64;
+
+/// One thing that a source tells the engine.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    Frame(Frame<'a>),
+    /// Nothing arrived, time went on.
+    Tick(Timestamp),
+    /// Frames were lost before they could be seen.
+    Gap(Gap),
+    Marker(Marker),
+    End,
+}
+
+/// One captured frame, borrowed from its source.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    pub number: FrameNo,
+    pub time: Timestamp,
+    pub link: LinkType,
+    /// Octets on the wire; `data` may be shorter (snaplen).
+    pub wire_len: u32,
+    pub data: &'a [u8],
+}
+
+/// How a frame begins: a LINKTYPE_ value of libpcap's registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkType(pub u32);
+
+impl LinkType {
+    pub const ETHERNET: LinkType = LinkType(1);
+    pub const RAW: LinkType = LinkType(101);
+    pub const LINUX_SLL: LinkType = LinkType(113);
+    pub const IPV4: LinkType = LinkType(228);
+    pub const IPV6: LinkType = LinkType(229);
+    pub const LINUX_SLL2: LinkType = LinkType(276);
+}
+
+/// Frames that were lost between the wire and us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub at: Timestamp,
+    /// Frames lost since the last gap.
+    pub lost: u64,
+    pub cause: GapCause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapCause {
+    /// The kernel's capture buffer was full (`ps_drop`).
+    Kernel,
+    /// The interface dropped them (`ps_ifdrop`).
+    Interface,
+    /// Our own queue between capture and engine was full.
+    Queue,
+}
+
+/// Something a person or another program wants remembered at this point of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    pub at: Timestamp,
+    pub text: String,
+    /// The device's behaviour was changed on purpose here: what was learned of it before no longer binds.
+    pub mode_changed: bool,
+}

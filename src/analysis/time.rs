@@ -1,0 +1,118 @@
+//! Packet time: the only clock that analysis knows.
+
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, taken from a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    pub const ZERO: Timestamp = Timestamp(0);
+
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Timestamp(nanos)
+    }
+
+    pub const fn from_micros(micros: u64) -> Self {
+        Timestamp(micros.saturating_mul(1_000))
+    }
+
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Time from `earlier` to `self`; zero where `earlier` is the later one (captures do reorder).
+    pub const fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Seconds from `origin` to `self`, negative where `self` is the earlier one.
+    pub fn seconds_after(self, origin: Timestamp) -> f64 {
+        if self.0 >= origin.0 { self.since(origin).as_secs_f64() } else { -origin.since(self).as_secs_f64() }
+    }
+
+    pub const fn saturating_add(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(span.as_nanos() as u64))
+    }
+
+    /// Seconds since the epoch, cut to whole microseconds: the contract's `epoch`.
+    pub fn epoch_seconds(self) -> f64 {
+        (self.0 / 1_000) as f64 / 1e6
+    }
+
+    /// The inverse of [`Timestamp::epoch_seconds`]; nonsense (negative, NaN, beyond range) becomes the nearest end.
+    pub fn from_epoch_seconds(seconds: f64) -> Timestamp {
+        Timestamp::from_micros((seconds * 1e6).round() as u64)
+    }
+}
+
+/// RFC 3339, UTC, microseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0 / 1_000 * 1_000)) {
+            Ok(time) => write!(f, "{time:.6}"),
+            Err(_) => write!(f, "{:.6}", self.epoch_seconds()),
+        }
+    }
+}
+
+/// As one number: `epoch` seconds with microseconds.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.epoch_seconds())
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Timestamp::from_epoch_seconds)
+    }
+}
+
+/// A timestamp that is written as the contract's pair `time` and `epoch`; meant to be flattened into an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct When(pub Timestamp);
+
+impl Serialize for When {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_struct("When", 2)?;
+        pair.serialize_field("time", &format_args!("{}", self.0))?;
+        pair.serialize_field("epoch", &self.0)?;
+        pair.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Pair {
+            epoch: Timestamp,
+        }
+        Pair::deserialize(deserializer).map(|pair| When(pair.epoch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_utc_with_microseconds() {
+        assert_eq!(
+            Timestamp::from_nanos(1_795_391_028_323_001_999).to_string(),
+            "2026-11-22T23:43:48.323001Z"
+        );
+        assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn a_pair_survives_json() {
+        let when = When(Timestamp::from_micros(1_795_391_028_323_001));
+        let text = serde_json::to_string(&when).unwrap();
+        assert_eq!(text, r#"{"time":"2026-11-22T23:43:48.323001Z","epoch":1795391028.323001}"#);
+        assert_eq!(serde_json::from_str::<When>(&text).unwrap(), when);
+    }
+}
