@@ -5,6 +5,7 @@
 //! - [`analysis`]: packets in, events out; pure.
 //! - [`source`], [`sink`], [`report`], `tui`: what feeds the events and what shows them; siblings that never meet.
 //! - [`firmware`], `load`, `lab`: the test firmware's control channel, the traffic that provokes the bug, the twin.
+//! - [`text`]: what strangers wrote, made fit to be shown.
 //! - [`cli`]: what was typed and what it means, as plain data.
 //! - `app`: the only room that wires the others together.
 
@@ -14,6 +15,7 @@ pub mod firmware;
 pub mod report;
 pub mod sink;
 pub mod source;
+pub mod text;
 
 #[cfg(all(feature = "live", feature = "tui", feature = "control"))]
 pub mod app;
