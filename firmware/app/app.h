@@ -1,0 +1,29 @@
+/* The test firmware as a shell sees it: give it a name, start it on a running stack.
+ *
+ * Knows: what every shell must bring and what it gets.
+ * Refuses to know: chips, links, Wi-Fi, command lines.
+ */
+#ifndef APP_H
+#define APP_H
+
+#include <stdint.h>
+
+#define APP_FIRMWARE_VERSION "0.1.0"
+
+/* Must outlive the application. Plain words: they are sent as JSON without escaping. */
+struct app_identity {
+  const char *firmware; /* version of the test firmware */
+  const char *chip;     /* "esp32c3", "twin" */
+};
+
+/* The server and the control channel, each in a task of its own. Call when the tcpip thread runs,
+ * from any other thread. NULL when both listen; else what could not be opened. */
+const char *app_start(const struct app_identity *identity);
+
+/* "lwIP 2.2.1": the stack this was compiled against. */
+const char *app_stack_name(void);
+
+/* The shell's: milliseconds since start. lwIP's own clock wraps after 49 days. */
+uint64_t app_uptime_ms(void);
+
+#endif

@@ -1,0 +1,77 @@
+/* Receive, judge, act, answer; only the faults of the link wait until the answer is out, or they
+ * would eat it. Doing the same request twice leaves the same state, which makes a lost reply harmless. */
+#include "lwip/opt.h"
+
+#include "control.h"
+
+#include <string.h>
+
+#include "lwip/sockets.h"
+#include "lwip/sys.h"
+
+#include "control_reply.h"
+#include "control_request.h"
+
+static const struct app_identity *identity;
+static int channel = -1;
+
+static void control_task(void *arg);
+
+bool control_start(const struct app_identity *who)
+{
+  struct sockaddr_storage any;
+  memset(&any, 0, sizeof any);
+#if LWIP_IPV6
+  struct sockaddr_in6 *address = (struct sockaddr_in6 *)&any;
+  address->sin6_family = AF_INET6;
+  address->sin6_port = lwip_htons(CONTROL_PORT);
+  channel = lwip_socket(AF_INET6, SOCK_DGRAM, 0);
+#else
+  struct sockaddr_in *address = (struct sockaddr_in *)&any;
+  address->sin_family = AF_INET;
+  address->sin_port = lwip_htons(CONTROL_PORT);
+  channel = lwip_socket(AF_INET, SOCK_DGRAM, 0);
+#endif
+  if (channel < 0) {
+    return false;
+  }
+  if (lwip_bind(channel, (struct sockaddr *)&any, sizeof *address) != 0) {
+    lwip_close(channel);
+    return false;
+  }
+  identity = who;
+  sys_thread_new("control", control_task, NULL, DEFAULT_THREAD_STACKSIZE, DEFAULT_THREAD_PRIO);
+  return true;
+}
+
+static void control_task(void *arg)
+{
+  /* Static: a chip's task has a small stack, and there is one such task. One octet more than is
+   * allowed, so that a longer datagram shows. */
+  static char datagram[CONTROL_REQUEST_MAX + 1];
+  static char reply[CONTROL_REPLY_MAX];
+  static struct control_request request;
+  LWIP_UNUSED_ARG(arg);
+  for (;;) {
+    struct sockaddr_storage peer;
+    socklen_t peer_length = sizeof peer;
+    ssize_t got = lwip_recvfrom(channel, datagram, sizeof datagram, 0, (struct sockaddr *)&peer,
+                                &peer_length);
+    if (got < 0) {
+      sys_msleep(10); /* out of memory for a moment; never a reason to stop listening */
+      continue;
+    }
+    control_request_read(&request, datagram, (size_t)got);
+    bool change = request.error == CONTROL_OK && request.op == OP_FAULT;
+    if (change) {
+      faults_put_device(&request.faults);
+    }
+    size_t length = control_reply_write(&request, identity, reply, sizeof reply);
+    if (length > 0) {
+      lwip_sendto(channel, reply, length, 0, (struct sockaddr *)&peer, peer_length);
+    }
+    if (change) {
+      faults_put_link(&request.faults);
+    }
+  }
+}

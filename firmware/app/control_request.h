@@ -1,0 +1,44 @@
+/* One control datagram, read and judged whole before anything is done.
+ *
+ * Knows: the grammar of requests (docs/control-protocol.md).
+ * Refuses to know: sockets, and how a request is carried out.
+ */
+#ifndef APP_CONTROL_REQUEST_H
+#define APP_CONTROL_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "faults.h"
+
+#define CONTROL_VERSION 1u
+#define CONTROL_REQUEST_MAX 1024u
+
+enum control_op { OP_STATUS, OP_FAULT };
+
+enum control_error {
+  CONTROL_OK,
+  CONTROL_BAD_JSON,
+  CONTROL_BAD_VERSION,
+  CONTROL_UNKNOWN_OP,
+  CONTROL_UNKNOWN_FAULT,
+  CONTROL_OUT_OF_RANGE,
+  CONTROL_TOO_LARGE,
+  CONTROL_NOT_COMPILED_IN
+};
+
+struct control_request {
+  bool has_id;
+  uint32_t id;
+  enum control_op op;
+  struct fault_change faults;
+  enum control_error error;
+  char detail[96]; /* for people; never carries a peer's octets other than [a-z0-9_-] */
+};
+
+/* Never fails to answer: what is wrong stands in `error` and `detail`. */
+void control_request_read(struct control_request *request, const char *datagram, size_t length);
+const char *control_error_name(enum control_error error);
+
+#endif
