@@ -1,29 +1,34 @@
 //! Inputs in, events out: the one door of analysis.
+//!
+//! The order of work for one frame: decode, find the flow, let the device fold it, ask the detectors, let the
+//! rules judge. Everything that leaves goes through one queue, in one order.
 
-use core::net::IpAddr;
-use std::collections::VecDeque;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    event::{Event, Start},
-    input::Input,
+    detect::{Detector, Finding},
+    event::{CaptureEvent, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SCHEMA, Start},
+    flow::{Belongs, FlowId, FlowTable, FourTuple, Side},
+    host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
+    input::{Frame, Gap, GapCause, Input, Marker},
+    rule::{AlertBook, RuleSet, Severity},
+    summary::{self, Counts},
+    tcp::StateView,
+    time::{Timestamp, When},
+    wire::{Segment, Skip, decode},
 };
 
-/// Which hosts are devices.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceScope {
-    /// These, and no others.
-    Named(Vec<IpAddr>),
-    /// Hosts whose MAC address is of one of Espressif's blocks.
-    Espressif,
-    /// Espressif's if one shows itself; until then every host that is asked for a connection.
-    Auto,
-}
+/// Flows held at once unless told otherwise: some 60 MB of them.
+pub const DEFAULT_MAX_FLOWS: usize = 131_072;
+/// Device facts are told when they change, but not more often than this.
+const DEVICE_EVERY: Duration = Duration::from_secs(1);
 
 /// What an engine is made for.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     pub devices: DeviceScope,
-    pub rules: super::rule::RuleSet,
+    pub rules: RuleSet,
     /// Write `flow` events.
     pub flow_events: bool,
     /// What is said of the source in the `start` event; `schema`, `devices` and `rules` are filled in.
@@ -34,18 +39,261 @@ pub struct EngineConfig {
 
 #[derive(Debug)]
 pub struct Engine {
+    flow_events: bool,
+    table: FlowTable,
+    hosts: Hosts,
+    detectors: Vec<(&'static dyn Detector, Vec<f64>)>,
+    alerts: AlertBook,
+    counts: Counts,
     events: VecDeque<Event>,
+    /// What happened to a device in the frame at hand; kept to spare the allocation.
+    happened: Vec<HostEvent>,
+    /// The facts of each device as last told.
+    told: Vec<DeviceFacts>,
+    next_device_round: Timestamp,
+    ended: bool,
 }
 
 impl Engine {
-    pub fn new(_config: EngineConfig) -> Engine {
-        Engine { events: VecDeque::new() }
+    pub fn new(config: EngineConfig) -> Engine {
+        let mut start = config.start;
+        start.schema = SCHEMA;
+        start.rules = config.rules.iter().map(|rule| rule.id.clone()).collect();
+        if let DeviceScope::Named(addresses) = &config.devices {
+            start.devices = addresses.clone();
+        }
+        Engine {
+            flow_events: config.flow_events,
+            table: FlowTable::with_capacity(config.max_flows),
+            hosts: Hosts::new(config.devices),
+            detectors: config
+                .rules
+                .with_detectors()
+                .map(|(detector, rule)| (detector, rule.settings.clone()))
+                .collect(),
+            alerts: AlertBook::new(config.rules),
+            counts: Counts::default(),
+            events: VecDeque::from([Event::Start(start)]),
+            happened: Vec::new(),
+            told: Vec::new(),
+            next_device_round: Timestamp::ZERO,
+            ended: false,
+        }
     }
 
-    pub fn handle(&mut self, _input: Input<'_>) {}
+    /// Takes one input. After [`Input::End`] everything is ignored.
+    pub fn handle(&mut self, input: Input<'_>) {
+        if self.ended {
+            return;
+        }
+        match input {
+            Input::Frame(frame) => {
+                self.frame(&frame);
+                self.pass_time(frame.time);
+            }
+            Input::Tick(time) => self.pass_time(time),
+            Input::Gap(gap) => self.gap(gap),
+            Input::Marker(marker) => self.marker(marker),
+            Input::End => self.end(),
+        }
+    }
 
     /// The next event, in order. Drain it after every `handle`.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The gravest severity alerted so far.
+    pub fn worst(&self) -> Option<Severity> {
+        self.alerts.worst()
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        self.counts.frames += 1;
+        self.counts.quality.received += 1;
+        self.counts.first.get_or_insert(frame.time);
+        match decode(frame) {
+            Ok(segment) => self.segment(&segment),
+            Err(skip) => self.counts.skipped.count(skip),
+        }
+    }
+
+    fn segment(&mut self, segment: &Segment) {
+        self.counts.segments += 1;
+        let (tuple, from) = FourTuple::of(segment);
+        self.hosts.recognise(segment);
+        if !self.hosts.concerns(&tuple) {
+            return;
+        }
+        let (id, is_new) = self.table.find_or_open(tuple, segment, from);
+        if self.table.flow_mut(id).is_duplicate(segment, from) {
+            return self.counts.skipped.count(Skip::Duplicate);
+        }
+        let before = self.views(id);
+        let place = if is_new { Belongs::NewLife } else { self.table.flow_mut(id).take(segment, from) };
+        self.table.touch(id);
+        self.counts.flows += u64::from(is_new);
+        self.counts.incarnations += u64::from(place == Belongs::NewLife);
+        let device = self.hosts.side(self.table.flow(id));
+        if self.flow_events && place != Belongs::AnotherLife {
+            self.tell_flow(id, place, before, segment, device.map(|(side, _)| side));
+        }
+        let Some((side, index)) = device else { return };
+        self.happened.clear();
+        let flow = self.table.flow(id);
+        self.hosts.device_mut(index).observe(segment, from, flow, place, side, &mut self.happened);
+        for at in 0..self.happened.len() {
+            let happened = self.happened[at];
+            self.detect(&happened);
+        }
+    }
+
+    fn detect(&mut self, happened: &HostEvent) {
+        for at in 0..self.detectors.len() {
+            let (detector, settings) = &self.detectors[at];
+            if let Some(finding) = detector.observe(happened, settings) {
+                self.found(finding);
+            }
+        }
+    }
+
+    fn found(&mut self, mut finding: Finding) {
+        self.counts.findings_told += 1;
+        finding.id = self.counts.findings_told;
+        count(&mut self.counts.findings, &finding.rule);
+        let alert = self.alerts.add(&finding);
+        self.events.push_back(Event::Finding(finding));
+        if let Some(alert) = alert {
+            if alert.phase == super::rule::AlertPhase::Raised {
+                count(&mut self.counts.alerts, &alert.rule);
+            }
+            self.events.push_back(Event::Alert(alert));
+        }
+    }
+
+    fn pass_time(&mut self, time: Timestamp) {
+        if time <= self.counts.now && self.counts.now != Timestamp::ZERO {
+            return;
+        }
+        self.counts.now = time;
+        if time < self.next_device_round {
+            return;
+        }
+        self.next_device_round = time.saturating_add(DEVICE_EVERY);
+        self.hosts.advance(time);
+        self.tell_devices();
+        for alert in self.alerts.advance(time) {
+            self.events.push_back(Event::Alert(alert));
+        }
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        if gap.lost == 0 {
+            return;
+        }
+        self.counts.now = self.counts.now.max(gap.at);
+        self.counts.quality.dropped += gap.lost;
+        self.counts.quality.gaps += 1;
+        self.table.weaken_all();
+        for device in self.hosts.iter_mut() {
+            device.note_gap(gap.at);
+        }
+        let whose = match gap.cause {
+            GapCause::Kernel => "the kernel's capture buffer was full",
+            GapCause::Interface => "the interface dropped them",
+            GapCause::Queue => "the analysis fell behind the capture",
+        };
+        self.events.push_back(Event::Capture(CaptureEvent {
+            when: When(self.counts.now),
+            quality: self.counts.quality,
+            text: format!(
+                "{} frames were lost: {whose}. What follows from earlier frames is less certain.",
+                gap.lost
+            ),
+        }));
+    }
+
+    fn marker(&mut self, marker: Marker) {
+        self.counts.now = self.counts.now.max(marker.at);
+        if marker.mode_changed {
+            for device in self.hosts.iter_mut() {
+                device.note_mode_change();
+            }
+        }
+        self.events.push_back(Event::Marker(MarkerEvent {
+            when: When(self.counts.now),
+            text: marker.text,
+            mode_changed: marker.mode_changed,
+        }));
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.hosts.advance(self.counts.now);
+        self.tell_devices();
+        for alert in self.alerts.finish() {
+            self.events.push_back(Event::Alert(alert));
+        }
+        self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));
+    }
+
+    /// Tells the facts of every device whose facts changed since they were told last.
+    fn tell_devices(&mut self) {
+        for (index, device) in self.hosts.iter().enumerate().take(MAX_TOLD) {
+            let facts = device.facts();
+            match self.told.get_mut(index) {
+                Some(told) if *told == facts => continue,
+                Some(told) => *told = facts.clone(),
+                None => self.told.push(facts.clone()),
+            }
+            self.events.push_back(Event::Device(DeviceEvent { when: When(self.counts.now), facts }));
+        }
+    }
+
+    fn views(&self, id: FlowId) -> (StateView, StateView) {
+        let life = &self.table.flow(id).life;
+        (life.a.view, life.b.view)
+    }
+
+    fn tell_flow(
+        &mut self,
+        id: FlowId,
+        place: Belongs,
+        before: (StateView, StateView),
+        segment: &Segment,
+        device: Option<Side>,
+    ) {
+        let change = match place {
+            Belongs::NewLife => FlowChange::Opened,
+            _ if before == self.views(id) => return,
+            _ if self.table.flow(id).is_closed() => FlowChange::Closed,
+            _ => FlowChange::State,
+        };
+        let flow = self.table.flow(id);
+        let (client, server) =
+            (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
+        self.events.push_back(Event::Flow(FlowEvent {
+            when: When(segment.time),
+            change,
+            client: flow.client(),
+            server: flow.server(),
+            device: device.map(|side| flow.tuple.socket(side).ip()),
+            incarnation: flow.life.number,
+            frame: segment.frame,
+            client_state: client.view.to_string(),
+            server_state: server.view.to_string(),
+            client_bytes: client.payload,
+            server_bytes: server.payload,
+        }));
+    }
+}
+
+/// Devices whose facts are told while the run goes on.
+const MAX_TOLD: usize = 64;
+
+fn count(counters: &mut BTreeMap<String, u64>, key: &str) {
+    match counters.get_mut(key) {
+        Some(counter) => *counter += 1,
+        None => drop(counters.insert(key.to_owned(), 1)),
     }
 }

@@ -13,6 +13,7 @@ pub mod flow;
 pub mod host;
 pub mod input;
 pub mod rule;
+pub mod summary;
 pub mod tcp;
 pub mod time;
 pub mod wire;

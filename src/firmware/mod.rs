@@ -1,1 +1,11 @@
-//! (being written)
+//! The host's side of the test firmware.
+//!
+//! Knows: the control protocol of `docs/control-protocol.md` and how to ask over UDP.
+//! Refuses to know: captures, findings, screens, and every other room of this crate.
+
+pub mod protocol;
+
+#[cfg(feature = "control")]
+mod client;
+#[cfg(feature = "control")]
+pub use client::{Client, ClientError, status_blocking};

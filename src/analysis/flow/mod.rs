@@ -1,1 +1,11 @@
-//! (being written)
+//! Four-tuples and their lives: which segment belongs to which incarnation of which connection.
+
+pub mod flow_state;
+pub mod incarnation;
+pub mod table;
+pub mod tuple;
+
+pub use flow_state::Flow;
+pub use incarnation::{Belongs, Incarnation, PastLife};
+pub use table::{FlowId, FlowTable};
+pub use tuple::{FourTuple, Side};

@@ -1,1 +1,18 @@
-//! (being written)
+//! From the octets of a frame to one TCP segment, or to the reason why there is none.
+
+pub mod decode;
+pub mod flags;
+pub mod link;
+pub mod note;
+pub mod options;
+pub mod segment;
+pub mod seq;
+pub mod skip;
+
+pub use decode::decode;
+pub use flags::Flags;
+pub use note::Note;
+pub use options::SynOptions;
+pub use segment::Segment;
+pub use seq::SeqNum;
+pub use skip::{Skip, SkipCounts};

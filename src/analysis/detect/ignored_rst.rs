@@ -1,0 +1,77 @@
+//! `ignored-rst`: the client's RST was exactly right, and the next SYN met the same stale ACK all the same.
+//!
+//! Only the next SYN can show it, so the last RST of a chain proves nothing. One RST may be lost on the air;
+//! two in a row are not.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Detector, Finding, Parameter,
+    evidence::{of_close, row, seconds},
+};
+use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
+
+#[derive(Debug)]
+pub struct IgnoredRst;
+
+const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "confirm_cycles",
+    default: 2.0,
+    least: 1.0,
+    most: 100.0,
+    what: "ignored RSTs in one TIME-WAIT life from which on a lost RST is no longer a likely excuse",
+}];
+
+impl Detector for IgnoredRst {
+    fn id(&self) -> &'static str {
+        "ignored-rst"
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        PARAMETERS
+    }
+
+    fn observe(&self, event: &HostEvent, settings: &[f64]) -> Option<Finding> {
+        let HostEvent::RstIgnored { story, provoked_by, rst, syn, stale_ack, nth } = event else {
+            return None;
+        };
+        let confirm = settings.first().copied().unwrap_or(PARAMETERS[0].default);
+        let certainty = if f64::from(*nth) >= confirm {
+            Certainty::Inferred.min(story.certainty)
+        } else {
+            Certainty::Suspected
+        };
+        let mut evidence = of_close(story);
+        evidence.push(row(provoked_by, false, "stale ACK"));
+        evidence.push(row(rst, true, "client resets"));
+        evidence.push(row(syn, true, "SYN again"));
+        evidence.push(row(stale_ack, false, "same stale ACK"));
+        Some(Finding {
+            id: 0,
+            rule: self.id().to_owned(),
+            certainty,
+            when: When(stale_ack.time),
+            device: story.device,
+            client: story.client,
+            server: story.server,
+            incarnation: story.incarnation,
+            frames: vec![rst.frame, syn.frame, stale_ack.frame],
+            quantities: BTreeMap::from([
+                ("rst_seq".to_owned(), f64::from(rst.seq.0)),
+                ("cycle".to_owned(), f64::from(*nth)),
+                ("until_next_syn_s".to_owned(), seconds(syn.time.seconds_after(rst.time))),
+            ]),
+            text: format!(
+                "{server} ignored the RST from {client} (frame {rst_frame}), whose sequence number is exactly the \
+                 one it asked for: the next SYN (frame {syn_frame}) was answered with the same stale ACK (frame \
+                 {ack_frame}).",
+                server = story.server,
+                client = story.client,
+                rst_frame = rst.frame,
+                syn_frame = syn.frame,
+                ack_frame = stale_ack.frame,
+            ),
+            evidence,
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! `time-wait-collision`: a SYN on a tuple that the device holds in TIME-WAIT is answered by a stale ACK.
+//!
+//! The stale ACK bears the closed life's SND.NXT and RCV.NXT (lwIP tcp_timewait_input); no length of
+//! TIME-WAIT has to be guessed.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Detector, Finding,
+    evidence::{of_close, row, seconds},
+};
+use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
+
+#[derive(Debug)]
+pub struct TimeWaitCollision;
+
+impl Detector for TimeWaitCollision {
+    fn id(&self) -> &'static str {
+        "time-wait-collision"
+    }
+
+    fn observe(&self, event: &HostEvent, _settings: &[f64]) -> Option<Finding> {
+        let HostEvent::Refused { story, syn, stale_ack, nth } = event else { return None };
+        if story.certainty == Certainty::Suspected {
+            return None;
+        }
+        let mut quantities = BTreeMap::from([
+            ("stale_seq".to_owned(), f64::from(stale_ack.seq.0)),
+            ("stale_ack".to_owned(), f64::from(stale_ack.ack.0)),
+            ("attempt".to_owned(), f64::from(*nth)),
+        ]);
+        let since = story.entered.map(|entered| seconds(syn.time.seconds_after(entered)));
+        if let Some(since) = since {
+            quantities.insert("since_time_wait_s".to_owned(), since);
+        }
+        let held = match since {
+            Some(since) => format!("which it has held in TIME-WAIT for {since:.3} s since it closed first"),
+            None => "which it must hold in TIME-WAIT (the close was before the capture; the numbers and the \
+                     ignored RSTs leave no other state)"
+                .to_owned(),
+        };
+        let mut evidence = of_close(story);
+        evidence.push(row(syn, true, if *nth == 1 { "client opens again" } else { "SYN again" }));
+        evidence.push(row(stale_ack, false, "stale ACK"));
+        Some(Finding {
+            id: 0,
+            rule: self.id().to_owned(),
+            certainty: story.certainty,
+            when: When(stale_ack.time),
+            device: story.device,
+            client: story.client,
+            server: story.server,
+            incarnation: story.incarnation,
+            frames: vec![syn.frame, stale_ack.frame],
+            quantities,
+            text: format!(
+                "{server} answered the SYN from {client} (frame {syn_frame}) with the last ACK of the previous \
+                 connection on this tuple (frame {ack_frame}), {held}.",
+                server = story.server,
+                client = story.client,
+                syn_frame = syn.frame,
+                ack_frame = stale_ack.frame,
+            ),
+            evidence,
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! One life of a four-tuple. Lives are told apart by their initial sequence numbers (ISN), never by how
+//! the last one looked: a device that rebooted opens a new life on a tuple that seems established.
+
+use super::tuple::Side;
+use crate::analysis::{
+    tcp::Endpoint,
+    wire::{Flags, Note, Segment, SeqNum},
+};
+
+/// What a segment is to the present life of its tuple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belongs {
+    /// It opens a life: a SYN with an ISN not seen in this life or the last.
+    NewLife,
+    /// The opening SYN once more, with the same ISN.
+    SameSyn,
+    /// Part of this life.
+    ThisLife,
+    /// Its numbers are not this life's: a late segment of an earlier one, or the answer of a host that still
+    /// lives in it. It moves no state here.
+    AnotherLife,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incarnation {
+    /// From 1.
+    pub number: u32,
+    /// The segment that opened it, or the first one seen; a SYN that is sent again takes its place.
+    pub opening: Note,
+    /// Who sent the first SYN; a guess where none was seen.
+    pub opener: Side,
+    /// The opening SYN was seen.
+    pub saw_open: bool,
+    pub a: Endpoint,
+    pub b: Endpoint,
+}
+
+impl Incarnation {
+    /// The life that `segment` opens, or the first that is seen of one already under way.
+    pub fn begin(number: u32, segment: &Segment, from: Side) -> Incarnation {
+        let saw_open = segment.flags.is_opening();
+        let opener = if saw_open || (!segment.flags.is_syn_ack() && looks_like_client(segment)) {
+            from
+        } else {
+            from.other()
+        };
+        Incarnation {
+            number,
+            opening: Note::from(segment),
+            opener,
+            saw_open,
+            a: Endpoint::default(),
+            b: Endpoint::default(),
+        }
+    }
+
+    pub fn endpoint(&self, side: Side) -> &Endpoint {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    /// Where `segment` from `from` belongs, given what the life before left behind.
+    pub fn place(&self, segment: &Segment, from: Side, past: &PastLife) -> Belongs {
+        let sender = self.endpoint(from);
+        if segment.flags.is_opening() {
+            return match sender.iss {
+                Some(iss) if iss == segment.seq => Belongs::SameSyn,
+                _ if past.iss(from) == Some(segment.seq) => Belongs::AnotherLife,
+                // Both sides' first SYNs crossed (RFC 9293 §3.5, figure 7).
+                None if self.saw_open && self.awaits_answer() => Belongs::ThisLife,
+                _ => Belongs::NewLife,
+            };
+        }
+        if self.awaits_answer() && (past.continues(segment, from) || self.contradicts_open(segment, from)) {
+            return Belongs::AnotherLife;
+        }
+        Belongs::ThisLife
+    }
+
+    /// Feeds a segment of this life: proven on one side, offered to the other.
+    pub fn take(&mut self, segment: &Segment, from: Side) {
+        let (sender, receiver) = match from {
+            Side::A => (&mut self.a, &mut self.b),
+            Side::B => (&mut self.b, &mut self.a),
+        };
+        sender.sent(segment, receiver);
+        receiver.offered(segment, sender);
+    }
+
+    /// Only the opening SYN was seen: nothing of this life came back yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.saw_open && self.endpoint(self.opener.other()).snd_nxt.is_none()
+    }
+
+    /// While a SYN waits for its answer: do the numbers of `segment` rule out that it is one?
+    fn contradicts_open(&self, segment: &Segment, from: Side) -> bool {
+        let Some(iss) = self.endpoint(self.opener).iss else { return false };
+        if from == self.opener {
+            // The client's RST against a stale ACK bears that ACK's number, not its own next one.
+            return segment.flags.has(Flags::RST) && segment.seq != iss && segment.seq != iss.plus(1);
+        }
+        match segment.acknowledges() {
+            Some(ack) if segment.flags.has(Flags::SYN) || segment.flags.has(Flags::RST) => ack != iss.plus(1),
+            // Anything but SYN-ACK or RST cannot be the first answer to a SYN, unless that answer was not captured:
+            // then it acknowledges something at or after the SYN, and not far away.
+            Some(ack) => !(ack.reaches(iss.plus(1)) && iss.distance_to(ack) < 1 << 20),
+            None => true,
+        }
+    }
+}
+
+/// The numbers that the life before left behind: by them its late segments are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PastLife {
+    a: (Option<SeqNum>, Option<SeqNum>),
+    b: (Option<SeqNum>, Option<SeqNum>),
+}
+
+impl PastLife {
+    pub fn of(life: &Incarnation) -> PastLife {
+        PastLife { a: (life.a.iss, life.a.snd_nxt), b: (life.b.iss, life.b.snd_nxt) }
+    }
+
+    fn side(&self, side: Side) -> (Option<SeqNum>, Option<SeqNum>) {
+        match side {
+            Side::A => self.a,
+            Side::B => self.b,
+        }
+    }
+
+    fn iss(&self, side: Side) -> Option<SeqNum> {
+        self.side(side).0
+    }
+
+    /// `segment` stands exactly where `from` had stopped in the life before.
+    fn continues(&self, segment: &Segment, from: Side) -> bool {
+        !segment.flags.has(Flags::SYN) && self.side(from).1 == Some(segment.seq)
+    }
+}
+
+/// Mid-stream, the higher port is taken for the client's.
+fn looks_like_client(segment: &Segment) -> bool {
+    segment.source.port() > segment.destination.port()
+}

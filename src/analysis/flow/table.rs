@@ -1,0 +1,179 @@
+//! All flows at once: found by tuple, bounded in number, the idlest giving way first.
+//!
+//! A flood of SYNs cannot push out connections that live: unanswered first SYNs stand in a queue of their own,
+//! and that queue pays first.
+
+use core::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::{
+    flow_state::Flow,
+    tuple::{FourTuple, Side},
+};
+use crate::analysis::wire::Segment;
+
+/// A flow's place in the table; valid until the next insertion.
+pub type FlowId = u32;
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub struct FlowTable {
+    index: HashTable<u32>,
+    // Seeded at random: a fixed seed would let a sender choose collisions. Nothing is ever listed in hash order.
+    hasher: RandomState,
+    slots: Vec<Slot>,
+    queues: [Queue; 2],
+    capacity: usize,
+    evicted: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    flow: Flow,
+    queue: Rank,
+    older: u32,
+    newer: u32,
+}
+
+/// Which queue a flow stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rank {
+    Embryonic = 0,
+    Grown = 1,
+}
+
+/// A doubly linked list through the slots, oldest to newest.
+#[derive(Debug)]
+struct Queue {
+    oldest: u32,
+    newest: u32,
+    len: usize,
+}
+
+impl FlowTable {
+    /// A table for at most `capacity` flows (at least one).
+    pub fn with_capacity(capacity: usize) -> FlowTable {
+        let capacity = capacity.clamp(1, NONE as usize - 1);
+        let empty = || Queue { oldest: NONE, newest: NONE, len: 0 };
+        FlowTable {
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            slots: Vec::new(),
+            queues: [empty(), empty()],
+            capacity,
+            evicted: 0,
+        }
+    }
+
+    /// The flow of `tuple`, opened by `segment` where it is new; `true` where it is.
+    pub fn find_or_open(&mut self, tuple: FourTuple, segment: &Segment, from: Side) -> (FlowId, bool) {
+        let hash = self.hasher.hash_one(tuple);
+        let slots = &self.slots;
+        if let Some(&id) = self.index.find(hash, |&id| slots[id as usize].flow.tuple == tuple) {
+            return (id, false);
+        }
+        let flow = Flow::open(tuple, segment, from);
+        let queue = if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
+        let id = self.place(Slot { flow, queue, older: NONE, newer: NONE });
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
+        self.append(id);
+        (id, true)
+    }
+
+    pub fn flow(&self, id: FlowId) -> &Flow {
+        &self.slots[id as usize].flow
+    }
+
+    pub fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
+        &mut self.slots[id as usize].flow
+    }
+
+    /// Marks the flow as the most recently heard of.
+    pub fn touch(&mut self, id: FlowId) {
+        let slot = &mut self.slots[id as usize];
+        let queue = if slot.flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
+        if slot.newer == NONE && slot.queue == queue {
+            return;
+        }
+        self.unlink(id);
+        self.slots[id as usize].queue = queue;
+        self.append(id);
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Flows that had to give way.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Nothing about any flow's present is proven any more: frames were lost.
+    pub fn weaken_all(&mut self) {
+        for slot in &mut self.slots {
+            slot.flow.life.a.weaken();
+            slot.flow.life.b.weaken();
+        }
+    }
+
+    /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.
+    fn place(&mut self, slot: Slot) -> FlowId {
+        if self.slots.len() < self.capacity {
+            self.slots.push(slot);
+            return (self.slots.len() - 1) as u32;
+        }
+        let id = self.evict();
+        self.slots[id as usize] = slot;
+        id
+    }
+
+    fn evict(&mut self) -> FlowId {
+        let [embryonic, grown] = &self.queues;
+        let id =
+            if grown.len == 0 || embryonic.len > self.capacity / 4 { embryonic.oldest } else { grown.oldest };
+        self.unlink(id);
+        let hash = self.hasher.hash_one(self.slots[id as usize].flow.tuple);
+        if let Ok(entry) = self.index.find_entry(hash, |&other| other == id) {
+            entry.remove();
+        }
+        self.evicted += 1;
+        id
+    }
+
+    fn append(&mut self, id: FlowId) {
+        let queue = &mut self.queues[self.slots[id as usize].queue as usize];
+        let newest = queue.newest;
+        queue.newest = id;
+        queue.len += 1;
+        if newest == NONE {
+            queue.oldest = id;
+        } else {
+            self.slots[newest as usize].newer = id;
+        }
+        let slot = &mut self.slots[id as usize];
+        (slot.older, slot.newer) = (newest, NONE);
+    }
+
+    fn unlink(&mut self, id: FlowId) {
+        let Slot { queue, older, newer, .. } = self.slots[id as usize];
+        let queue = &mut self.queues[queue as usize];
+        queue.len -= 1;
+        match older {
+            NONE => queue.oldest = newer,
+            older => self.slots[older as usize].newer = newer,
+        }
+        match newer {
+            NONE => queue.newest = older,
+            newer => self.slots[newer as usize].older = older,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What refusals and expiries say of the device's maximum segment lifetime.
+//!
+//! lwIP counts 2·MSL in ticks of 500 ms, from the last segment it received before the application's close():
+//! the bracket allows for both.
+
+use super::{facts::MslBracket, hold::Hold};
+use crate::analysis::{flow::FourTuple, time::Timestamp};
+
+/// One slow-timer tick of lwIP (`TCP_SLOW_INTERVAL`), seconds.
+const TICK_S: f64 = 0.5;
+/// 2·MSL that is assumed while nothing bounds it: 60 s of MSL, the default of ESP-IDF and lwIP.
+const DEFAULT_TIME_WAIT_S: f64 = 120.0;
+
+#[derive(Clone, Debug, Default)]
+pub struct Bracket {
+    at_least: Option<f64>,
+    at_most: Option<f64>,
+    refused_until: Option<(f64, FourTuple)>,
+    refused_until_elsewhere: Option<f64>,
+    accepted_from: Option<f64>,
+}
+
+impl Bracket {
+    /// A SYN at `time` was still refused.
+    pub fn refused(&mut self, hold: &Hold, time: Timestamp) {
+        let after_entry = time.seconds_after(hold.entered);
+        match self.refused_until {
+            Some((longest, tuple)) if tuple != hold.tuple => {
+                let other = longest.min(after_entry);
+                self.refused_until_elsewhere =
+                    Some(self.refused_until_elsewhere.map_or(other, |s| s.max(other)));
+                if after_entry > longest {
+                    self.refused_until_elsewhere = Some(longest);
+                    self.refused_until = Some((after_entry, hold.tuple));
+                }
+            }
+            Some((longest, _)) if longest >= after_entry => {}
+            _ => self.refused_until = Some((after_entry, hold.tuple)),
+        }
+        let bound = (time.seconds_after(hold.latest_start) - TICK_S) / 2.0;
+        if bound > 0.0 {
+            self.at_least = Some(self.at_least.map_or(bound, |known| known.max(bound)));
+        }
+    }
+
+    /// A SYN at `time` was accepted because TIME-WAIT had run out.
+    pub fn expired(&mut self, hold: &Hold, time: Timestamp) {
+        let after_entry = time.seconds_after(hold.entered);
+        self.accepted_from = Some(self.accepted_from.map_or(after_entry, |known| known.min(after_entry)));
+        let bound = time.seconds_after(hold.earliest_start) / 2.0;
+        self.at_most = Some(self.at_most.map_or(bound, |known| known.min(bound)));
+    }
+
+    /// Seconds after entry; the longest refusal on any tuple but this one.
+    pub fn refused_elsewhere(&self, tuple: FourTuple) -> Option<f64> {
+        match self.refused_until {
+            Some((longest, other)) if other != tuple => Some(longest),
+            _ => self.refused_until_elsewhere,
+        }
+    }
+
+    pub fn refused_until_s(&self) -> Option<f64> {
+        self.refused_until.map(|(longest, _)| longest)
+    }
+
+    pub fn accepted_from_s(&self) -> Option<f64> {
+        self.accepted_from
+    }
+
+    /// The two bounds exclude each other: the device was changed, or is not what it is taken for.
+    pub fn contradicts_itself(&self) -> bool {
+        self.at_least.zip(self.at_most).is_some_and(|(least, most)| least > most)
+    }
+
+    pub fn msl(&self) -> MslBracket {
+        if self.contradicts_itself() {
+            return MslBracket::default();
+        }
+        MslBracket { at_least: self.at_least, at_most: self.at_most }
+    }
+
+    /// How long after the latest possible start a tuple is counted as held, seconds.
+    pub fn assumed_time_wait_s(&self) -> f64 {
+        let msl = self.msl();
+        let assumed = match (msl.at_least, msl.at_most) {
+            (_, Some(most)) => 2.0 * most,
+            (Some(least), None) => DEFAULT_TIME_WAIT_S.max(2.0 * least),
+            (None, None) => DEFAULT_TIME_WAIT_S,
+        };
+        assumed + TICK_S
+    }
+}

@@ -1,0 +1,288 @@
+//! One device: folds what its flows show into a ledger, a bracket, a fingerprint and a behaviour.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::{
+    behaviour::Behaviours,
+    bracket::Bracket,
+    event::{Close, HostEvent, Story},
+    facts::{DeviceFacts, MslBracket, TimeWaitFacts},
+    fingerprint::Fingerprint,
+    hold::{Answer, Hold, Refusal},
+    ledger::Ledger,
+};
+use crate::analysis::{
+    certainty::Certainty,
+    flow::{Belongs, Flow, Side},
+    tcp::{StateView, TcpState},
+    time::Timestamp,
+    wire::{Flags, Note, Segment},
+};
+
+/// A remedy acts at once; what comes later than this may have other causes.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub struct Device {
+    pub address: IpAddr,
+    pub mac: Option<[u8; 6]>,
+    pub fingerprint: Fingerprint,
+    pub behaviours: Behaviours,
+    pub accepted: u64,
+    /// Segments to or from it.
+    pub segments: u64,
+    pub refusals: u64,
+    pub ignored_rsts: u64,
+    entered: u64,
+    syns: u64,
+    rsts: u64,
+    bracket: Bracket,
+    ledger: Ledger,
+    last_gap: Option<Timestamp>,
+}
+
+impl Device {
+    pub fn new(address: IpAddr) -> Device {
+        Device {
+            address,
+            mac: None,
+            fingerprint: Fingerprint::default(),
+            behaviours: Behaviours::default(),
+            accepted: 0,
+            segments: 0,
+            refusals: 0,
+            ignored_rsts: 0,
+            entered: 0,
+            syns: 0,
+            rsts: 0,
+            bracket: Bracket::default(),
+            ledger: Ledger::default(),
+            last_gap: None,
+        }
+    }
+
+    /// A segment of one of its flows, after the flow has taken it. What follows is appended to `events`.
+    pub fn observe(
+        &mut self,
+        segment: &Segment,
+        from: Side,
+        flow: &Flow,
+        place: Belongs,
+        device: Side,
+        events: &mut Vec<HostEvent>,
+    ) {
+        self.segments += 1;
+        if from == device {
+            self.fingerprint.read(segment);
+            self.mac = segment.source_mac.or(self.mac);
+            self.observe_own(segment, flow, place, device, events);
+        } else {
+            self.observe_peer(segment, flow);
+        }
+        if flow.life.endpoint(device).view.is(TcpState::TimeWait) && place != Belongs::AnotherLife {
+            self.enter(segment, flow, device);
+        }
+    }
+
+    /// Time went on.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.ledger.advance(now, Duration::from_secs_f64(self.bracket.assumed_time_wait_s()));
+    }
+
+    /// Frames were lost: what was begun before is no longer proven.
+    pub fn note_gap(&mut self, at: Timestamp) {
+        self.last_gap = Some(at);
+    }
+
+    /// The device was switched on purpose: what was learned of its behaviour no longer binds.
+    pub fn note_mode_change(&mut self) {
+        self.behaviours = Behaviours::default();
+        self.bracket = Bracket::default();
+        self.ledger.mark_mode_change();
+    }
+
+    pub fn facts(&self) -> DeviceFacts {
+        let msl = self.bracket.msl();
+        DeviceFacts {
+            address: self.address,
+            mac: self.mac.map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
+            stack: self.fingerprint.stack,
+            stack_certainty: self.fingerprint.certainty,
+            time_wait: TimeWaitFacts {
+                entered: self.entered,
+                held_now: self.ledger.held_now(),
+                refused_until_s: self.bracket.refused_until_s().map(rounded),
+                accepted_from_s: self.bracket.accepted_from_s().map(rounded),
+                syns: self.syns,
+                rsts: self.rsts,
+            },
+            msl_s: MslBracket { at_least: msl.at_least.map(rounded), at_most: msl.at_most.map(rounded) },
+            rst_in_time_wait: self.behaviours.rst(),
+            syn_in_time_wait: self.behaviours.syn(),
+            behaves_as: self.behaviours.behaves_as(),
+            accepted: self.accepted,
+            note: self.bracket.contradicts_itself().then(|| {
+                "The refusals and expiries seen cannot come from one length of TIME-WAIT: the device was changed \
+                 or restarted meanwhile, or tuples were evicted."
+                    .to_owned()
+            }),
+        }
+    }
+
+    fn observe_own(
+        &mut self,
+        segment: &Segment,
+        flow: &Flow,
+        place: Belongs,
+        device: Side,
+        events: &mut Vec<HostEvent>,
+    ) {
+        if segment.flags.is_syn_ack() && place != Belongs::AnotherLife {
+            self.accepted += 1;
+        }
+        if !segment.is_pure_ack() {
+            if let Some(hold) = self.ledger.get_mut(flow.tuple) {
+                match hold.device_answered(segment) {
+                    Answer::OfOldLife => {}
+                    Answer::ResetInWindow => self.syns += 1,
+                    Answer::Accepted { syn } => self.accept(flow, syn),
+                    Answer::Unknowing => drop(self.ledger.remove(flow.tuple)),
+                }
+            }
+            return;
+        }
+        // A pure ACK matters while a SYN waits for its answer, and while the close is being completed.
+        let waiting = flow.life.awaits_answer();
+        if !waiting && flow.life.endpoint(device).view.state() != Some(TcpState::TimeWait) {
+            return;
+        }
+        if waiting && place == Belongs::AnotherLife {
+            self.presume(segment, flow, device);
+        }
+        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        let refusals = hold.device_acked(Note::from(segment));
+        if refusals.is_empty() && hold.close.is_none_or(|close| close.entered.is_none()) {
+            return;
+        }
+        if !hold.counted {
+            self.entered += u64::from(hold.close.is_some());
+            self.ledger.begin(flow.tuple);
+        }
+        for refusal in refusals {
+            self.refused(&refusal, flow, device, events);
+        }
+    }
+
+    fn observe_peer(&mut self, segment: &Segment, flow: &Flow) {
+        let flags = segment.flags;
+        if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !flags.has(Flags::FIN) {
+            return;
+        }
+        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        if flags.has(Flags::RST) {
+            self.rsts += u64::from(hold.is_established() || hold.refused > 0);
+            hold.offer_rst(Note::from(segment));
+        } else if flags.is_opening() {
+            hold.offer_syn(Note::from(segment), flow.life.number);
+        } else if flags.has(Flags::FIN) {
+            hold.offer_fin(segment);
+        }
+    }
+
+    /// The flow shows the device in TIME-WAIT: make the hold, or complete it.
+    fn enter(&mut self, segment: &Segment, flow: &Flow, device: Side) {
+        if self.ledger.get_mut(flow.tuple).is_some() {
+            return;
+        }
+        let (own, peer) = (flow.life.endpoint(device), flow.life.endpoint(device.other()));
+        let (Some(device_fin), Some(client_fin)) = (own.fin, peer.fin) else { return };
+        let acked = own.rcv_nxt.is_some_and(|next| next.reaches(client_fin.seq_end()));
+        let close = Close {
+            request: peer.last_data.filter(|data| data.frame < device_fin.frame),
+            device_fin,
+            client_fin,
+            entered: acked.then(|| Note::from(segment)),
+        };
+        let proven = acked && matches!(own.view, StateView::Proven(_));
+        let certainty = if proven { Certainty::Proven } else { Certainty::Inferred };
+        let hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty);
+        let counted = hold.counted;
+        self.ledger.insert(hold);
+        if counted {
+            self.entered += 1;
+            self.ledger.begin(flow.tuple);
+        }
+    }
+
+    /// A SYN was answered by a pure ACK of other numbers and no close was seen: perhaps a TIME-WAIT from
+    /// before the capture began. Nothing is said of it until the client's RSTs have been ignored.
+    fn presume(&mut self, segment: &Segment, flow: &Flow, device: Side) {
+        let known = self.ledger.get_mut(flow.tuple);
+        if known.is_some_and(|hold| hold.close.is_some() || (hold.sn, hold.rn) == (segment.seq, segment.ack))
+        {
+            return;
+        }
+        let mut hold = Hold::presumed(flow.tuple, device, segment.seq, segment.ack, segment.time);
+        hold.offer_syn(flow.life.opening, flow.life.number);
+        self.ledger.insert(hold);
+    }
+
+    fn refused(&mut self, refusal: &Refusal, flow: &Flow, device: Side, events: &mut Vec<HostEvent>) {
+        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        self.refusals += 1;
+        self.syns += 1;
+        self.behaviours.refused_a_syn = true;
+        if hold.close.is_some() && !hold.mode_changed {
+            self.bracket.refused(hold, refusal.syn.time);
+        }
+        let lossy = self.last_gap.is_some_and(|gap| gap >= hold.earliest_start);
+        let story = Story {
+            device: self.address,
+            client: flow.tuple.socket(device.other()),
+            server: flow.tuple.socket(device),
+            incarnation: refusal.incarnation,
+            close: hold.close,
+            entered: hold.close.map(|_| hold.entered),
+            certainty: if lossy { hold.certainty.min(Certainty::Inferred) } else { hold.certainty },
+        };
+        let Refusal { syn, stale_ack, nth, nth_ignored, .. } = *refusal;
+        events.push(HostEvent::Refused { story, syn, stale_ack, nth });
+        if let Some((rst, provoked_by)) = refusal.ignored {
+            self.ignored_rsts += 1;
+            self.behaviours.ignored_a_rst |= !hold.mode_changed;
+            events.push(HostEvent::RstIgnored { story, provoked_by, rst, syn, stale_ack, nth: nth_ignored });
+        }
+    }
+
+    /// A SYN got through: what let it?
+    fn accept(&mut self, flow: &Flow, syn: Note) {
+        let Some(hold) = self.ledger.remove(flow.tuple) else { return };
+        if hold.close.is_none() || hold.mode_changed {
+            return;
+        }
+        if hold.refused > 0 {
+            let honoured =
+                hold.exact_rst.is_some_and(|rst| hold.ignored == 0 && syn.time.since(rst.time) <= AT_ONCE);
+            if honoured {
+                self.behaviours.honoured_a_rst = true;
+            } else {
+                self.bracket.expired(&hold, syn.time);
+            }
+            return;
+        }
+        let age = syn.time.seconds_after(hold.entered);
+        let still_held = age <= AT_ONCE.as_secs_f64()
+            || self.bracket.refused_elsewhere(flow.tuple).is_some_and(|longest| longest > age);
+        // RFC 1122 §4.2.2.13 lets a SYN through only if it is newer than everything of the old life.
+        if hold.counted && still_held && hold.rn.precedes(syn.seq) {
+            self.syns += 1;
+            self.behaviours.accepted_a_syn = true;
+        }
+    }
+}
+
+/// Tenths of a millisecond: what a capture's timestamps are worth.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e4).round() / 1e4
+}

@@ -1,0 +1,236 @@
+//! One tuple that the device holds in TIME-WAIT, from its entry to the SYN that gets through.
+//!
+//! SN and RN are the device's SND.NXT and RCV.NXT of the closed life: a stale ACK bears both, and nothing else
+//! does, so no guess of the MSL is needed to recognise a refusal.
+
+use core::time::Duration;
+
+use super::event::Close;
+use crate::analysis::{
+    certainty::Certainty,
+    flow::{FourTuple, Side},
+    time::Timestamp,
+    wire::{Flags, Note, Segment, SeqNum},
+};
+
+/// SYNs waiting for an answer at once; more are a flood, and the oldest is forgotten.
+const AWAITING: usize = 4;
+/// An answer that comes later than this belongs to a later SYN, if there is one (Linux repeats after 1 s).
+const ANSWER_WITHIN: Duration = Duration::from_millis(900);
+/// Cycles of stale ACK, exact RST and the same stale ACK that prove a TIME-WAIT whose close was not seen:
+/// an ESTABLISHED peer would have died at the first RST; two RSTs lost in a row are unlikely enough.
+pub const CONFIRMING_CYCLES: u32 = 2;
+
+/// One SYN that was answered by a stale ACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub syn: Note,
+    pub stale_ack: Note,
+    /// The exact RST before this SYN, and the stale ACK that it had answered.
+    pub ignored: Option<(Note, Note)>,
+    pub incarnation: u32,
+    pub nth: u32,
+    pub nth_ignored: u32,
+}
+
+/// What an answer of the device, other than a pure ACK, means for the hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A segment of the closed life, sent again: nothing changed.
+    OfOldLife,
+    /// A SYN inside the window is answered by a RST, and the hold survives (lwIP tcp_timewait_input).
+    ResetInWindow,
+    /// A SYN was answered by SYN-ACK: the hold is over.
+    Accepted { syn: Note },
+    /// The device answered as if it knew nothing of the tuple: the hold is over.
+    Unknowing,
+}
+
+#[derive(Clone, Debug)]
+pub struct Hold {
+    pub tuple: FourTuple,
+    pub device: Side,
+    pub sn: SeqNum,
+    pub rn: SeqNum,
+    /// `None`: concluded from refusals alone.
+    pub close: Option<Close>,
+    /// Time that the device's ACK of the client's FIN was seen, or that FIN where the ACK was not.
+    pub entered: Timestamp,
+    /// The entry was counted: the device's ACK, or a refusal, showed that it took place.
+    pub counted: bool,
+    /// The 2·MSL timer cannot have started earlier than this, nor later than that.
+    pub earliest_start: Timestamp,
+    pub latest_start: Timestamp,
+    pub certainty: Certainty,
+    /// The device's behaviour was changed on purpose meanwhile: nothing is learned from how this ends.
+    pub mode_changed: bool,
+    awaiting: [Option<(Note, u32)>; AWAITING],
+    pub refused: u32,
+    pub ignored: u32,
+    /// The last stale ACK, and the exact RST that answered it.
+    last_stale_ack: Option<Note>,
+    pub exact_rst: Option<Note>,
+    withheld: Vec<Refusal>,
+}
+
+impl Hold {
+    /// A hold whose close was seen, up to the client's FIN at least.
+    pub fn closed(tuple: FourTuple, device: Side, rn: SeqNum, close: Close, certainty: Certainty) -> Hold {
+        let entered = close.entered.map_or(close.client_fin.time, |note| note.time);
+        let last_data = close.request.map_or(close.device_fin.time, |note| note.time);
+        Hold {
+            tuple,
+            device,
+            sn: close.device_fin.seq_end(),
+            rn,
+            entered,
+            counted: close.entered.is_some(),
+            earliest_start: last_data.min(close.device_fin.time),
+            latest_start: close.client_fin.time,
+            certainty,
+            ..Hold::presumed(tuple, device, close.device_fin.seq_end(), rn, entered).with_close(close)
+        }
+    }
+
+    /// A hold that a stale ACK alone suggests.
+    pub fn presumed(tuple: FourTuple, device: Side, sn: SeqNum, rn: SeqNum, at: Timestamp) -> Hold {
+        Hold {
+            tuple,
+            device,
+            sn,
+            rn,
+            close: None,
+            entered: at,
+            counted: false,
+            earliest_start: at,
+            latest_start: at,
+            certainty: Certainty::Suspected,
+            mode_changed: false,
+            awaiting: [None; AWAITING],
+            refused: 0,
+            ignored: 0,
+            last_stale_ack: None,
+            exact_rst: None,
+            withheld: Vec::new(),
+        }
+    }
+
+    fn with_close(mut self, close: Close) -> Hold {
+        self.close = Some(close);
+        self
+    }
+
+    /// The close was seen, or enough cycles stand for it.
+    pub fn is_established(&self) -> bool {
+        self.close.is_some() || self.ignored >= CONFIRMING_CYCLES
+    }
+
+    /// A SYN was offered to the device.
+    pub fn offer_syn(&mut self, syn: Note, incarnation: u32) {
+        if self.awaiting.iter().all(Option::is_some) {
+            self.awaiting.rotate_left(1);
+            self.awaiting[AWAITING - 1] = None;
+        }
+        if let Some(free) = self.awaiting.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some((syn, incarnation));
+        }
+    }
+
+    /// A RST was offered to the device.
+    pub fn offer_rst(&mut self, rst: Note) {
+        if rst.seq == self.rn && self.last_stale_ack.is_some() && self.exact_rst.is_none() {
+            self.exact_rst = Some(rst);
+        }
+    }
+
+    /// The client's FIN was offered once more: if it arrived, it restarted the timer (lwIP tcp_timewait_input).
+    pub fn offer_fin(&mut self, segment: &Segment) {
+        if segment.seq_end() == self.rn {
+            self.latest_start = self.latest_start.max(segment.time);
+        }
+    }
+
+    /// The device sent a pure ACK. Returns the refusals that it makes certain enough to tell.
+    pub fn device_acked(&mut self, ack: Note) -> Vec<Refusal> {
+        if ack.seq != self.sn || ack.ack != self.rn {
+            return Vec::new();
+        }
+        let Some((syn, incarnation)) = self.answered_syn(ack.time) else {
+            self.confirm_entry(ack);
+            return Vec::new();
+        };
+        self.refused += 1;
+        let ignored = self.exact_rst.take().zip(self.last_stale_ack);
+        self.ignored += u32::from(ignored.is_some());
+        self.last_stale_ack = Some(ack);
+        let refusal = Refusal {
+            syn,
+            stale_ack: ack,
+            ignored,
+            incarnation,
+            nth: self.refused,
+            nth_ignored: self.ignored,
+        };
+        if self.is_established() {
+            let mut told = core::mem::take(&mut self.withheld);
+            told.push(refusal);
+            if self.close.is_none() {
+                self.certainty = Certainty::Inferred;
+            }
+            return told;
+        }
+        // Bounded: a chain that never confirms is a peer that never resets.
+        if self.withheld.len() <= CONFIRMING_CYCLES as usize {
+            self.withheld.push(refusal);
+        }
+        Vec::new()
+    }
+
+    /// The device sent anything but a pure ACK.
+    pub fn device_answered(&mut self, segment: &Segment) -> Answer {
+        if segment.flags.is_syn_ack() {
+            let newest_first = self.awaiting.iter().rev().flatten();
+            let syn = newest_first.map(|(syn, _)| *syn).find(|syn| syn.seq.plus(1) == segment.ack);
+            return syn.map_or(Answer::Unknowing, |syn| Answer::Accepted { syn });
+        }
+        if segment.flags.has(Flags::RST) {
+            let window = 0..=i32::from(self.window());
+            let syn = self.answered_syn(segment.time);
+            let in_window = syn.is_some_and(|(syn, _)| window.contains(&self.rn.distance_to(syn.seq)));
+            return if in_window { Answer::ResetInWindow } else { Answer::Unknowing };
+        }
+        let old_life = segment.seq_end() == self.sn || segment.seq.precedes(self.sn);
+        if old_life { Answer::OfOldLife } else { Answer::Unknowing }
+    }
+
+    fn window(&self) -> u16 {
+        let seen =
+            self.last_stale_ack.or_else(|| self.close.map(|close| close.entered.unwrap_or(close.device_fin)));
+        seen.map_or(u16::MAX, |note| note.window)
+    }
+
+    /// The SYN that an answer at `time` belongs to: the oldest young enough, else the newest.
+    fn answered_syn(&mut self, time: Timestamp) -> Option<(Note, u32)> {
+        let slots = &mut self.awaiting;
+        let young =
+            slots.iter().position(|slot| slot.is_some_and(|(syn, _)| time.since(syn.time) < ANSWER_WITHIN));
+        let at = young.or_else(|| slots.iter().rposition(Option::is_some))?;
+        let answered = slots[at].take();
+        // Whatever stood before it got no answer.
+        slots[..at].fill(None);
+        slots.rotate_left(at + 1);
+        answered
+    }
+
+    /// The ACK of the client's FIN, or of that FIN sent again.
+    fn confirm_entry(&mut self, ack: Note) {
+        let Some(close) = &mut self.close else { return };
+        if close.entered.is_none() {
+            close.entered = Some(ack);
+            self.entered = ack.time;
+        } else if self.latest_start > self.entered {
+            // The restart was answered: the timer runs from there, for certain.
+            self.earliest_start = self.latest_start;
+        }
+    }
+}

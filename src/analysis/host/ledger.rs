@@ -1,0 +1,114 @@
+//! The TIME-WAIT ledger of one device: which tuples it holds, as inferred from the wire.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::hold::Hold;
+use crate::analysis::{flow::FourTuple, time::Timestamp};
+
+/// A refusal can still be recognised this long after entry; longer TIME-WAITs are nobody's.
+const RETENTION: Duration = Duration::from_secs(600);
+/// Tuples remembered at once, of one device; the oldest gives way.
+const CAPACITY: usize = 16_384;
+
+#[derive(Debug, Default)]
+pub struct Ledger {
+    holds: HashMap<FourTuple, Entry, RandomState>,
+    /// Every entry in order of arrival, with its serial number: one that was replaced meanwhile is skipped.
+    order: VecDeque<(FourTuple, u64)>,
+    /// Entries believed to be in TIME-WAIT still, in order of arrival.
+    current: VecDeque<(FourTuple, u64, Timestamp)>,
+    held_now: u64,
+    serial: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    hold: Hold,
+    serial: u64,
+    is_current: bool,
+}
+
+impl Ledger {
+    pub fn get_mut(&mut self, tuple: FourTuple) -> Option<&mut Hold> {
+        self.holds.get_mut(&tuple).map(|entry| &mut entry.hold)
+    }
+
+    pub fn insert(&mut self, hold: Hold) {
+        let tuple = hold.tuple;
+        self.remove(tuple);
+        self.serial += 1;
+        self.order.push_back((tuple, self.serial));
+        self.holds.insert(tuple, Entry { hold, serial: self.serial, is_current: false });
+        while self.holds.len() > CAPACITY {
+            self.drop_oldest();
+        }
+    }
+
+    /// The entry into TIME-WAIT is certain: the tuple counts as held from now on.
+    pub fn begin(&mut self, tuple: FourTuple) {
+        let Some(entry) = self.holds.get_mut(&tuple) else { return };
+        entry.hold.counted = true;
+        if !entry.is_current {
+            entry.is_current = true;
+            self.held_now += 1;
+            self.current.push_back((tuple, entry.serial, entry.hold.latest_start));
+        }
+    }
+
+    pub fn remove(&mut self, tuple: FourTuple) -> Option<Hold> {
+        let entry = self.holds.remove(&tuple)?;
+        self.held_now -= u64::from(entry.is_current);
+        Some(entry.hold)
+    }
+
+    /// Time went on: tuples older than `time_wait` no longer count as held, far older ones are forgotten.
+    pub fn advance(&mut self, now: Timestamp, time_wait: Duration) {
+        while let Some(&(tuple, serial, start)) = self.current.front()
+            && now.since(start) > time_wait
+        {
+            self.current.pop_front();
+            if let Some(entry) =
+                self.holds.get_mut(&tuple).filter(|entry| entry.serial == serial && entry.is_current)
+            {
+                // A FIN restarted its timer: it stands in line again.
+                if entry.hold.latest_start > start {
+                    self.current.push_back((tuple, serial, entry.hold.latest_start));
+                    continue;
+                }
+                entry.is_current = false;
+                self.held_now -= 1;
+            }
+        }
+        while let Some(&(tuple, serial)) = self.order.front() {
+            match self.holds.get(&tuple).filter(|entry| entry.serial == serial) {
+                Some(entry) if now.since(entry.hold.latest_start) <= RETENTION => break,
+                _ => self.drop_oldest(),
+            }
+        }
+    }
+
+    pub fn held_now(&self) -> u64 {
+        self.held_now
+    }
+
+    /// The device's behaviour was changed on purpose: what is held now was begun under other rules.
+    pub fn mark_mode_change(&mut self) {
+        for (tuple, serial) in &self.order {
+            if let Some(entry) = self.holds.get_mut(tuple).filter(|entry| entry.serial == *serial) {
+                entry.hold.mode_changed = true;
+            }
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((tuple, serial)) = self.order.pop_front()
+            && self.holds.get(&tuple).is_some_and(|entry| entry.serial == serial)
+        {
+            self.remove(tuple);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! From the text of rule files to rules in force. Reads no file itself: whoever can, hands over names and texts.
+
+use core::fmt;
+
+use super::{
+    schema::Rule,
+    wording::{PLACEHOLDERS, unknown_placeholder},
+};
+use crate::analysis::detect::{Detector, REGISTRY};
+
+/// The rules that are built in: id and text.
+pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
+        ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),
+    ]
+}
+
+/// The rules in force: one for every detector, in the registry's order.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+}
+
+/// What is wrong with a rule file, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleError {
+    pub file: String,
+    /// From 1; 0 where the fault is the whole file's.
+    pub line: usize,
+    pub column: usize,
+    pub what: String,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.what),
+            line => write!(f, "{}:{line}:{}: {}", self.file, self.column, self.what),
+        }
+    }
+}
+
+impl core::error::Error for RuleError {}
+
+impl RuleSet {
+    /// The built-in rules alone.
+    pub fn built_in() -> Result<RuleSet, RuleError> {
+        RuleSet::with_files(&[])
+    }
+
+    /// The built-in rules, each replaced by the file of the same id where there is one.
+    ///
+    /// `files`: the name that a person knows a file by, and its text.
+    pub fn with_files(files: &[(String, String)]) -> Result<RuleSet, RuleError> {
+        let mut own: Vec<(&str, Rule)> = Vec::new();
+        for (name, text) in files {
+            let rule = parse(name, text)?;
+            if let Some((other, _)) = own.iter().find(|(_, known)| known.id == rule.id) {
+                let what = format!("rule `{}` is also in {other}; remove one of the two", rule.id);
+                return Err(whole(name, what));
+            }
+            own.push((name, rule));
+        }
+        let mut rules = Vec::with_capacity(REGISTRY.len());
+        for detector in REGISTRY {
+            let id = detector.id();
+            if let Some(at) = own.iter().position(|(_, rule)| rule.id == id) {
+                rules.push(own.swap_remove(at).1);
+            } else if let Some((_, text)) = built_in_sources().iter().find(|(known, _)| *known == id) {
+                rules.push(parse(&format!("built-in rules/{id}.toml"), text)?);
+            }
+        }
+        Ok(RuleSet { rules })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// Every rule with the detector that serves it.
+    pub fn with_detectors(&self) -> impl Iterator<Item = (&'static dyn Detector, &Rule)> {
+        REGISTRY.iter().filter_map(|detector| self.get(detector.id()).map(|rule| (*detector, rule)))
+    }
+}
+
+/// Reads and checks one rule file.
+pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
+    let mut rule: Rule = toml::from_str(text).map_err(|error| {
+        let key = error.span().and_then(|span| key_at(text, span.start));
+        let message = error.message().trim_end();
+        let what = match key {
+            Some(key) if !message.contains(&format!("`{key}`")) => format!("key `{key}`: {message}"),
+            _ => message.to_owned(),
+        };
+        located(file, text, error.span().map(|span| span.start), what)
+    })?;
+    let at = |key: &str| find_key(text, key);
+    let Some(detector) = REGISTRY.iter().find(|detector| detector.id() == rule.id) else {
+        let known: Vec<_> = REGISTRY.iter().map(|detector| detector.id()).collect();
+        let what =
+            format!("key `id`: no detector is called `{}`; expected one of {}", rule.id, known.join(", "));
+        return Err(located(file, text, at("id"), what));
+    };
+    for (key, words) in [("title", &rule.title), ("why", &rule.why)] {
+        if let Some((name, _)) = unknown_placeholder(words) {
+            let place = text.find(&format!("{{{name}}}")).or_else(|| at(key));
+            let known: Vec<_> = PLACEHOLDERS.iter().map(|name| format!("{{{name}}}")).collect();
+            let what = format!("key `{key}`: nobody fills {{{name}}}; expected one of {}", known.join(", "));
+            return Err(located(file, text, place, what));
+        }
+    }
+    let policy = &rule.policy;
+    if policy.at_least == 0 {
+        return Err(located(file, text, at("at_least"), "key `at_least`: expected 1 or more".to_owned()));
+    }
+    for (key, value) in [("within_s", policy.within_s), ("cooldown_s", policy.cooldown_s)] {
+        if !(value > 0.0 && value <= 86_400.0) {
+            let what = format!("key `{key}`: {value} given; expected seconds above 0, at most 86400");
+            return Err(located(file, text, at(key), what));
+        }
+    }
+    rule.settings = settings(file, text, *detector, &rule)?;
+    Ok(rule)
+}
+
+fn settings(file: &str, text: &str, detector: &dyn Detector, rule: &Rule) -> Result<Vec<f64>, RuleError> {
+    let declared = detector.parameters();
+    for (name, value) in &rule.parameters {
+        let Some(parameter) = declared.iter().find(|parameter| parameter.name == name) else {
+            let known: Vec<_> = declared.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let what =
+                format!("key `parameters.{name}`: this detector has no such parameter; it has {known}");
+            return Err(located(file, text, find_key(text, name), what));
+        };
+        if !(parameter.least..=parameter.most).contains(value) {
+            let what = format!(
+                "key `parameters.{name}`: {value} given; expected {} to {} ({})",
+                parameter.least, parameter.most, parameter.what
+            );
+            return Err(located(file, text, find_key(text, name), what));
+        }
+    }
+    let value = |name: &str, default| rule.parameters.get(name).copied().unwrap_or(default);
+    Ok(declared.iter().map(|parameter| value(parameter.name, parameter.default)).collect())
+}
+
+fn whole(file: &str, what: String) -> RuleError {
+    RuleError { file: file.to_owned(), line: 0, column: 0, what }
+}
+
+fn located(file: &str, text: &str, offset: Option<usize>, what: String) -> RuleError {
+    let Some(before) = offset.and_then(|offset| text.get(..offset)) else { return whole(file, what) };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    RuleError { file: file.to_owned(), line, column, what }
+}
+
+/// Octet offset of the line that sets `key`.
+fn find_key(text: &str, key: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        if line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
+            return Some(at + indent);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The key that the line at `offset` sets.
+fn key_at(text: &str, offset: usize) -> Option<&str> {
+    let start = text.get(..offset)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[start..].lines().next()?;
+    let key = line.split_once('=')?.0.trim();
+    (!key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-.\"".contains(c))).then_some(key)
+}

@@ -1,0 +1,60 @@
+//! Placeholders in a rule's words. They are checked when a rule is loaded and filled in when it speaks.
+
+use super::super::detect::Finding;
+
+/// What may stand in braces in `title` and `why`.
+pub const PLACEHOLDERS: &[&str] = &["device", "client", "server", "count", "certainty"];
+
+/// The first placeholder of `text` that nobody fills: its name and its octet offset.
+pub fn unknown_placeholder(text: &str) -> Option<(&str, usize)> {
+    pieces(text).find_map(|piece| match piece {
+        Piece::Placeholder { name, at } if !PLACEHOLDERS.contains(&name) => Some((name, at)),
+        Piece::Placeholder { .. } | Piece::Text(_) => None,
+    })
+}
+
+/// `text` with its placeholders filled from the first finding of an alert that counts `count`.
+pub fn fill(text: &str, finding: &Finding, count: u64) -> String {
+    pieces(text).fold(String::with_capacity(text.len()), |mut filled, piece| {
+        match piece {
+            Piece::Text(words) => filled.push_str(words),
+            Piece::Placeholder { name, .. } => match name {
+                "device" => filled.push_str(&finding.device.to_string()),
+                "client" => filled.push_str(&finding.client.to_string()),
+                "server" => filled.push_str(&finding.server.to_string()),
+                "count" => filled.push_str(&count.to_string()),
+                "certainty" => filled.push_str(&finding.certainty.to_string()),
+                unknown => filled.push_str(unknown),
+            },
+        }
+        filled
+    })
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Placeholder { name: &'a str, at: usize },
+}
+
+/// Splits `text` at `{name}`; a brace without its partner is text.
+fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
+    let mut at = 0;
+    core::iter::from_fn(move || {
+        let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
+        match (rest.find('{'), rest.find('}')) {
+            (Some(0), Some(close)) => {
+                let piece = Piece::Placeholder { name: &rest[1..close], at };
+                at += close + 1;
+                Some(piece)
+            }
+            (Some(open), Some(_)) if open > 0 => {
+                at += open;
+                Some(Piece::Text(&rest[..open]))
+            }
+            _ => {
+                at = text.len();
+                Some(Piece::Text(rest))
+            }
+        }
+    })
+}

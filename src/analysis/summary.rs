@@ -1,0 +1,130 @@
+//! The last event of a run, and its verdict in plain words.
+
+use std::collections::BTreeMap;
+
+use super::{
+    event::{CaptureQuality, Summary},
+    host::{Behaviour, DeviceFacts, Hosts},
+    time::{Timestamp, When},
+    wire::SkipCounts,
+};
+
+/// What the summary counts.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    pub frames: u64,
+    pub segments: u64,
+    pub skipped: SkipCounts,
+    pub flows: u64,
+    pub incarnations: u64,
+    pub findings: BTreeMap<String, u64>,
+    pub alerts: BTreeMap<String, u64>,
+    pub quality: CaptureQuality,
+    pub first: Option<Timestamp>,
+    pub now: Timestamp,
+    pub findings_told: u64,
+}
+
+pub fn of(counts: &Counts, hosts: &Hosts) -> Summary {
+    let (devices, devices_omitted) = hosts.summary();
+    Summary {
+        when: When(counts.now),
+        frames: counts.frames,
+        segments: counts.segments,
+        skipped: counts.skipped.named(),
+        flows: counts.flows,
+        incarnations: counts.incarnations,
+        findings: counts.findings.clone(),
+        alerts: counts.alerts.clone(),
+        verdict: verdict(counts, hosts, &devices),
+        devices,
+        devices_omitted,
+        capture: counts.quality,
+        duration_s: counts.first.map_or(0.0, |first| (counts.now.seconds_after(first) * 1e6).round() / 1e6),
+    }
+}
+
+fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
+    let refusing: Vec<_> = hosts.iter().filter(|device| device.refusals > 0).collect();
+    let mut sentences: Vec<String> = refusing
+        .iter()
+        .take(3)
+        .map(|device| refusal_sentence(device.refusals, device.ignored_rsts, &device.facts()))
+        .collect();
+    if refusing.len() > 3 {
+        sentences.push(format!("{} more devices refused connections in the same way.", refusing.len() - 3));
+    }
+    if refusing.is_empty() {
+        sentences.push(healthy_sentence(counts, listed));
+    }
+    if counts.quality.dropped > 0 {
+        sentences.push(format!(
+            "{} frames were lost before they could be seen, so this may not be all.",
+            counts.quality.dropped
+        ));
+    }
+    sentences.join(" ")
+}
+
+fn refusal_sentence(refusals: u64, ignored: u64, facts: &DeviceFacts) -> String {
+    let device = facts.address;
+    let mut text = format!(
+        "{device} refused {} with stale ACKs: it had closed the old connection on the same ports first and still \
+         held it in TIME-WAIT",
+        counted(refusals, "SYN")
+    );
+    if ignored > 0 {
+        text.push_str(&format!(
+            ", and it ignored {} that would have freed it",
+            counted(ignored, "exact RST")
+        ));
+    }
+    text.push('.');
+    match (facts.msl_s.at_least, facts.msl_s.at_most) {
+        (Some(least), Some(most)) => text.push_str(&format!(
+            " Its TIME-WAIT (2·MSL) lasts between {:.1} and {:.1} s.",
+            2.0 * least,
+            2.0 * most
+        )),
+        (Some(least), None) if least >= 0.5 => {
+            text.push_str(&format!(" Its TIME-WAIT (2·MSL) lasts at least {:.1} s.", 2.0 * least));
+        }
+        (Some(_), None) | (None, _) => {}
+    }
+    text.push_str(match facts.behaves_as {
+        Behaviour::Unfixed => " It behaves as unfixed lwIP does.",
+        Behaviour::HonoursRst => {
+            " It honours the client's RST: the SYN that follows is accepted, so each refusal cost milliseconds."
+        }
+        Behaviour::AcceptsSyn => " It also accepted newer SYNs in TIME-WAIT.",
+        Behaviour::Mixed => " Its behaviour changed during the capture.",
+        Behaviour::Unknown => "",
+    });
+    text
+}
+
+fn healthy_sentence(counts: &Counts, listed: &[DeviceFacts]) -> String {
+    let accepted: u64 = listed.iter().map(|device| device.accepted).sum();
+    if counts.frames == 0 {
+        return "No frame was seen, so nothing can be said.".to_owned();
+    }
+    if counts.segments == 0 {
+        return "No TCP segment was seen, so nothing can be said about connections.".to_owned();
+    }
+    if counts.flows == 0 {
+        return format!(
+            "None of the {} belongs to the device: check its address, and where the capture was taken.",
+            counted(counts.segments, "TCP segment")
+        );
+    }
+    let accepts = listed.iter().any(|device| device.behaves_as == Behaviour::AcceptsSyn);
+    let reuse = if accepts { " Reused ports were accepted in TIME-WAIT at once." } else { "" };
+    format!(
+        "No SYN was refused and no RST ignored; the device accepted {}.{reuse}",
+        counted(accepted, "connection")
+    )
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,184 @@
+//! One end of a connection: what it sent, what was offered to it, and the state that follows.
+//!
+//! There is no `update`: whoever feeds a segment must say on which side of it this endpoint stood.
+
+use super::{
+    state::{StateView, TcpState},
+    transition,
+};
+use crate::analysis::wire::{Flags, Note, Segment, SeqNum};
+
+/// One endpoint in one incarnation (RFC 9293 §3.3.1 names).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    pub view: StateView,
+    pub iss: Option<SeqNum>,
+    /// Past the furthest octet it sent.
+    pub snd_nxt: Option<SeqNum>,
+    /// The furthest acknowledgment offered to it.
+    pub snd_una: Option<SeqNum>,
+    /// The furthest acknowledgment it sent.
+    pub rcv_nxt: Option<SeqNum>,
+    /// The FIN as it was first seen on the wire.
+    pub fin: Option<Note>,
+    /// The last segment with payload, retransmissions included.
+    pub last_data: Option<Note>,
+    /// Payload octets put on the wire for the first time.
+    pub payload: u64,
+}
+
+impl Endpoint {
+    /// This endpoint put `segment` on the wire: its transition is proven, where the table knows one.
+    pub fn sent(&mut self, segment: &Segment, peer: &Endpoint) {
+        let flags = segment.flags;
+        if flags.has(Flags::RST) {
+            return self.proven(transition::after_own_rst);
+        }
+        let news = self.advance(segment);
+        if flags.has(Flags::SYN) {
+            self.iss = Some(segment.seq);
+            self.rcv_nxt = segment.acknowledges().or(self.rcv_nxt);
+            let from = self.view.state().unwrap_or(TcpState::Closed);
+            let table =
+                if flags.has(Flags::ACK) { transition::after_own_syn_ack } else { transition::after_own_syn };
+            return self.prove(table(from));
+        }
+        self.payload += u64::from(news.min(segment.len));
+        if segment.len > 0 {
+            self.last_data = Some(Note::from(segment));
+        }
+        self.acknowledge(segment, peer);
+        if flags.has(Flags::FIN) {
+            self.fin.get_or_insert(Note::from(segment));
+            let from = self.view.state().unwrap_or(TcpState::Established);
+            self.prove(transition::after_own_fin(from));
+        }
+    }
+
+    /// `segment` was put on the wire towards this endpoint: if it arrived, this follows.
+    pub fn offered(&mut self, segment: &Segment, peer: &Endpoint) {
+        let flags = segment.flags;
+        if flags.has(Flags::RST) {
+            if self.is_exact_rst(segment) {
+                self.infer(self.view.state().and_then(transition::offered_rst));
+            }
+            return;
+        }
+        if flags.is_opening() {
+            let to = self.view.state().unwrap_or(TcpState::Listen);
+            return self.infer(transition::offered_syn(to));
+        }
+        if let Some(ack) = segment.acknowledges() {
+            self.offered_ack(ack);
+        }
+        if flags.has(Flags::FIN) {
+            // Only in order: a FIN beyond a hole is not acted upon.
+            let in_order = self.rcv_nxt.is_none_or(|next| next.reaches(segment.seq));
+            if in_order && peer.fin.is_some() {
+                let to = self.view.state().unwrap_or(TcpState::Established);
+                self.infer(transition::offered_fin(to, self.fin_acked()));
+            }
+        }
+    }
+
+    /// The peer acknowledged this endpoint's FIN, on the wire.
+    pub fn fin_acked(&self) -> bool {
+        match (self.fin, self.snd_una) {
+            (Some(fin), Some(una)) => una.reaches(fin.seq_end()),
+            _ => false,
+        }
+    }
+
+    /// Frames were lost: nothing about now is proven any more.
+    pub fn weaken(&mut self) {
+        self.view = self.view.weakened();
+    }
+
+    /// RFC 5961 §3.2: the sequence that this endpoint expects next.
+    fn is_exact_rst(&self, segment: &Segment) -> bool {
+        match (self.view.state(), self.rcv_nxt) {
+            // §3.10.7.3: before the peer's SYN, a RST counts by what it acknowledges.
+            (Some(TcpState::SynSent), _) => segment.acknowledges() == self.snd_nxt,
+            (_, Some(next)) => segment.seq == next,
+            (_, None) => true,
+        }
+    }
+
+    /// Notes how far this endpoint has sent; returns the octets of `segment` that are new.
+    fn advance(&mut self, segment: &Segment) -> u32 {
+        let end = segment.seq_end();
+        match self.snd_nxt {
+            Some(next) if !next.precedes(end) => 0,
+            Some(next) => {
+                self.snd_nxt = Some(end);
+                next.distance_to(end) as u32
+            }
+            None => {
+                self.snd_nxt = Some(end);
+                segment.seq_len()
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, segment: &Segment, peer: &Endpoint) {
+        let Some(ack) = segment.acknowledges() else { return };
+        self.rcv_nxt = Some(self.rcv_nxt.map_or(ack, |next| next.later_of(ack)));
+        let before = self.view.state();
+        if matches!(before, None | Some(TcpState::SynSent | TcpState::SynReceived)) {
+            let from = before.unwrap_or(TcpState::Established);
+            self.prove(transition::after_own_ack_of_syn(from));
+        }
+        if let (Some(fin), Some(from)) = (peer.fin, self.view.state())
+            && ack.reaches(fin.seq_end())
+        {
+            let next = transition::after_own_ack_of_fin(from, self.fin_acked());
+            // Accepting the peer's FIN proves that this endpoint also took what that segment acknowledged.
+            let saw_ack_of_own = self.fin.is_none_or(|own| fin.ack.reaches(own.seq_end()));
+            match next {
+                Some(TcpState::TimeWait) if !saw_ack_of_own && !self.view.is(TcpState::TimeWait) => {
+                    self.infer(next)
+                }
+                _ => self.prove(next),
+            }
+        }
+    }
+
+    fn offered_ack(&mut self, ack: SeqNum) {
+        // Nobody acknowledges what was never sent; such a number belongs to another life.
+        if self.snd_nxt.is_some_and(|next| next.precedes(ack)) {
+            return;
+        }
+        self.snd_una = Some(self.snd_una.map_or(ack, |una| una.later_of(ack)));
+        if self.iss.is_some_and(|iss| ack.reaches(iss.plus(1))) {
+            self.infer_change(transition::offered_ack_of_syn);
+        }
+        if self.fin_acked() {
+            self.infer_change(transition::offered_ack_of_fin);
+        }
+    }
+
+    fn proven(&mut self, table: fn(TcpState) -> Option<TcpState>) {
+        let next = self.view.state().map_or(Some(TcpState::Closed), table);
+        self.prove(next);
+    }
+
+    fn infer_change(&mut self, table: fn(TcpState) -> Option<TcpState>) {
+        let next = self.view.state().and_then(table);
+        self.infer(next);
+    }
+
+    fn prove(&mut self, next: Option<TcpState>) {
+        if let Some(state) = next {
+            self.view = StateView::Proven(state);
+        }
+    }
+
+    /// A state that stays what it was keeps its proof.
+    fn infer(&mut self, next: Option<TcpState>) {
+        if let Some(state) = next
+            && !self.view.is(state)
+        {
+            self.view = StateView::Inferred(state);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What is kept of a segment that may be cited later: small, and without its addresses.
+
+use super::{flags::Flags, segment::Segment, seq::SeqNum};
+use crate::analysis::{input::FrameNo, time::Timestamp};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub frame: FrameNo,
+    pub time: Timestamp,
+    pub seq: SeqNum,
+    /// Meaningless without the ACK flag.
+    pub ack: SeqNum,
+    pub len: u32,
+    pub window: u16,
+    pub flags: Flags,
+}
+
+impl Note {
+    /// The position just past the segment: what acknowledges all of it.
+    pub const fn seq_end(&self) -> SeqNum {
+        let controls = self.flags.has(Flags::SYN) as u32 + self.flags.has(Flags::FIN) as u32;
+        self.seq.plus(self.len.wrapping_add(controls))
+    }
+}
+
+impl From<&Segment> for Note {
+    fn from(segment: &Segment) -> Note {
+        Note {
+            frame: segment.frame,
+            time: segment.time,
+            seq: segment.seq,
+            ack: segment.ack,
+            len: segment.len,
+            window: segment.window,
+            flags: segment.flags,
+        }
+    }
+}
