@@ -1,1 +1,21 @@
-//! (being written)
+//! Where events go when they leave the program.
+//!
+//! A sink knows the events and a writer. It refuses to know where the events came from and who else reads them.
+
+use std::io;
+
+use crate::analysis::event::Event;
+
+pub mod json;
+pub mod lines;
+
+/// One reader of the event stream.
+pub trait Sink {
+    /// Takes the next event. An error is the writer's own: a closed pipe is for the caller to judge.
+    fn on_event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Called after each batch of events, so that a reader behind a pipe waits for nothing that is already known.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
