@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use super::super::{
     certainty::Certainty,
@@ -29,6 +29,7 @@ pub struct Finding {
     /// The frames that are the fact, in the order the contract gives for this rule.
     pub frames: Vec<FrameNo>,
     /// Numbers of this fact; names end in their unit (`_s`), sequence numbers are raw.
+    #[serde(serialize_with = "write_quantities")]
     pub quantities: BTreeMap<String, f64>,
     pub text: String,
     /// `frames` and the frames that explain them, decoded, in time order: enough to draw a ladder.
@@ -53,4 +54,21 @@ pub struct EvidenceSegment {
     pub window: u16,
     /// What this segment is in the story, in a few words: `device closes first`, `stale ACK`, …
     pub role: String,
+}
+
+/// Counts and sequence numbers as integers, spans of time as decimals.
+fn write_quantities<S: Serializer>(
+    quantities: &BTreeMap<String, f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(quantities.len()))?;
+    for (name, value) in quantities {
+        let whole = *value as i64;
+        if !name.ends_with("_s") && whole as f64 == *value {
+            map.serialize_entry(name, &whole)?;
+        } else {
+            map.serialize_entry(name, value)?;
+        }
+    }
+    map.end()
 }

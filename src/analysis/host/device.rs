@@ -165,6 +165,9 @@ impl Device {
         if refusals.is_empty() && hold.close.is_none_or(|close| close.entered.is_none()) {
             return;
         }
+        if hold.close.is_some() && flow.life.endpoint(device).view == StateView::Proven(TcpState::TimeWait) {
+            hold.certainty = Certainty::Proven;
+        }
         if !hold.counted {
             self.entered += u64::from(hold.close.is_some());
             self.ledger.begin(flow.tuple);
