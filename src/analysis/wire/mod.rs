@@ -3,6 +3,7 @@
 pub mod decode;
 pub mod flags;
 pub mod link;
+pub mod notation;
 pub mod note;
 pub mod options;
 pub mod segment;

@@ -1,0 +1,233 @@
+//! Traces as text: one segment a line, as in a textbook. Used by tests, and made to be used by rule files.
+//!
+//! ```text
+//! trace  a reused port is refused
+//! +0      A > B  S   1000:1000(0)            win 64240  mss 1460
+//! +0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
+//! gap 3
+//! mode  switched to fixed
+//! expect time-wait-collision 1
+//! ```
+//!
+//! Times are seconds from the beginning of the trace. Numbers are as on the wire, modulo 2^32. A is
+//! 10.77.0.1:40000 and B, the device, is 10.77.0.2:80; `C` and `D` are further ports of A: 40001, 40002.
+
+use core::fmt;
+
+use super::flags::Flags;
+
+/// One trace and what is expected of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    pub name: String,
+    pub steps: Vec<Step>,
+    pub expectations: Vec<Expectation>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// An Ethernet frame.
+    Frame {
+        at_s: f64,
+        octets: Vec<u8>,
+    },
+    Gap {
+        lost: u64,
+    },
+    Mode {
+        text: String,
+    },
+}
+
+/// The words after `expect`; what they mean is for the reader of the trace to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// From 1.
+    pub line: usize,
+    pub words: Vec<String>,
+}
+
+/// What is wrong with a script, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotationError {
+    /// From 1.
+    pub line: usize,
+    pub what: String,
+}
+
+impl fmt::Display for NotationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl core::error::Error for NotationError {}
+
+/// Reads a script; lines before the first `trace` belong to a trace without a name.
+pub fn parse(text: &str) -> Result<Vec<Trace>, NotationError> {
+    let mut traces: Vec<Trace> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        let fault = |what: String| NotationError { line: number, what };
+        let line = line.split('#').next().unwrap_or_default().trim();
+        let Some((word, rest)) =
+            line.split_once(char::is_whitespace).or((!line.is_empty()).then_some((line, "")))
+        else {
+            continue;
+        };
+        let rest = rest.trim();
+        if word == "trace" {
+            traces.push(Trace { name: rest.to_owned(), ..Trace::default() });
+            continue;
+        }
+        if traces.is_empty() {
+            traces.push(Trace::default());
+        }
+        let Some(trace) = traces.last_mut() else { continue };
+        match word {
+            "expect" if rest.is_empty() => {
+                return Err(fault("`expect` what? for example `expect ignored-rst 1`".into()));
+            }
+            "expect" => trace.expectations.push(Expectation {
+                line: number,
+                words: rest.split_whitespace().map(str::to_owned).collect(),
+            }),
+            "gap" => {
+                let lost =
+                    rest.parse().map_err(|_| fault(format!("`gap {rest}`: expected a number of frames")))?;
+                trace.steps.push(Step::Gap { lost });
+            }
+            "mode" => trace.steps.push(Step::Mode { text: rest.to_owned() }),
+            _ => trace.steps.push(segment(word, rest).map_err(fault)?),
+        }
+    }
+    Ok(traces)
+}
+
+fn segment(time: &str, rest: &str) -> Result<Step, String> {
+    let at_s: f64 = time
+        .strip_prefix('+')
+        .and_then(|seconds| seconds.parse().ok())
+        .filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
+        .ok_or_else(|| format!("`{time}`: expected a time like +0.25, or trace, gap, mode, expect"))?;
+    let mut words = rest.split_whitespace();
+    let mut next =
+        |what: &str| words.next().ok_or_else(|| format!("the line ends where {what} should stand"));
+    let from = next("the sender")?;
+    let arrow = next("`>`")?;
+    let to = next("the receiver")?;
+    if arrow != ">" {
+        return Err(format!("`{arrow}`: expected `>` between sender and receiver"));
+    }
+    let letters = next("the flags")?;
+    let range = next("the sequence range, like 1000:1030(30)")?;
+    let (seq, len) = sequence(range)?;
+    let mut header =
+        Header { from: host(from)?, to: host(to)?, flags: flags(letters)?, seq, ..Header::default() };
+    while let Some(key) = words.next() {
+        let value = words.next().ok_or_else(|| format!("`{key}` needs a number"))?;
+        let number: u32 = value.parse().map_err(|_| format!("`{key} {value}`: expected a number"))?;
+        match key {
+            "ack" => header.ack = Some(number),
+            "win" => {
+                header.window = u16::try_from(number).map_err(|_| format!("`win {number}`: at most 65535"))?
+            }
+            "mss" => {
+                header.mss =
+                    Some(u16::try_from(number).map_err(|_| format!("`mss {number}`: at most 65535"))?)
+            }
+            "id" => header.ip_id = number as u16,
+            _ => return Err(format!("`{key}`: expected ack, win, mss or id")),
+        }
+    }
+    if header.ack.is_some() != header.flags.has(Flags::ACK) {
+        return Err(format!("flags `{letters}`: `.` and `ack N` go together"));
+    }
+    Ok(Step::Frame { at_s, octets: header.frame(len) })
+}
+
+/// `seq:end(len)`; the three must agree.
+fn sequence(text: &str) -> Result<(u32, u16), String> {
+    let fault = || format!("`{text}`: expected a sequence range like 1000:1030(30)");
+    let (seq, rest) = text.split_once(':').ok_or_else(fault)?;
+    let (end, len) = rest.strip_suffix(')').and_then(|rest| rest.split_once('(')).ok_or_else(fault)?;
+    let (seq, end): (u32, u32) = (seq.parse().map_err(|_| fault())?, end.parse().map_err(|_| fault())?);
+    let len: u16 = len.parse().ok().filter(|len| *len <= 1440).ok_or_else(fault)?;
+    if seq.wrapping_add(u32::from(len)) != end {
+        return Err(format!("`{text}`: {seq} and {len} octets do not end at {end}"));
+    }
+    Ok((seq, len))
+}
+
+fn flags(letters: &str) -> Result<Flags, String> {
+    letters.chars().try_fold(Flags(0), |flags, letter| {
+        let flag = match letter {
+            'S' => Flags::SYN,
+            'F' => Flags::FIN,
+            'R' => Flags::RST,
+            'P' => Flags::PSH,
+            'U' => Flags::URG,
+            '.' => Flags::ACK,
+            _ => return Err(format!("flag `{letter}`: expected letters of S F R P U and `.`")),
+        };
+        Ok(Flags(flags.0 | flag.0))
+    })
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Host {
+    mac: [u8; 6],
+    ip: [u8; 4],
+    port: u16,
+}
+
+fn host(name: &str) -> Result<Host, String> {
+    let client = |port| Host { mac: [2, 0, 0, 0, 0, 1], ip: [10, 77, 0, 1], port };
+    match name {
+        "A" => Ok(client(40_000)),
+        "C" => Ok(client(40_001)),
+        "D" => Ok(client(40_002)),
+        "B" => Ok(Host { mac: [0x24, 0x0a, 0xc4, 0x77, 0, 2], ip: [10, 77, 0, 2], port: 80 }),
+        _ => Err(format!("`{name}`: expected A, B, C or D")),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Header {
+    from: Host,
+    to: Host,
+    flags: Flags,
+    seq: u32,
+    ack: Option<u32>,
+    window: u16,
+    mss: Option<u16>,
+    ip_id: u16,
+}
+
+impl Header {
+    /// Ethernet, IPv4 and TCP headers and `len` zero octets; checksums are left at zero, as a sender that
+    /// offloads them would.
+    fn frame(&self, len: u16) -> Vec<u8> {
+        let options = self.mss.map(|mss| [2, 4, (mss >> 8) as u8, mss as u8]);
+        let tcp_len: u16 = 20 + if options.is_some() { 4 } else { 0 };
+        let mut octets = Vec::with_capacity(usize::from(14 + 20 + tcp_len + len));
+        octets.extend(self.to.mac);
+        octets.extend(self.from.mac);
+        octets.extend([0x08, 0x00, 0x45, 0x00]);
+        octets.extend((20 + tcp_len + len).to_be_bytes());
+        octets.extend(self.ip_id.to_be_bytes());
+        octets.extend([0x40, 0x00, 64, 6, 0, 0]);
+        octets.extend(self.from.ip);
+        octets.extend(self.to.ip);
+        octets.extend(self.from.port.to_be_bytes());
+        octets.extend(self.to.port.to_be_bytes());
+        octets.extend(self.seq.to_be_bytes());
+        octets.extend(self.ack.unwrap_or(0).to_be_bytes());
+        octets.extend([(tcp_len as u8 / 4) << 4, self.flags.0]);
+        octets.extend(self.window.to_be_bytes());
+        octets.extend([0; 4]);
+        octets.extend(options.into_iter().flatten());
+        octets.resize(octets.len() + usize::from(len), 0);
+        octets
+    }
+}
