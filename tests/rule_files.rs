@@ -1,0 +1,64 @@
+//! Rule files: what is replaced, and what a bad one is told.
+
+use esp_tcpwatch::analysis::rule::{RuleSet, Severity, built_in_sources};
+
+fn good() -> String {
+    built_in_sources().iter().find(|(id, _)| *id == "ignored-rst").unwrap().1.to_owned()
+}
+
+fn error(text: &str) -> String {
+    RuleSet::with_files(&[("my/ignored-rst.toml".to_owned(), text.to_owned())]).unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_replaces_the_built_in_rule_of_its_id() {
+    let text = good()
+        .replace("severity = \"warning\"", "severity = \"info\"")
+        .replace("confirm_cycles = 2", "confirm_cycles = 5");
+    let rules = RuleSet::with_files(&[("x.toml".to_owned(), text)]).unwrap();
+    let rule = rules.get("ignored-rst").unwrap();
+    assert_eq!((rule.severity, rule.settings.as_slice()), (Severity::Info, &[5.0][..]));
+    assert_eq!(rules.get("time-wait-collision").unwrap().severity, Severity::Critical);
+}
+
+#[test]
+fn a_bad_file_is_told_file_line_column_key_and_what_was_expected() {
+    for (from, to, place, words) in [
+        (
+            "severity = \"warning\"",
+            "severity = \"loud\"",
+            "my/ignored-rst.toml:2:12: ",
+            &["`severity`", "loud", "`critical`"][..],
+        ),
+        ("severity =", "severty =", "my/ignored-rst.toml:2:1: ", &["`severty`", "expected", "`severity`"]),
+        ("at_least = 1", "at_least = \"one\"", ":16:12: ", &["`at_least`", "expected u64"]),
+        ("at_least = 1", "at_least = 0", ":16:1: ", &["`at_least`", "1 or more"]),
+        ("cooldown_s = 120.0", "cooldown_s = -1.0", ":18:1: ", &["`cooldown_s`", "above 0"]),
+        ("group_by = \"device\"", "group_by = \"moon\"", ":19:12: ", &["`group_by`", "`tuple`"]),
+        ("confirm_cycles = 2", "confirm_cycles = 0", ":23:1: ", &["`parameters.confirm_cycles`", "1 to 100"]),
+        ("confirm_cycles = 2", "cycles = 2", ":23:1: ", &["`parameters.cycles`", "`confirm_cycles`"]),
+        ("title = \"{device}", "title = \"{devise}", ":3:10: ", &["`title`", "{devise}", "{device}"]),
+        ("id = \"ignored-rst\"", "id = \"ignored\"", ":1:1: ", &["`id`", "ignored-rst, time-wait-collision"]),
+        ("[policy]", "[policy", ":14:", &["]"]),
+    ] {
+        assert!(good().contains(from), "the sample changed: {from}");
+        let error = error(&good().replacen(from, to, 1));
+        assert!(error.contains(place), "{to}: `{error}` should contain `{place}`");
+        for word in words {
+            assert!(error.contains(word), "{to}: `{error}` should contain `{word}`");
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    let error = error(&good().replace("severity = \"warning\"\n", ""));
+    assert!(error.contains("severity"), "{error}");
+}
+
+#[test]
+fn one_rule_in_two_files_is_refused() {
+    let files = [("a.toml".to_owned(), good()), ("b.toml".to_owned(), good())];
+    let error = RuleSet::with_files(&files).unwrap_err().to_string();
+    assert!(error.contains("b.toml") && error.contains("a.toml") && error.contains("ignored-rst"), "{error}");
+}
