@@ -36,7 +36,7 @@ void control_request_read(struct control_request *r, const char *datagram, size_
     return;
   }
   if (!f.has_version || f.version != CONTROL_VERSION) {
-    refuse(r, CONTROL_BAD_VERSION, "this device speaks version 1: \"v\":1");
+    refuse(r, CONTROL_BAD_VERSION, "this device speaks version 1, and v is missing or another");
   } else if (!r->has_id) {
     refuse(r, CONTROL_BAD_JSON, "no id, or not a whole number below 2^32");
   } else if (!f.has_op) {

@@ -21,6 +21,7 @@ static const char block[] = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcde
 static bool waited_long_enough(const struct http_connection *c, uint32_t now_ms);
 static void step_to(struct http_connection *c, enum connection_step step, uint32_t now_ms);
 static void read_request(struct http_connection *c, uint32_t now_ms);
+static ssize_t receive(struct http_connection *c);
 static uint32_t request_end(const struct http_connection *c);
 static void request_complete(struct http_connection *c, uint32_t end, uint32_t now_ms);
 static void begin_answer(struct http_connection *c);
@@ -108,8 +109,7 @@ static void step_to(struct http_connection *c, enum connection_step step, uint32
 
 static void read_request(struct http_connection *c, uint32_t now_ms)
 {
-  ssize_t got = lwip_recv(c->socket, c->request + c->request_length,
-                          REQUEST_MAX - c->request_length, 0);
+  ssize_t got = receive(c);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     return;
   }
@@ -129,6 +129,31 @@ static void read_request(struct http_connection *c, uint32_t now_ms)
     memmove(c->request + REQUEST_MAX / 2, c->request + REQUEST_MAX - 3, 3);
     c->request_length = REQUEST_MAX / 2 + 3;
   }
+}
+
+/* In the `reset` mode the last octet of the request stays in the socket: closing with unread data is
+ * what makes lwIP send a RST in place of its FIN. SO_LINGER would not do: ESP-IDF compiles it out,
+ * and with it lwIP resets only if the answer happens to be still unacknowledged. */
+static ssize_t receive(struct http_connection *c)
+{
+  char *into = c->request + c->request_length;
+  size_t room = REQUEST_MAX - c->request_length;
+  if (c->close != CLOSE_RESET) {
+    return lwip_recv(c->socket, into, room, 0);
+  }
+  ssize_t seen = lwip_recv(c->socket, into, room, MSG_PEEK);
+  if (seen <= 0) {
+    return seen;
+  }
+  uint32_t before = c->request_length;
+  c->request_length += (uint32_t)seen;
+  uint32_t end = request_end(c);
+  c->request_length = before;
+  size_t take = end > 0 ? end - before - 1 : (size_t)seen;
+  if (take > 0 && lwip_recv(c->socket, into, take, 0) != (ssize_t)take) {
+    return -1;
+  }
+  return seen;
 }
 
 /* Octets up to and including the empty line; 0 when it has not come. */
@@ -245,14 +270,6 @@ static void after_answer(struct http_connection *c, uint32_t now_ms)
 
 static void end_connection(struct http_connection *c, bool failed)
 {
-#if LWIP_SO_LINGER
-  if (c->close == CLOSE_RESET) {
-    /* lwIP resets only while something is unsent or unacknowledged, which right after send() is
-     * the case; otherwise this ends by FIN like any other. */
-    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    lwip_setsockopt(c->socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  }
-#endif
   lwip_close(c->socket);
   c->socket = -1;
   c->failed = failed;

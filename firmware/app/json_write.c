@@ -55,7 +55,12 @@ void json_put_text(struct json_writer *w, const char *name, const char *value)
 {
   member(w, name);
   octet(w, '"');
-  text(w, value);
+  for (; *value != '\0'; value++) {
+    if (*value == '"' || *value == '\\') {
+      octet(w, '\\');
+    }
+    octet(w, *value >= 0x20 && *value < 0x7f ? *value : '?');
+  }
   octet(w, '"');
 }
 

@@ -1,8 +1,8 @@
 /* Writes one JSON text into a fixed buffer.
  *
- * Knows: commas, quotes, and when the buffer is full.
- * Refuses to know: what is written. Names and strings are our own words and are not escaped, so a
- * peer's text never goes through here unchecked.
+ * Knows: commas, quotes, escapes, and when the buffer is full.
+ * Refuses to know: what is written. Names are our own plain words; values may be any octets, of
+ * which those that are not plain ASCII come out as `?`.
  */
 #ifndef APP_JSON_WRITE_H
 #define APP_JSON_WRITE_H

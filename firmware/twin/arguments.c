@@ -1,5 +1,8 @@
 /* Every option takes its value from the next word or after `=`; a mode is applied before the single
  * remedies, wherever it stands, so that `--msl-ms 3000 --mode fixed` means what it says. */
+#include <arpa/inet.h> /* before lwIP's headers, which define some of its names as macros */
+#include <netinet/in.h>
+
 #include "lwip/opt.h"
 
 #include "arguments.h"
@@ -39,6 +42,8 @@ static const char help_text[] =
 static int complain(const char *option, const char *value, const char *expected);
 static int apply_mode(int argc, char **argv, struct arguments *into);
 static const char *apply(struct arguments *into, const char *option, const char *value);
+static bool ip4_address(const char *text, ip4_addr_t *into);
+static bool ip6_address(const char *text, ip6_addr_t *into);
 static bool whole_number(const char *text, uint64_t most, uint64_t *into);
 static const char *remedy_of(const char *option);
 
@@ -119,19 +124,19 @@ static const char *apply(struct arguments *into, const char *option, const char 
     return *value != '\0' ? NULL : "the name of an interface";
   }
   if (strcmp(option, "--ip") == 0) {
-    return ip4addr_aton(value, &into->ip) ? NULL : "an IPv4 address like 10.77.0.2";
+    return ip4_address(value, &into->ip) ? NULL : "an IPv4 address like 10.77.0.2";
   }
   if (strcmp(option, "--netmask") == 0) {
-    return ip4addr_aton(value, &into->netmask) &&
+    return ip4_address(value, &into->netmask) &&
                    ip4_addr_netmask_valid(ip4_addr_get_u32(&into->netmask))
                ? NULL
                : "a netmask like 255.255.255.0";
   }
   if (strcmp(option, "--gateway") == 0) {
-    return ip4addr_aton(value, &into->gateway) ? NULL : "an IPv4 address like 10.77.0.1";
+    return ip4_address(value, &into->gateway) ? NULL : "an IPv4 address like 10.77.0.1";
   }
   if (strcmp(option, "--ip6") == 0) {
-    into->has_ip6 = ip6addr_aton(value, &into->ip6) != 0;
+    into->has_ip6 = ip6_address(value, &into->ip6);
     return into->has_ip6 ? NULL : "an IPv6 address like fd77::2";
   }
   if (strcmp(option, "--seed") == 0) {
@@ -160,6 +165,28 @@ static const char *remedy_of(const char *option)
     }
   }
   return NULL;
+}
+
+/* The host's parser: lwIP's takes `10.77` and `::x` without a word. */
+static bool ip4_address(const char *text, ip4_addr_t *into)
+{
+  struct in_addr parsed;
+  if (inet_pton(AF_INET, text, &parsed) != 1) {
+    return false;
+  }
+  ip4_addr_set_u32(into, parsed.s_addr);
+  return true;
+}
+
+static bool ip6_address(const char *text, ip6_addr_t *into)
+{
+  struct in6_addr parsed;
+  if (inet_pton(AF_INET6, text, &parsed) != 1) {
+    return false;
+  }
+  memcpy(into->addr, &parsed, sizeof into->addr);
+  ip6_addr_clear_zone(into);
+  return true;
 }
 
 static bool whole_number(const char *text, uint64_t most, uint64_t *into)

@@ -117,6 +117,13 @@ fn healthy_sentence(counts: &Counts, listed: &[DeviceFacts]) -> String {
             counted(counts.segments, "TCP segment")
         );
     }
+    if accepted == 0 {
+        return format!(
+            "No SYN was refused by a stale ACK, but no connection was seen to be accepted either, in {} on {}.",
+            counted(counts.segments, "segment"),
+            counted(counts.flows, "four-tuple")
+        );
+    }
     let accepts = listed.iter().any(|device| device.behaves_as == Behaviour::AcceptsSyn);
     let reuse = if accepts { " Reused ports were accepted in TIME-WAIT at once." } else { "" };
     format!(

@@ -57,10 +57,13 @@
 #define LWIP_COMPAT_SOCKETS 0 /* host: the names socket(), close() belong to the C library */
 #define LWIP_SOCKET_POLL 0
 #define LWIP_NETCONN_SEM_PER_THREAD 1
-#define LWIP_NETCONN_FULLDUPLEX 1
+/* ESP-IDF: 1. No socket of ours is used by two threads, the wire does not show it, and with it this
+ * release of lwIP fails an assertion of its own when a connection finds the accept queue full
+ * (accept_function() frees a netconn that netconn_drain() wants marked closed). */
+#define LWIP_NETCONN_FULLDUPLEX 0
 #define LWIP_SO_SNDTIMEO 1
 #define LWIP_SO_RCVTIMEO 1
-#define LWIP_SO_LINGER 1 /* ESP-IDF: 0. Set on a socket only in the `reset` close mode. */
+#define LWIP_SO_LINGER 0
 #define SO_REUSE 1
 
 #define TCPIP_MBOX_SIZE 32

@@ -1,0 +1,216 @@
+//! The same traffic in other clothes: link types, tags, snaplens, IP versions. No count may change.
+
+use std::fs;
+
+use esp_tcpwatch::analysis::{
+    engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
+    event::{Event, Start, Summary},
+    host::DeviceScope,
+    input::{Frame, Input, LinkType},
+    rule::RuleSet,
+    time::Timestamp,
+    wire::notation::{self, Step},
+};
+
+const ETHERNET_LEN: usize = 14;
+
+/// A captured frame: seconds, link type, octets, length on the wire.
+type Captured = (f64, LinkType, Vec<u8>, usize);
+
+fn original() -> Vec<Captured> {
+    let text = fs::read_to_string("tests/scripts/time-wait-collision.seg").unwrap();
+    let trace = notation::parse(&text).unwrap().swap_remove(0);
+    let frames = trace.steps.into_iter().filter_map(|step| match step {
+        Step::Frame { at_s, octets } => Some((at_s, LinkType::ETHERNET, octets.clone(), octets.len())),
+        Step::Gap { .. } | Step::Mode { .. } => None,
+    });
+    frames.collect()
+}
+
+fn summary(frames: &[Captured], scope: DeviceScope) -> Summary {
+    let mut engine = Engine::new(EngineConfig {
+        devices: scope,
+        rules: RuleSet::built_in().unwrap(),
+        flow_events: false,
+        start: Start::default(),
+        max_flows: DEFAULT_MAX_FLOWS,
+    });
+    for (number, (at_s, link, data, wire_len)) in (1..).zip(frames) {
+        let time = Timestamp::from_nanos(1_700_000_000_000_000_000 + (at_s * 1e9) as u64);
+        engine.handle(Input::Frame(Frame { number, time, link: *link, wire_len: *wire_len as u32, data }));
+    }
+    engine.handle(Input::End);
+    let last = std::iter::from_fn(|| engine.poll_event()).last();
+    match last {
+        Some(Event::Summary(summary)) => summary,
+        other => panic!("the last event is {other:?}"),
+    }
+}
+
+/// The same frames after `dress`, which turns Ethernet octets into (link type, octets).
+fn dressed(dress: impl Fn(&[u8]) -> (LinkType, Vec<u8>)) -> Vec<Captured> {
+    let frames = original().into_iter().map(|(at_s, _, octets, _)| {
+        let (link, octets) = dress(&octets);
+        (at_s, link, octets.clone(), octets.len())
+    });
+    frames.collect()
+}
+
+#[track_caller]
+fn same(frames: &[Captured], scope: DeviceScope) {
+    let (plain, other) = (summary(&original(), DeviceScope::Espressif), summary(frames, scope));
+    assert_eq!(other.skipped, plain.skipped);
+    assert_eq!(other.findings, plain.findings);
+    assert_eq!(other.alerts, plain.alerts);
+    assert_eq!(
+        (other.segments, other.flows, other.incarnations),
+        (plain.segments, plain.flows, plain.incarnations)
+    );
+    let facts = |summary: &Summary| {
+        let device = summary.devices[0].clone();
+        (device.time_wait, device.msl_s, device.behaves_as, device.stack, device.accepted)
+    };
+    assert_eq!(facts(&other), facts(&plain));
+}
+
+fn tagged(frame: &[u8], tags: &[u16]) -> Vec<u8> {
+    let mut octets = frame[..12].to_vec();
+    for tag in tags {
+        octets.extend(tag.to_be_bytes());
+        octets.extend([0x20, 0x07]);
+    }
+    octets.extend(&frame[12..]);
+    octets
+}
+
+fn cooked_v1(frame: &[u8]) -> Vec<u8> {
+    let mut octets = vec![0, 0, 0, 1, 0, 6];
+    octets.extend(&frame[6..12]);
+    octets.extend([0, 0]);
+    octets.extend(&frame[12..]);
+    octets
+}
+
+fn cooked_v2(frame: &[u8]) -> Vec<u8> {
+    let mut octets = frame[12..14].to_vec();
+    octets.extend([0, 0, 0, 0, 0, 3, 0, 1, 0, 6]);
+    octets.extend(&frame[6..12]);
+    octets.extend([0, 0]);
+    octets.extend(&frame[ETHERNET_LEN..]);
+    octets
+}
+
+/// The TCP segment of an IPv4 frame behind an IPv6 header, with `extension` (next-header type, octets) between.
+fn ipv6(frame: &[u8], extension: Option<(u8, Vec<u8>)>) -> Vec<u8> {
+    let tcp = &frame[ETHERNET_LEN + 20..];
+    let (next, extension) = extension.unwrap_or((6, Vec::new()));
+    let mut octets = frame[..12].to_vec();
+    octets.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+    octets.extend(((extension.len() + tcp.len()) as u16).to_be_bytes());
+    octets.extend([next, 64]);
+    for address in [&frame[26..30], &frame[30..34]] {
+        octets.extend([0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        octets.extend(address);
+    }
+    octets.extend(extension);
+    octets.extend(tcp);
+    octets
+}
+
+#[test]
+fn vlan_tags() {
+    same(&dressed(|frame| (LinkType::ETHERNET, tagged(frame, &[0x8100]))), DeviceScope::Espressif);
+    same(&dressed(|frame| (LinkType::ETHERNET, tagged(frame, &[0x88a8, 0x8100]))), DeviceScope::Espressif);
+}
+
+#[test]
+fn linux_cooked() {
+    same(&dressed(|frame| (LinkType::LINUX_SLL, cooked_v1(frame))), DeviceScope::Espressif);
+    same(&dressed(|frame| (LinkType::LINUX_SLL2, cooked_v2(frame))), DeviceScope::Espressif);
+}
+
+#[test]
+fn raw_ip_and_bsd_loopback() {
+    same(&dressed(|frame| (LinkType::RAW, frame[ETHERNET_LEN..].to_vec())), DeviceScope::Auto);
+    same(&dressed(|frame| (LinkType::IPV4, frame[ETHERNET_LEN..].to_vec())), DeviceScope::Auto);
+    let null = |frame: &[u8]| [&[2, 0, 0, 0], &frame[ETHERNET_LEN..]].concat();
+    same(&dressed(|frame| (LinkType(0), null(frame))), DeviceScope::Auto);
+    same(&dressed(|frame| (LinkType(108), null(frame))), DeviceScope::Auto);
+}
+
+#[test]
+fn a_named_device_and_no_device_named() {
+    same(&original(), DeviceScope::Named(vec!["10.77.0.2".parse().unwrap()]));
+    same(&original(), DeviceScope::Auto);
+}
+
+#[test]
+fn ethernet_padding_is_not_payload() {
+    let padded = |frame: &[u8]| {
+        let mut octets = frame.to_vec();
+        octets.resize(octets.len().max(60), 0xaa);
+        octets
+    };
+    same(&dressed(|frame| (LinkType::ETHERNET, padded(frame))), DeviceScope::Espressif);
+}
+
+#[test]
+fn packets_cut_by_the_snaplen_still_speak() {
+    // 54: nothing beyond the fixed TCP header; 56: options cut in half.
+    for snaplen in [54, 56, 64] {
+        let cut: Vec<Captured> = original()
+            .into_iter()
+            .map(|(at_s, link, octets, wire)| {
+                (at_s, link, octets[..octets.len().min(snaplen)].to_vec(), wire)
+            })
+            .collect();
+        let (plain, other) =
+            (summary(&original(), DeviceScope::Espressif), summary(&cut, DeviceScope::Espressif));
+        assert_eq!((other.findings, other.segments), (plain.findings, plain.segments), "snaplen {snaplen}");
+    }
+}
+
+#[test]
+fn ip_version_6_and_its_extension_headers() {
+    let scope = || DeviceScope::Espressif;
+    same(&dressed(|frame| (LinkType::ETHERNET, ipv6(frame, None))), scope());
+    let hop_by_hop = vec![6, 0, 1, 4, 0, 0, 0, 0];
+    same(&dressed(|frame| (LinkType::ETHERNET, ipv6(frame, Some((0, hop_by_hop.clone()))))), scope());
+    let atomic_fragment = vec![6, 0, 0, 0, 1, 2, 3, 4];
+    same(&dressed(|frame| (LinkType::ETHERNET, ipv6(frame, Some((44, atomic_fragment.clone()))))), scope());
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_by_its_reason() {
+    let first = original().swap_remove(0).2;
+    let fragment = {
+        let mut octets = first.clone();
+        octets[20] = 0x20;
+        octets
+    };
+    let udp = {
+        let mut octets = first.clone();
+        octets[23] = 17;
+        octets
+    };
+    let fragment6 = ipv6(&first, Some((44, vec![6, 0, 0, 1, 1, 2, 3, 4])));
+    let arp = [&first[..12], &[0x08, 0x06, 0, 1]].concat();
+    let short = first[..40].to_vec();
+    let cases = [
+        (LinkType::ETHERNET, fragment, "fragment"),
+        (LinkType::ETHERNET, fragment6, "fragment"),
+        (LinkType::ETHERNET, udp, "not-tcp"),
+        (LinkType::ETHERNET, arp, "not-ip"),
+        (LinkType::ETHERNET, short, "short-header"),
+        (LinkType(127), first.clone(), "monitor-mode"),
+        (LinkType(9999), first.clone(), "unknown-link"),
+        (LinkType::RAW, vec![0x55; 40], "bad-header"),
+        (LinkType::ETHERNET, Vec::new(), "short-header"),
+    ];
+    for (link, octets, reason) in cases {
+        let wire = octets.len().max(first.len());
+        let summary = summary(&[(0.0, link, octets, wire)], DeviceScope::Auto);
+        assert_eq!(summary.skipped.get(reason), Some(&1), "{reason}: {:?}", summary.skipped);
+        assert_eq!((summary.frames, summary.segments), (1, 0));
+    }
+}
