@@ -50,7 +50,13 @@ impl Endpoint {
         self.acknowledge(segment, peer);
         if flags.has(Flags::FIN) {
             self.fin.get_or_insert(Note::from(segment));
-            let from = self.view.state().unwrap_or(TcpState::Established);
+            let from = match self.view {
+                // Its FIN does not acknowledge the peer's: the two crossed, and it had not read the peer's yet.
+                StateView::Inferred(TcpState::CloseWait) if !acks_fin_of(peer, segment) => {
+                    TcpState::Established
+                }
+                view => view.state().unwrap_or(TcpState::Established),
+            };
             self.prove(transition::after_own_fin(from));
         }
     }
@@ -122,11 +128,20 @@ impl Endpoint {
 
     fn acknowledge(&mut self, segment: &Segment, peer: &Endpoint) {
         let Some(ack) = segment.acknowledges() else { return };
+        // An ACK that says nothing new may still come from SYN-RECEIVED; payload or a further ACK may not.
+        let is_news = segment.len > 0 || self.rcv_nxt != Some(ack);
         self.rcv_nxt = Some(self.rcv_nxt.map_or(ack, |next| next.later_of(ack)));
-        let before = self.view.state();
-        if matches!(before, None | Some(TcpState::SynSent | TcpState::SynReceived)) {
-            let from = before.unwrap_or(TcpState::Established);
-            self.prove(transition::after_own_ack_of_syn(from));
+        match self.view {
+            StateView::Unknown => self.prove(Some(TcpState::Established)),
+            StateView::Inferred(
+                from @ (TcpState::SynSent | TcpState::SynReceived | TcpState::Established),
+            )
+            | StateView::Proven(from @ (TcpState::SynSent | TcpState::SynReceived))
+                if is_news =>
+            {
+                self.prove(transition::after_own_ack_of_syn(from));
+            }
+            StateView::Inferred(_) | StateView::Proven(_) => {}
         }
         if let (Some(fin), Some(from)) = (peer.fin, self.view.state())
             && ack.reaches(fin.seq_end())
@@ -181,4 +196,8 @@ impl Endpoint {
             self.view = StateView::Inferred(state);
         }
     }
+}
+
+fn acks_fin_of(peer: &Endpoint, segment: &Segment) -> bool {
+    peer.fin.is_some_and(|fin| segment.acknowledges().is_some_and(|ack| ack.reaches(fin.seq_end())))
 }
