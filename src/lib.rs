@@ -8,6 +8,7 @@
 //! - [`text`]: what strangers wrote, made fit to be shown.
 //! - [`cli`]: what was typed and what it means, as plain data.
 //! - `app`: the only room that wires the others together.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod analysis;
 pub mod cli;
