@@ -1,1 +1,53 @@
-//! (being written)
+//! The terminal: the event stream as a person watches it.
+//!
+//! Knows events and a terminal. Refuses to know the engine, the source and the file system: what a key asks for
+//! outside the screen is handed to the [`Host`], so a saved run opens in the same screens as a live one.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::analysis::event::Event;
+
+/// What the screens ask of the program around them.
+pub trait Host {
+    /// Writes the report of what was seen so far. `Ok`: the path, to be shown to the user.
+    fn export_report(&mut self) -> Result<String, String>;
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct TuiOptions {
+    /// What is being done, for the header: `demo`, `watch`, a file's name.
+    pub title: String,
+    /// Draw with ASCII only.
+    pub ascii: bool,
+    /// No colour; bold, reverse and words carry everything.
+    pub no_color: bool,
+    /// Stay open with the verdict when the stream ends, until a key closes the screen.
+    pub keep_open_at_end: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Quit,
+}
+
+/// Shows the stream until the user quits or `stop` is set; the terminal is restored on every way out.
+pub fn run(
+    events: Receiver<Event>,
+    options: TuiOptions,
+    stop: &AtomicBool,
+    _host: &mut dyn Host,
+) -> io::Result<Ended> {
+    while !stop.load(Ordering::Relaxed) {
+        match events.recv_timeout(Duration::from_millis(33)) {
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) if options.keep_open_at_end => {
+                std::thread::sleep(Duration::from_millis(33));
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Ok(Ended::Quit)
+}
