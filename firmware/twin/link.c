@@ -19,6 +19,7 @@
 
 /* MTU and an Ethernet header with room for a VLAN tag. */
 #define FRAME_MAX 1518
+#define MAILBOX_PATIENCE_MS 500
 
 static _Atomic uint64_t down_until_ms;
 
@@ -104,8 +105,14 @@ static void deliver(struct netif *netif, const char *frame, size_t length)
     return;
   }
   pbuf_take(p, frame, (u16_t)length);
-  if (netif->input(p, netif) != ERR_OK) {
-    pbuf_free(p); /* the tcpip thread's mailbox is full: lost, as on a chip */
+  /* ERR_MEM: the tcpip thread's mailbox is full. A chip drops the frame then; here it mostly means
+   * that the host was busy, which must not look like a lossy device, so the TAP's queue waits. */
+  for (int ms = 0; netif->input(p, netif) != ERR_OK; ms++) {
+    if (ms == MAILBOX_PATIENCE_MS) {
+      pbuf_free(p);
+      return;
+    }
+    usleep(1000);
   }
 }
 
