@@ -1,0 +1,179 @@
+//! How to check every claim in Wireshark, and how to see it happen again.
+//!
+//! Knows Wireshark's display filters and this tool's command line. Every filter is built from addresses, ports and
+//! numbers; text from outside enters a command only as a quoted word.
+
+use core::net::{IpAddr, SocketAddr};
+
+use super::{
+    episode::Episode,
+    model::Report,
+    safe::{code, shell_word},
+    words::counted,
+};
+
+/// The steps of checking `episode`, as the items of a Markdown list.
+pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<String> {
+    let mut steps = Vec::new();
+    let file = match report.start.as_ref().filter(|start| start.source == "file") {
+        Some(start) => format!("Open {}.", code(file_name(&start.name), 120)),
+        None => {
+            "Open the recording of this run (`-w FILE.pcapng`); its frame numbers are the ones cited here."
+                .to_owned()
+        }
+    };
+    steps.push(format!(
+        "{file} Frame numbers are the capture's own. The numbers cited are raw: switch off *Relative sequence numbers* \
+         in the TCP preferences, or compare `tcp.seq_raw` and `tcp.ack_raw`."
+    ));
+    let frames = (episode.rows.iter().next(), episode.rows.iter().next_back());
+    let range = match frames {
+        (Some(first), Some(last)) => {
+            format!(" && frame.number >= {} && frame.number <= {}", first.frame, last.frame)
+        }
+        _ => String::new(),
+    };
+    steps.push(format!("The whole story: `{}{range}`", conversation(episode.client, episode.server)));
+    if let Some(stale) = stale_ack_filter(episode) {
+        let own = episode.row("device ACKs: TIME-WAIT begins");
+        let original = own.map_or(String::new(), |own| format!("frame {} itself and ", own.frame));
+        steps.push(format!(
+            "Only the stale ACKs: `{stale}`. It shows {original}its repetitions, one for each refused SYN ({} here).",
+            episode.count("time-wait-collision")
+        ));
+        steps.push(
+            "Wireshark marks the SYNs *TCP Port numbers reused* and *TCP Retransmission*, and the stale ACKs *TCP Dup ACK*."
+                .to_owned(),
+        );
+    }
+    steps
+}
+
+/// Commands for a code block.
+pub fn reproduce(report: &Report) -> String {
+    let device = device(report);
+    let mut lines = Vec::new();
+    match &report.start {
+        Some(start) if start.source == "file" => {
+            lines.push("# the same findings from the same frames".to_owned());
+            lines.push(format!("esp-tcpwatch -r {} -d {device}", shell_word(file_name(&start.name), 200)));
+        }
+        Some(start) if start.source == "live" => {
+            lines.push("# watch the device again, and keep the frames".to_owned());
+            lines.push(format!(
+                "sudo esp-tcpwatch -i {} -d {device} -w run.pcapng",
+                shell_word(&start.name, 60)
+            ));
+        }
+        Some(_) | None => {
+            lines.push("# from a recording of the run".to_owned());
+            lines.push(format!("esp-tcpwatch -r run.pcapng -d {device}"));
+        }
+    }
+    let web = report.episodes.first().map(|episode| episode.server);
+    if let (true, Some(server)) = (super::advice::is_about_time_wait(report), web) {
+        lines.push(
+            "# on a Linux client: the same source port twice, at a web server that closes first".to_owned(),
+        );
+        for _ in 0..2 {
+            lines.push(format!("curl --local-port 40000 http://{server}/"));
+        }
+    }
+    lines.push("# without any hardware: the same TCP code (lwIP) in a sandbox".to_owned());
+    lines.push("esp-tcpwatch demo".to_owned());
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn device(report: &Report) -> String {
+    let worst = report.worst().map(|alert| alert.device);
+    let known = worst.or_else(|| report.devices.keys().next().copied());
+    known.map_or_else(|| "DEVICE".to_owned(), |device| device.to_string())
+}
+
+fn conversation(client: SocketAddr, server: SocketAddr) -> String {
+    let ip = protocol(client.ip());
+    format!(
+        "{ip}.addr == {} && {ip}.addr == {} && tcp.port == {} && tcp.port == {}",
+        client.ip(),
+        server.ip(),
+        client.port(),
+        server.port()
+    )
+}
+
+/// The device's pure ACKs that bear the old connection's numbers.
+fn stale_ack_filter(episode: &Episode) -> Option<String> {
+    let row = episode.row("stale ACK").or_else(|| episode.row("same stale ACK"))?;
+    let ip = protocol(episode.server.ip());
+    Some(format!(
+        "{ip}.src == {} && tcp.dstport == {} && tcp.flags == 0x010 && tcp.len == 0 && tcp.seq_raw == {} && \
+         tcp.ack_raw == {}",
+        episode.server.ip(),
+        episode.client.port(),
+        row.seq,
+        row.ack?
+    ))
+}
+
+fn protocol(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "ip",
+        IpAddr::V6(_) => "ipv6",
+    }
+}
+
+/// The last part of a path: a report is for the public, a home directory is not.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path)
+}
+
+/// What was captured, where, and how well.
+pub fn vantage(report: &Report) -> Vec<String> {
+    let mut said = Vec::new();
+    let Some(start) = &report.start else {
+        said.push("Where this was captured is not recorded in the event stream.".to_owned());
+        said.extend(quality(report));
+        return said;
+    };
+    said.push(match start.source.as_str() {
+        "live" => {
+            format!("Captured live on interface {} of the host that ran this tool.", code(&start.name, 60))
+        }
+        "file" => format!(
+            "Read from the capture file {}. A file does not say where it was taken; whoever took it should.",
+            code(file_name(&start.name), 120)
+        ),
+        "stream" => format!("Read from a stream ({}).", code(file_name(&start.name), 120)),
+        _ => format!("Read from {}.", code(file_name(&start.name), 120)),
+    });
+    match &start.filter {
+        Some(filter) => said.push(format!("Capture filter: {}.", code(filter, 300))),
+        None => said.push("No capture filter was set by this tool.".to_owned()),
+    }
+    if let Some(snaplen) = start.snaplen {
+        said.push(format!("Of each frame the first {} were kept.", counted(u64::from(snaplen), "octet")));
+    }
+    said.extend(quality(report));
+    said
+}
+
+fn quality(report: &Report) -> Vec<String> {
+    let capture = report.capture;
+    let mut said = Vec::new();
+    said.push(if capture.dropped == 0 && capture.gaps == 0 {
+        "No frame is known to be lost between the interface and this tool.".to_owned()
+    } else {
+        format!(
+            "**{} lost** in {}: what follows from frames before a gap is less certain after it.",
+            counted(capture.dropped, "frame"),
+            counted(capture.gaps, "gap")
+        )
+    });
+    said.push(
+        "A capture taken on a host shows what that host sent and received. It does not prove that the access point \
+         delivered a frame over the air; what the device *answered*, it has received."
+            .to_owned(),
+    );
+    said
+}

@@ -1,0 +1,115 @@
+//! What it cost: refused SYNs, waiting clients, retries. Only what was counted; estimates say that they are.
+
+use super::{
+    episode::Episode,
+    model::Report,
+    words::{counted, span},
+};
+
+/// Connections listed at most.
+const LISTED: usize = 12;
+
+/// Sentences for a list; empty where nothing was refused.
+pub fn sentences(report: &Report) -> Vec<String> {
+    let refused = report.findings.get("time-wait-collision").map_or(0, |tally| tally.count);
+    if refused == 0 {
+        return Vec::new();
+    }
+    let waiting: Vec<&Episode> = refusals(report).collect();
+    let known: u64 = waiting.iter().map(|episode| episode.count("time-wait-collision")).sum();
+    // Connections past the limit of memory are counted by their findings only.
+    let attempts = if known < refused {
+        format!("more than {}", counted(waiting.len() as u64, "connection attempt"))
+    } else {
+        counted(waiting.len() as u64, "connection attempt")
+    };
+    let mut sentences = vec![format!("**{}** in {attempts}.", counted(refused, "refused SYN"))];
+    let retries = known.saturating_sub(waiting.len() as u64);
+    if retries > 0 {
+        sentences.push(format!(
+            "{}: each refusal but the first of an attempt met a client that tried again.",
+            counted(retries, "retry").replace("retrys", "retries")
+        ));
+    }
+    if let Some(longest) = waiting.iter().max_by(|a, b| a.span_s().total_cmp(&b.span_s())) {
+        let end = match longest.established {
+            Some(_) => "",
+            None => "; no later answer to it is part of the evidence",
+        };
+        if longest.span_s() > 0.0 {
+            sentences.push(format!(
+                "The longest attempt, from {}, was still refused {} after its first refusal{end}.",
+                longest.client,
+                span(longest.span_s())
+            ));
+        }
+    }
+    if waiting.iter().any(|episode| episode.span_s() > 60.0 && episode.established.is_none()) {
+        sentences.push(
+            "A Linux client with default settings sends its last SYN about 68 s after the first and reports \
+             ETIMEDOUT after about 134 s."
+                .to_owned(),
+        );
+    }
+    sentences
+}
+
+/// The connections that met a refusal, as a Markdown table; `None` where one sentence says it all.
+pub fn table(report: &Report) -> Option<String> {
+    let episodes: Vec<&Episode> = report.episodes.iter().collect();
+    if episodes.len() < 2 {
+        return None;
+    }
+    let mut out = String::from(
+        "| client → device | life | refused SYNs | ignored RSTs | first finding | lasted | certainty |\n\
+         | --- | ---: | ---: | ---: | --- | ---: | --- |\n",
+    );
+    for episode in episodes.iter().take(LISTED) {
+        let first = episode.rules.values().min_by_key(|tally| tally.first);
+        let frames = first.map_or(String::new(), |tally| frames(&tally.first_frames));
+        out.push_str(&format!(
+            "| {} → {} | {} | {} | {} | {frames} | {} | {} |\n",
+            episode.client,
+            episode.server,
+            episode.incarnation,
+            episode.count("time-wait-collision"),
+            episode.count("ignored-rst"),
+            span(episode.span_s()),
+            episode.certainty,
+        ));
+    }
+    let more = episodes.len().saturating_sub(LISTED);
+    if more > 0 || report.findings_elsewhere > 0 {
+        out.push_str(&format!("\nNot listed: {}", counted(more as u64, "more connection")));
+        if report.findings_elsewhere > 0 {
+            out.push_str(&format!(
+                " and {} on connections that were not kept one by one",
+                counted(report.findings_elsewhere, "finding")
+            ));
+        }
+        out.push_str(".\n");
+    }
+    Some(out)
+}
+
+/// The slowest answer to a SYN among the frames shown: refused is not lost.
+pub fn slowest_answer_s(episode: &Episode) -> Option<f64> {
+    let rows: Vec<_> = episode.rows.iter().collect();
+    rows.windows(2)
+        .filter(|pair| super::words::is_opening(pair[0]) && !pair[1].from_client)
+        .map(|pair| pair[1].epoch.since(pair[0].epoch).as_secs_f64())
+        .max_by(f64::total_cmp)
+}
+
+fn refusals(report: &Report) -> impl Iterator<Item = &Episode> {
+    report.episodes.iter().filter(|episode| episode.count("time-wait-collision") > 0)
+}
+
+/// `frames 10, 11`.
+pub fn frames(numbers: &[u64]) -> String {
+    match numbers {
+        [] => String::new(),
+        [one] => format!("frame {one}"),
+        many => format!("frames {}", super::words::list(many, 8)),
+    }
+}

@@ -1,0 +1,105 @@
+//! What was learned of a device, as a table in words.
+
+use super::{
+    safe::{code, prose},
+    words::{counted, span, times},
+};
+use crate::analysis::host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait};
+
+/// The facts of one device as a Markdown table.
+pub fn table(facts: &DeviceFacts) -> String {
+    let mut out = format!("| {} | what was seen |\n| --- | --- |\n", facts.address);
+    for (name, value) in rows(facts) {
+        out.push_str(&format!("| {name} | {value} |\n"));
+    }
+    out
+}
+
+fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
+    let held = &facts.time_wait;
+    let mut rows = Vec::new();
+    if let Some(mac) = &facts.mac {
+        rows.push(("MAC address", code(mac, 60)));
+    }
+    rows.push(("TCP stack", stack(facts)));
+    rows.push(("Accepted", format!("{} answered with SYN-ACK", counted(facts.accepted, "connection"))));
+    rows.push((
+        "TIME-WAIT",
+        if held.entered == 0 {
+            "never seen to enter it".to_owned()
+        } else {
+            format!("entered {}, {} held at the end", times(held.entered), held.held_now)
+        },
+    ));
+    if held.syns > 0 || held.rsts > 0 {
+        rows.push(("Met there", format!("{} and {}", counted(held.syns, "SYN"), counted(held.rsts, "RST"))));
+    }
+    if let Some(until) = held.refused_until_s {
+        rows.push(("Still refused", format!("a SYN {} after TIME-WAIT began", span(until))));
+    }
+    if let Some(from) = held.accepted_from_s {
+        rows.push(("Accepted again", format!("a SYN {} after TIME-WAIT began", span(from))));
+    }
+    rows.push(("MSL, as bounded by this", msl(facts.msl_s)));
+    rows.push(("A SYN in TIME-WAIT is", syn(facts.syn_in_time_wait).to_owned()));
+    rows.push(("An exact RST in TIME-WAIT is", rst(facts.rst_in_time_wait).to_owned()));
+    rows.push(("Behaves as", format!("**{}**: {}", facts.behaves_as, behaviour(facts.behaves_as))));
+    if let Some(note) = &facts.note {
+        rows.push(("Note", prose(note, 1_500)));
+    }
+    rows
+}
+
+fn stack(facts: &DeviceFacts) -> String {
+    let name = match facts.stack {
+        Stack::Unknown => return "not recognised".to_owned(),
+        Stack::Lwip => "lwIP",
+        Stack::Linux => "Linux",
+    };
+    match facts.stack_certainty {
+        Some(certainty) => format!("{name} ({certainty})"),
+        None => name.to_owned(),
+    }
+}
+
+fn msl(bracket: MslBracket) -> String {
+    let both = |msl: f64| format!("{} (TIME-WAIT: {})", span(msl), span(2.0 * msl));
+    match (bracket.at_least, bracket.at_most) {
+        (Some(least), Some(most)) => format!("at least {}, at most {}", both(least), both(most)),
+        (Some(least), None) => {
+            format!("at least {}; no upper bound: no SYN was accepted because it had run out", both(least))
+        }
+        (None, Some(most)) => format!("at most {}", both(most)),
+        (None, None) => {
+            "not bounded by what was seen; lwIP as shipped has 60 s (TIME-WAIT: 120 s)".to_owned()
+        }
+    }
+}
+
+fn syn(answer: SynInTimeWait) -> &'static str {
+    match answer {
+        SynInTimeWait::Unknown => "not known: none was seen, or they contradict each other",
+        SynInTimeWait::Refused => "refused with a stale ACK",
+        SynInTimeWait::Accepted => "accepted, as RFC 1122 4.2.2.13 allows",
+    }
+}
+
+fn rst(answer: RstInTimeWait) -> &'static str {
+    match answer {
+        RstInTimeWait::Unknown => "not known: none was seen whose effect could be told",
+        RstInTimeWait::Ignored => "ignored (RFC 1337 allows it; plain lwIP does it)",
+        RstInTimeWait::Honoured => "honoured: the old connection is forgotten at once",
+    }
+}
+
+fn behaviour(behaviour: Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::Unknown => "no reused port put it to the test",
+        Behaviour::Unfixed => "plain lwIP, which refuses a reused port until TIME-WAIT ends",
+        Behaviour::HonoursRst => "the client's RST frees the port, and its next SYN is accepted",
+        Behaviour::AcceptsSyn => "a newer SYN replaces the old connection at once",
+        Behaviour::Mixed => {
+            "different connections met different treatment: it was changed or restarted meanwhile"
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The causal chain: what happened, one numbered step after the other, each citing its frames.
+//!
+//! Knows the roles that the detectors give to frames and what each means for a person who has never read RFC 9293.
+//! A role it does not know is told as it stands.
+
+use core::net::SocketAddr;
+
+use super::{
+    episode::Episode,
+    safe::prose,
+    words::{after, counted, flags, is_opening, span},
+};
+use crate::analysis::{detect::EvidenceSegment, time::Timestamp};
+
+/// Steps told one by one; a chain is summarised long before.
+const STEPS: usize = 12;
+
+/// The steps of `episode`, as the items of a Markdown list.
+pub fn steps(episode: &Episode) -> Vec<String> {
+    let rows: Vec<&EvidenceSegment> = episode.rows.iter().collect();
+    let Some(first) = rows.first() else { return without_frames(episode) };
+    let told = Told { episode, origin: first.epoch };
+    // The first refusal is told step by step up to the second SYN; what follows repeats it.
+    let repeats = repetition(&rows);
+    let mut steps: Vec<String> = rows[..repeats].iter().take(STEPS).map(|row| told.step(row)).collect();
+    if repeats > STEPS {
+        steps.push(format!("({} more frames before the first repetition are left out.)", repeats - STEPS));
+    }
+    if repeats < rows.len() {
+        steps.push(told.repetition(&rows[repeats..]));
+    }
+    steps.extend(told.acceptance(&rows));
+    steps
+}
+
+/// Where the second SYN of the chain stands.
+fn repetition(rows: &[&EvidenceSegment]) -> usize {
+    let mut openings = (0..rows.len()).filter(|&at| is_opening(rows[at]));
+    let first = openings.next();
+    match (first, openings.next()) {
+        // A first SYN at the very start may be the old connection's own: then the second one is the news.
+        (Some(0), Some(second))
+            if rows[0].role != "client opens again" && rows[second].role == "client opens again" =>
+        {
+            openings.next().unwrap_or(rows.len())
+        }
+        (_, Some(second)) => second,
+        (_, None) => rows.len(),
+    }
+}
+
+/// What the detectors said, where they cite no decoded frames.
+fn without_frames(episode: &Episode) -> Vec<String> {
+    episode.rules.values().map(|tally| prose(&tally.text, 900)).collect()
+}
+
+struct Told<'a> {
+    episode: &'a Episode,
+    origin: Timestamp,
+}
+
+impl Told<'_> {
+    fn step(&self, row: &EvidenceSegment) -> String {
+        let at = format!("**Frame {}** ({} s): ", row.frame, after(row.epoch, self.origin));
+        let Episode { client, server, .. } = self.episode;
+        let device = self.episode.device;
+        let words = match row.role.as_str() {
+            "request" => {
+                format!("on the old connection the client {client} sends its request ({}).", octets(row))
+            }
+            "device closes first" => format!(
+                "**the device closes first**: {device} sends the first FIN. In TCP the side that closes first must \
+                 remember the connection afterwards."
+            ),
+            "client ACKs the FIN" => "the client acknowledges the FIN.".to_owned(),
+            "client closes" => "the client closes its direction as well (FIN).".to_owned(),
+            "device ACKs: TIME-WAIT begins" => format!(
+                "the device acknowledges that FIN (seq {}, ack {}). Both sides are done, and **TIME-WAIT begins on the \
+                 device**: for two maximum segment lifetimes (2·MSL) it keeps {client} → {server} reserved.",
+                row.seq,
+                row.ack.unwrap_or_default()
+            ),
+            "client opens again" => self.opens_again(row),
+            "stale ACK" | "same stale ACK" => self.stale_ack(row),
+            "client resets" => format!(
+                "the client cannot use that ACK and says so: RST with seq {}, exactly the number the device asked for. \
+                 It tells the device to forget the old connection.",
+                row.seq
+            ),
+            "SYN again" => format!("the client sends its SYN again (seq {}).", row.seq),
+            "SYN-ACK" => "the device answers with SYN-ACK: the new connection is accepted.".to_owned(),
+            _ => self.unknown(row),
+        };
+        at + &words
+    }
+
+    fn opens_again(&self, row: &EvidenceSegment) -> String {
+        let port = self.episode.client.port();
+        let since = self.episode.row("device ACKs: TIME-WAIT begins").map_or(String::new(), |began| {
+            format!("{} after TIME-WAIT began, ", span(row.epoch.since(began.epoch).as_secs_f64()))
+        });
+        format!(
+            "{since}**the client opens a new connection from the same port** {port}: SYN with a new sequence number, {}.",
+            row.seq
+        )
+    }
+
+    fn stale_ack(&self, row: &EvidenceSegment) -> String {
+        let ack = row.ack.unwrap_or_default();
+        let proof = match self.episode.row("device ACKs: TIME-WAIT begins") {
+            Some(old) if old.seq == row.seq && old.ack == row.ack => {
+                format!(", the numbers of frame {} over again", old.frame)
+            }
+            Some(_) | None => String::new(),
+        };
+        format!(
+            "**the device answers with a stale ACK instead of SYN-ACK**: seq {}, ack {ack}{proof}. They belong to the \
+             old connection and acknowledge nothing of the new one.",
+            row.seq
+        )
+    }
+
+    fn unknown(&self, row: &EvidenceSegment) -> String {
+        let who = if row.from_client { "the client" } else { "the device" };
+        let role = if row.role.is_empty() { String::new() } else { format!(" ({})", prose(&row.role, 300)) };
+        let ack = row.ack.map_or(String::new(), |ack| format!(", ack {ack}"));
+        let length = if row.len > 0 { format!(", {}", octets(row)) } else { String::new() };
+        format!("{who} sends {}{role}: seq {}{ack}{length}.", prose(&flags(&row.flags), 60), row.seq)
+    }
+
+    /// Everything from the second SYN on, in one step.
+    fn repetition(&self, rows: &[&EvidenceSegment]) -> String {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return String::new() };
+        let frames = if first.frame == last.frame {
+            format!("**Frame {}**", first.frame)
+        } else {
+            format!("**Frames {} to {}**", first.frame, last.frame)
+        };
+        let mut text = format!(
+            "{frames} ({} to {} s): ",
+            after(first.epoch, self.origin),
+            after(last.epoch, self.origin)
+        );
+        let refused = self.episode.count("time-wait-collision");
+        let ignored = self.episode.count("ignored-rst");
+        if refused > 1 {
+            text.push_str(&format!(
+                "the client repeats its SYN and the device repeats its stale ACK, {} in all",
+                counted(refused, "refused SYN")
+            ));
+            text.push_str(&if ignored > 0 {
+                format!(
+                    ". **The RSTs change nothing**: {} provably had no effect, because the next SYN met the same \
+                     stale ACK.",
+                    counted(ignored, "RST")
+                )
+            } else {
+                ".".to_owned()
+            });
+        } else {
+            text.push_str(&format!(
+                "the exchange goes on, {} more.",
+                counted(rows.len() as u64 + self.episode.rows.omitted, "segment")
+            ));
+        }
+        text
+    }
+
+    /// How it ended, where that is known.
+    fn acceptance(&self, rows: &[&EvidenceSegment]) -> Option<String> {
+        let established = self.episode.established?;
+        let opened = rows.iter().find(|row| is_opening(row)).map_or(self.origin, |row| row.epoch);
+        Some(format!(
+            "({} s): the connection is established at last, {} after its first SYN.",
+            after(established, self.origin),
+            span(established.since(opened).as_secs_f64())
+        ))
+    }
+}
+
+fn octets(row: &EvidenceSegment) -> String {
+    counted(u64::from(row.len), "octet")
+}
+
+/// Both ends, as text.
+pub fn pair(client: SocketAddr, server: SocketAddr) -> String {
+    format!("{client} → {server}")
+}
