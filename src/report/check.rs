@@ -38,7 +38,8 @@ pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<String> {
         let own = episode.row("device ACKs: TIME-WAIT begins");
         let original = own.map_or(String::new(), |own| format!("frame {} itself and ", own.frame));
         steps.push(format!(
-            "Only the stale ACKs: `{stale}`. It shows {original}its repetitions, one for each refused SYN ({} here).",
+            "Only the stale ACKs: `{stale}`. It shows {original}its repetitions, one for each refused SYN ({} of this \
+             attempt).",
             episode.count("time-wait-collision")
         ));
         steps.push(

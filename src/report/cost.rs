@@ -26,10 +26,8 @@ pub fn sentences(report: &Report) -> Vec<String> {
     let mut sentences = vec![format!("**{}** in {attempts}.", counted(refused, "refused SYN"))];
     let retries = known.saturating_sub(waiting.len() as u64);
     if retries > 0 {
-        sentences.push(format!(
-            "{}: each refusal but the first of an attempt met a client that tried again.",
-            counted(retries, "retry").replace("retrys", "retries")
-        ));
+        let of_which = if retries == 1 { "was a retry" } else { "were retries" };
+        sentences.push(format!("{retries} of them {of_which}: the client's system tried again by itself."));
     }
     if let Some(longest) = waiting.iter().max_by(|a, b| a.span_s().total_cmp(&b.span_s())) {
         let end = match longest.established {
@@ -38,9 +36,10 @@ pub fn sentences(report: &Report) -> Vec<String> {
         };
         if longest.span_s() > 0.0 {
             sentences.push(format!(
-                "The longest attempt, from {}, was still refused {} after its first refusal{end}.",
+                "connect() on the client waited **at least {}** in the longest attempt (from {}): its last refusal came that \
+                 long after its first{end}.",
+                span(longest.span_s()),
                 longest.client,
-                span(longest.span_s())
             ));
         }
     }

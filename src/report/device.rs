@@ -28,7 +28,7 @@ fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
         if held.entered == 0 {
             "never seen to enter it".to_owned()
         } else {
-            format!("entered {}, {} held at the end", times(held.entered), held.held_now)
+            format!("entered {}, {} held at the end of what was seen", times(held.entered), held.held_now)
         },
     ));
     if held.syns > 0 || held.rsts > 0 {
@@ -67,7 +67,10 @@ fn msl(bracket: MslBracket) -> String {
     match (bracket.at_least, bracket.at_most) {
         (Some(least), Some(most)) => format!("at least {}, at most {}", both(least), both(most)),
         (Some(least), None) => {
-            format!("at least {}; no upper bound: no SYN was accepted because it had run out", both(least))
+            format!(
+                "at least {}; not bounded above, for no SYN was seen to be accepted after it",
+                both(least)
+            )
         }
         (None, Some(most)) => format!("at most {}", both(most)),
         (None, None) => {

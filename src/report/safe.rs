@@ -42,7 +42,12 @@ pub fn prose(text: &str, limit: usize) -> String {
             '@' => out.push_str("@<!-- -->"),
             '#' if after.is_some_and(|next| next.is_ascii_digit()) => out.push_str("#<!-- -->"),
             '#' | '-' | '+' | '=' if is_start => out.extend(['\\', c]),
-            '.' | ')' if shown[..at].chars().all(|c| c.is_ascii_digit()) => out.extend(['\\', c]),
+            '.' | ')'
+                if after.is_none_or(char::is_whitespace)
+                    && shown[..at].chars().all(|c| c.is_ascii_digit()) =>
+            {
+                out.extend(['\\', c])
+            }
             ':' if shown[at..].starts_with("://") => out.push_str(":<!-- -->"),
             _ => out.push(c),
         }
@@ -106,6 +111,7 @@ mod tests {
             ("[x](javascript:y)", "\\[x\\](javascript:y)"),
             ("# not a heading", "\\# not a heading"),
             ("1. not a list", "1\\. not a list"),
+            ("10.77.0.2 refused", "10.77.0.2 refused"),
             ("- nor this", "\\- nor this"),
             ("@octocat #12", "@<!-- -->octocat #<!-- -->12"),
             ("https://evil.example", "https:<!-- -->//evil.example"),
