@@ -1,1 +1,41 @@
-//! (being written)
+//! The traffic that provokes the bug: requests from source ports that are used again too soon.
+//!
+//! Knows how to ask a web server from a port of one's choosing, when to do it again, and what came of it. Refuses to
+//! know who watches. It sends to the named target and to nothing else, takes no privilege, and stops by itself.
+//!
+//! Every connection is closed the way a well-behaved client closes one. `SO_LINGER` with zero is never used: its RST
+//! would remove the device's block and with it the bug that is to be shown.
+
+mod answer;
+mod attempt;
+mod driver;
+mod outcome;
+mod schedule;
+
+pub use driver::run;
+pub use outcome::{Attempt, Failure, Outcome, Totals};
+pub use schedule::ReusePlan;
+
+use std::io;
+use std::net::SocketAddr;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    #[error("{target} cannot be asked: name the address and the port of one device, such as 192.168.4.1:80")]
+    Target { target: SocketAddr },
+    #[error("no source ports to use: give at least one")]
+    NoPorts,
+    #[error("{ports} source ports from {first} on run past 65535: begin lower, or take fewer")]
+    PastTheLastPort { first: u16, ports: u16 },
+    #[error(
+        "source port 0 means any port, and this is about using the same one again: begin at 1024 or higher"
+    )]
+    PortZero,
+    #[error("a deadline of zero for connecting leaves no time to connect")]
+    NoTime,
+    #[error("nothing can be done by 0 clients at a time: give at least one")]
+    NobodyToDoIt,
+    #[error("cannot begin to send requests: {0}")]
+    Runtime(#[source] io::Error),
+}

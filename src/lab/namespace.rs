@@ -1,0 +1,190 @@
+//! Leaving the host's network for an empty one, as root or through a user namespace, and telling which of the
+//! system's locks is in the way when that fails. Knows nothing of what the new network is furnished with.
+
+use std::fs;
+use std::io;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Gid, Uid, getegid, geteuid};
+
+use super::error::LabError;
+
+/// By what right the process holds its network namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Root made it: the process has the capabilities it had.
+    Network,
+    /// A user namespace owns it: every capability, over nothing but this network.
+    UserAndNetwork,
+}
+
+const STATUS: &str = "/proc/thread-self/status";
+
+pub(super) fn enter() -> Result<Kind, LabError> {
+    only_one_thread()?;
+    if geteuid().is_root() {
+        match unshare(CloneFlags::CLONE_NEWNET) {
+            Ok(()) => return Ok(Kind::Network),
+            // A container's root without CAP_SYS_ADMIN: an ordinary user in all but name.
+            Err(Errno::EPERM) => {}
+            Err(error) => return Err(refused("a network namespace", error.into())),
+        }
+    }
+    let (uid, gid) = (geteuid(), getegid());
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
+        .map_err(|error| refused("a user and a network namespace", error.into()))?;
+    map_to_self(uid, gid).map_err(|error| refused("a user namespace", error))?;
+    Ok(Kind::UserAndNetwork)
+}
+
+fn only_one_thread() -> Result<(), LabError> {
+    let status = fs::read_to_string(STATUS).map_err(|source| LabError::Proc { path: STATUS, source })?;
+    match threads(&status) {
+        Some(1) => Ok(()),
+        // The others would stay behind in the old network, and a user namespace would be refused outright.
+        threads => Err(LabError::SeveralThreads { threads: threads.unwrap_or(0) }),
+    }
+}
+
+/// Each id means itself inside.
+///
+/// The capabilities come from having made the namespace, not from being uid 0 in it, so there is nothing to gain by
+/// the usual map to root; and there is something to lose: code that asks whether it is root, or who called sudo,
+/// would get a false answer, and the twin would get every capability back at its exec. Files are the user's under
+/// either map.
+fn map_to_self(uid: Uid, gid: Gid) -> io::Result<()> {
+    // A binary with file capabilities is undumpable, and then its /proc entries belong to the real root. Its
+    // capabilities over the host went with the old user namespace: there is nothing left to guard from its owner.
+    nix::sys::prctl::set_dumpable(true)?;
+    fs::write("/proc/thread-self/uid_map", format!("{uid} {uid} 1"))?;
+    // Without this a group map is refused: giving up a group could open files that are closed to it.
+    match fs::write("/proc/thread-self/setgroups", "deny") {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::write("/proc/thread-self/gid_map", format!("{gid} {gid} 1"))
+}
+
+fn refused(what: &'static str, source: io::Error) -> LabError {
+    let advice = advice(&source, &Locks::read());
+    LabError::Namespace { what, source, advice }
+}
+
+/// What to do about a refusal inside the user namespace, which is where Ubuntu's AppArmor refuses.
+pub(super) fn advice_now(source: &io::Error) -> String {
+    advice(source, &Locks::read())
+}
+
+/// The system's switches for user namespaces; `None` where this kernel has no such switch.
+#[derive(Default)]
+struct Locks {
+    unprivileged_userns_clone: Option<u64>,
+    apparmor_restrict_unprivileged_userns: Option<u64>,
+    max_user_namespaces: Option<u64>,
+    max_net_namespaces: Option<u64>,
+}
+
+impl Locks {
+    fn read() -> Self {
+        let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse().ok();
+        Locks {
+            unprivileged_userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone"),
+            apparmor_restrict_unprivileged_userns: number(
+                "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+            ),
+            max_user_namespaces: number("/proc/sys/user/max_user_namespaces"),
+            max_net_namespaces: number("/proc/sys/user/max_net_namespaces"),
+        }
+    }
+}
+
+/// The lock that is shut, named first by the switches and only then by the error: EPERM alone has many causes.
+fn advice(source: &io::Error, locks: &Locks) -> String {
+    let or_root = "or run this command with sudo";
+    let errno = source.raw_os_error().map(Errno::from_raw);
+    if locks.max_user_namespaces == Some(0) {
+        format!(
+            "user namespaces are switched off here: `sudo sysctl user.max_user_namespaces=15000`, {or_root}"
+        )
+    } else if locks.max_net_namespaces == Some(0) {
+        "network namespaces are switched off here: `sudo sysctl user.max_net_namespaces=15000`".to_owned()
+    } else if errno == Some(Errno::ENOSPC) {
+        "there are as many namespaces as user.max_user_namespaces or user.max_net_namespaces allow: \
+         end some, or raise the limit with sysctl"
+            .to_owned()
+    } else if locks.unprivileged_userns_clone == Some(0) {
+        format!(
+            "user namespaces are closed to ordinary users here: \
+             `sudo sysctl kernel.unprivileged_userns_clone=1`, {or_root}"
+        )
+    } else if locks.apparmor_restrict_unprivileged_userns.is_some_and(|value| value != 0) {
+        format!(
+            "AppArmor restricts user namespaces here (Ubuntu 23.10 and later): \
+             `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, {or_root}"
+        )
+    } else if matches!(errno, Some(Errno::EINVAL | Errno::ENOSYS)) {
+        "this kernel was built without user or network namespaces: run this command with sudo, \
+         or on another kernel"
+            .to_owned()
+    } else {
+        format!(
+            "a container or a sandbox forbids it: start the container with `--cap-add SYS_ADMIN \
+             --cap-add NET_ADMIN --device /dev/net/tun`, {or_root}"
+        )
+    }
+}
+
+fn threads(status: &str) -> Option<usize> {
+    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_tells_how_many_threads_there_are() {
+        assert_eq!(threads("Name:\tx\nThreads:\t3\nSigQ:\t0/1\n"), Some(3));
+        assert_eq!(threads("Name:\tThreads: 9\nThreads:\t1\n"), Some(1));
+        assert_eq!(threads("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_second_thread_is_seen() {
+        let seen = std::thread::spawn(only_one_thread).join().unwrap();
+        assert!(matches!(seen, Err(LabError::SeveralThreads { threads: 2.. })));
+    }
+
+    #[test]
+    fn each_lock_is_named_with_its_key() {
+        let open = Locks {
+            max_user_namespaces: Some(15000),
+            max_net_namespaces: Some(15000),
+            unprivileged_userns_clone: Some(1),
+            apparmor_restrict_unprivileged_userns: Some(0),
+        };
+        let table = [
+            (Errno::ENOSPC, Locks { max_user_namespaces: Some(0), ..open }, "user.max_user_namespaces=15000"),
+            (Errno::ENOSPC, Locks { max_net_namespaces: Some(0), ..open }, "user.max_net_namespaces=15000"),
+            (Errno::ENOSPC, Locks { ..open }, "raise the limit"),
+            (
+                Errno::EPERM,
+                Locks { unprivileged_userns_clone: Some(0), ..open },
+                "kernel.unprivileged_userns_clone=1",
+            ),
+            (
+                Errno::EPERM,
+                Locks { apparmor_restrict_unprivileged_userns: Some(1), ..open },
+                "kernel.apparmor_restrict_unprivileged_userns=0",
+            ),
+            (Errno::EINVAL, Locks { ..open }, "built without"),
+            (Errno::EPERM, Locks { ..open }, "--cap-add SYS_ADMIN"),
+            (Errno::EPERM, Locks::default(), "--cap-add SYS_ADMIN"),
+        ];
+        for (errno, locks, expected) in table {
+            let text = advice(&errno.into(), &locks);
+            assert!(text.contains(expected), "{errno}: {text}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The wire between this process and the device: one TAP device. Knows /dev/net/tun and its ways of being shut,
+//! and nothing of addresses.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::error::LabError;
+use super::namespace::{self, Kind};
+
+/// Ours for certain: the namespace was empty.
+pub(super) const NAME: &str = "tap0";
+
+/// Locally administered, and the same in every run: two captures of the same events should differ in time alone.
+pub(super) const CLIENT_MAC: [u8; 6] = [0x02, 0x77, 0, 0, 0, 0x01];
+
+const TUN: &str = "/dev/net/tun";
+
+nix::ioctl_write_ptr_bad!(tun_set_iff, libc::TUNSETIFF, libc::ifreq);
+
+/// Whether the door is open, asked before anything is changed. The descriptor is of no use later: a TAP device
+/// belongs to the namespace in which /dev/net/tun was opened.
+pub(super) fn check() -> Result<(), LabError> {
+    open_tun().map(drop)
+}
+
+/// Frames as they are on the wire, without a header of the driver's. The device lives as long as the descriptor.
+pub(super) fn open(kind: Kind) -> Result<OwnedFd, LabError> {
+    let tun = open_tun()?;
+    let request = request();
+    // SAFETY: TUNSETIFF reads and writes one `ifreq`, which outlives the call; the descriptor is open.
+    match unsafe { tun_set_iff(tun.as_raw_fd(), &raw const request) } {
+        Ok(_) => Ok(tun.into()),
+        Err(error) => {
+            let source = io::Error::from(error);
+            let advice = match (error, kind) {
+                (Errno::EPERM | Errno::EACCES, Kind::Network) => {
+                    "root lacks CAP_NET_ADMIN here: start the container with `--cap-add NET_ADMIN`".to_owned()
+                }
+                (Errno::EPERM | Errno::EACCES, Kind::UserAndNetwork) => namespace::advice_now(&source),
+                _ => "the driver is the kernel's `tun`; `dmesg` may know more".to_owned(),
+            };
+            Err(LabError::Tap { source, advice })
+        }
+    }
+}
+
+fn request() -> libc::ifreq {
+    // SAFETY: `ifreq` is plain data for which all zeros is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(NAME.bytes()) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as libc::c_short;
+    request
+}
+
+fn open_tun() -> Result<File, LabError> {
+    OpenOptions::new().read(true).write(true).open(TUN).map_err(shut)
+}
+
+fn shut(source: io::Error) -> LabError {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT | Errno::ENOTDIR) => LabError::TunMissing,
+        Some(Errno::EACCES) => LabError::TunClosed {
+            source,
+            advice: "run this command with sudo, or open it to everyone with `sudo chmod 0666 /dev/net/tun` \
+                     (most systems have it so; in a user's own network namespace it gives no power over the host)",
+        },
+        // The permissions allow it and the device controller does not.
+        Some(Errno::EPERM) => LabError::TunClosed {
+            source,
+            advice: "start the container with `--device /dev/net/tun`; a node made by mknod is not enough",
+        },
+        _ => LabError::TunDead { source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_of_being_shut_is_told_apart() {
+        let table = [
+            (Errno::ENOENT, "missing", "--device /dev/net/tun"),
+            (Errno::EACCES, "closed", "sudo"),
+            (Errno::EPERM, "closed", "--device /dev/net/tun"),
+            (Errno::ENODEV, "does not work", "modprobe tun"),
+        ];
+        for (errno, what, advice) in table {
+            let text = shut(errno.into()).to_string();
+            assert!(
+                text.starts_with("/dev/net/tun ") && text.contains(what) && text.contains(advice),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_request_names_the_device_and_asks_for_bare_frames() {
+        let request = request();
+        let name: Vec<u8> = request.ifr_name.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
+        assert_eq!(name, NAME.as_bytes());
+        // SAFETY: `request()` wrote this member.
+        assert_eq!(unsafe { request.ifr_ifru.ifru_flags }, 0x1002);
+    }
+}
