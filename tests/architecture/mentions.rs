@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             Some(&("self" | "super")) => {
                 let mut base = self.module.clone();
                 let mut rest = segments;
-                while let Some(&(first @ ("self" | "super"))) = rest.first() {
+                while let Some(&first @ ("self" | "super")) = rest.first() {
                     if first == "super" {
                         base.pop();
                     }

@@ -1,0 +1,147 @@
+# `make demo` shows esp-tcpwatch at work, `make test` proves it; both install what they miss or say what to install.
+# `make` alone lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+TWIN := $(TARGET)/twin/esp-tcpwatch-twin
+BIN := $(TARGET)/debug/esp-tcpwatch
+PREFIX ?= /usr/local
+ARGS ?=
+
+# Tests must not write new snapshots.
+export INSTA_UPDATE ?= no
+
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+## make demo            the whole of it against a simulated ESP32, no hardware (ARGS="…" is passed on)
+.PHONY: demo
+demo: prerequisites build
+	@$(BIN) demo $(ARGS) || { code=$$?; \
+	  echo "make demo: ended with $$code; the message above says why." >&2; \
+	  [ "$$(id -u)" = 0 ] || echo "If it speaks of namespaces or /dev/net/tun, this may do: sudo $(BIN) demo $(ARGS)" >&2; \
+	  exit $$code; }
+
+## make test            every check there is, but for soak and audit; what CI runs
+# The order: cheap and often wrong first.
+TEST_STEPS := fmt lint purity twin tests docs deny
+.PHONY: test
+test: prerequisites-test
+	@began=$$SECONDS; ran=""; for step in $(TEST_STEPS); do \
+	  printf '\n== make %s\n' $$step; before=$$SECONDS; \
+	  $(MAKE) $$step || { printf '\nmake test: FAILED at "%s" (passed before it:%s). Mend it, and run `make %s` alone first.\n' \
+	    $$step "$${ran:- nothing}" $$step >&2; exit 1; }; \
+	  ran="$$ran $$step ($$((SECONDS - before)) s)"; \
+	done; \
+	printf '\nmake test: all passed in %d s:%s\n' $$((SECONDS - began)) "$$ran"; \
+	cat $(TARGET)/tests.summary
+
+.PHONY: prerequisites prerequisites-test
+prerequisites:
+	@packaging/prerequisites.sh build
+prerequisites-test:
+	@packaging/prerequisites.sh test
+
+## make build           the program and the twin, unoptimised (quick to build; `make install` optimises)
+.PHONY: build twin
+build: twin
+	@$(CARGO) build --locked
+
+## make twin            the simulated ESP32: the test firmware on the real lwIP
+twin:
+	@$(MAKE) -s -C firmware/twin OUT=$(TARGET)/twin
+
+## make fmt             is everything formatted?
+.PHONY: fmt
+fmt:
+	@$(CARGO) fmt --check || { echo 'To mend: cargo fmt' >&2; exit 1; }
+
+## make lint            clippy, warnings denied
+.PHONY: lint
+lint:
+	@$(CARGO) clippy --locked --all-targets -- -D warnings
+
+## make purity          analysis builds without libpcap, terminal and sockets
+.PHONY: purity
+purity:
+	@$(CARGO) check --locked --lib --no-default-features || \
+	  { echo 'A room that must do without it named an optional crate; see docs/architecture.md' >&2; exit 1; }
+
+## make tests           all of cargo's tests, the lab tests with the twin among them
+.PHONY: tests
+tests: twin
+	@rm -f $(TARGET)/tests.summary; mkdir -p $(TARGET); \
+	$(CARGO) test --locked --no-fail-fast 2>&1 | tee $(TARGET)/tests.log || { \
+	  echo; grep -E '^test .* FAILED$$' $(TARGET)/tests.log || true; \
+	  echo 'One of them again: cargo test NAME -- --nocapture   (the whole log: $(TARGET)/tests.log)'; exit 1; } >&2
+	@awk '/^test result:/ { p += $$4; i += $$8 } END { printf "%d tests passed, %d ignored", p, i }' \
+	  $(TARGET)/tests.log > $(TARGET)/tests.summary; \
+	{ [ -z "$$(grep '^not run: ' $(TARGET)/tests.log)" ] && echo '; none left out for want of privilege.' || \
+	  { echo '; left out:'; grep '^not run: ' $(TARGET)/tests.log | sort -u; }; } >> $(TARGET)/tests.summary
+
+## make docs            the documentation of the code, warnings denied
+.PHONY: docs
+docs:
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
+
+## make deny            licences and origins of everything this is built of
+.PHONY: deny
+deny: cargo-deny
+	@$(DENY) check bans licenses sources || { echo 'deny.toml says what is allowed, and why' >&2; exit 1; }
+
+## make audit           deny, and known vulnerabilities where their database can be reached
+.PHONY: audit
+audit: deny
+	@if $(DENY) fetch db; then $(DENY) check advisories; \
+	else echo 'make audit: the advisory database cannot be reached from here: vulnerabilities were NOT checked' >&2; fi
+
+# Ours is used where the machine has none, or an old one. It is built unoptimised, which is enough and four times as quick.
+DENY_VERSION := 0.20.2
+DENY = PATH="$(TARGET)/tools/bin:$$PATH" $(CARGO) deny --log-level error
+.PHONY: cargo-deny
+cargo-deny:
+	@export PATH="$(TARGET)/tools/bin:$$PATH"; \
+	found=$$(cargo-deny --version 2>/dev/null | cut -d' ' -f2 || true); \
+	[ "$$(printf '%s\n' $(DENY_VERSION) "$${found:-0}" | sort -V | head -n1)" = $(DENY_VERSION) ] || { \
+	  echo 'Building cargo-deny $(DENY_VERSION) into $(TARGET)/tools; once, a minute or two'; \
+	  CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --quiet --locked --debug --no-default-features \
+	    --root $(TARGET)/tools cargo-deny@$(DENY_VERSION) || { \
+	    echo 'cargo-deny could not be built; by hand: cargo install --locked cargo-deny@$(DENY_VERSION)' >&2; exit 1; }; }
+
+## make soak            the tests that take longer than a minute
+.PHONY: soak
+soak: prerequisites-test twin
+	@$(CARGO) test --locked -- --ignored
+
+## make macos           does it compile for macOS? (needs that target's standard library)
+.PHONY: macos
+macos:
+	@[ -d "$$(rustc --print target-libdir --target aarch64-apple-darwin)" ] || \
+	  { echo 'The macOS target is missing. Type: rustup target add aarch64-apple-darwin' >&2; exit 1; }
+	@$(CARGO) check --locked --target aarch64-apple-darwin
+
+## make install         program, twin, manual page and completions, optimised, under PREFIX (now: /usr/local)
+.PHONY: install
+install: prerequisites twin
+	@$(CARGO) build --locked --release
+	@to=$(DESTDIR)$(PREFIX); bin=$(TARGET)/release/esp-tcpwatch; \
+	put() { install -d "$$(dirname "$$to/$$2")"; install -m "$$1" "$$3" "$$to/$$2"; echo "$$to/$$2"; }; \
+	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
+	$$bin man > $$made/man; for shell in bash zsh fish; do $$bin completions $$shell > $$made/$$shell; done; \
+	put 755 bin/esp-tcpwatch $$bin; \
+	put 755 bin/esp-tcpwatch-twin $(TWIN); \
+	put 644 share/man/man1/esp-tcpwatch.1 $$made/man; \
+	put 644 share/bash-completion/completions/esp-tcpwatch $$made/bash; \
+	put 644 share/zsh/site-functions/_esp-tcpwatch $$made/zsh; \
+	put 644 share/fish/vendor_completions.d/esp-tcpwatch.fish $$made/fish
+
+## make clean           forget everything that was built
+.PHONY: clean
+clean:
+	@$(CARGO) clean

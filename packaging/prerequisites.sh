@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# prerequisites.sh build|test: what the Makefile needs, installed where that is possible without a question,
+# and named with the line to type where it is not. Asks the tools themselves, not the package database.
+set -euo pipefail
+
+purpose=${1:-build}
+CC=${CC:-cc}
+rust_wanted=1.88 # rust-version in Cargo.toml
+
+say() { printf '%s\n' "$*" >&2; }
+
+if ! command -v cargo >/dev/null; then
+    say "No cargo. Install Rust from https://rustup.rs (any stable from $rust_wanted), open a new shell, and try again."
+    exit 1
+fi
+rust=$(cargo --version | cut -d' ' -f2)
+if [ "$(printf '%s\n' "$rust_wanted" "$rust" | sort -V | head -n1)" != "$rust_wanted" ]; then
+    say "Rust $rust is too old: $rust_wanted or later is needed. Type: rustup update stable"
+    exit 1
+fi
+if [ "$purpose" = test ]; then
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || {
+        say "rustfmt or clippy is missing. Type: rustup component add rustfmt clippy"
+        exit 1
+    }
+fi
+
+links() { # links LIBRARY...: does a C program compile and link with them?
+    local flags=() library
+    for library in "$@"; do flags+=("-l$library"); done
+    printf '#include <stdio.h>\nint main(void) { return 0; }\n' |
+        "$CC" -x c - -o /dev/null ${flags[@]+"${flags[@]}"} >/dev/null 2>&1
+}
+
+missing=()
+links || missing+=(compiler)
+# Without a compiler the library cannot be asked for; it is then asked for as well, which does no harm.
+links pcap || missing+=(pcap)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+names() { # names COMPILER PCAP: this system's packages for what is missing
+    local thing
+    for thing in "${missing[@]}"; do
+        case $thing in
+            compiler) printf '%s ' "$1" ;;
+            pcap) printf '%s ' "$2" ;;
+        esac
+    done
+}
+
+if command -v apt-get >/dev/null; then
+    packages=$(names "gcc libc6-dev" libpcap-dev)
+    line="apt-get update && apt-get install -y --no-install-recommends $packages"
+    if [ "$(id -u)" = 0 ]; then
+        as_root=()
+    elif sudo -n true 2>/dev/null; then
+        as_root=(sudo -n)
+    else
+        say "Missing: $packages"
+        say "Type: sudo sh -c '$line'"
+        exit 1
+    fi
+    say "Missing: $packages"
+    say "Running: $line"
+    ${as_root[@]+"${as_root[@]}"} sh -c "export DEBIAN_FRONTEND=noninteractive; $line" >&2 || {
+        say "That failed (see above). Install $packages yourself, then try again."
+        exit 1
+    }
+    links pcap || {
+        say "Still no C program links with libpcap; is '$CC' the compiler you mean (CC=...)?"
+        exit 1
+    }
+elif command -v dnf >/dev/null; then
+    say "Missing. Type: sudo dnf install $(names gcc libpcap-devel)"
+    exit 1
+elif command -v pacman >/dev/null; then
+    say "Missing. Type: sudo pacman -S $(names gcc libpcap)"
+    exit 1
+elif command -v apk >/dev/null; then
+    say "Missing. Type: apk add $(names "gcc musl-dev" libpcap-dev)"
+    exit 1
+else
+    say "Missing: $(names "a C compiler (cc), " "libpcap with its development files (-lpcap)"). On macOS: xcode-select --install"
+    exit 1
+fi
