@@ -577,16 +577,15 @@ def test_many_requests_leave_nothing_behind():
         # and with every client rude in a way of its own
         for n in range(200):
             try:
-                s = socket.create_connection((DEVICE, 80), 2)
+                with socket.create_connection((DEVICE, 80), 2) as s:
+                    if n % 4 == 1:
+                        s.send(b"GET / HT")
+                    if n % 4 == 2:
+                        s.send(b"GET /big?100000 HTTP/1.1\r\n\r\n")
+                    if n % 2:
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             except ConnectionResetError:
-                continue  # the socket table was full of the ones before
-            if n % 4 == 1:
-                s.send(b"GET / HT")
-            if n % 4 == 2:
-                s.send(b"GET /big?100000 HTTP/1.1\r\n\r\n")
-            if n % 2:
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            s.close()
+                pass  # the socket table was full of the ones before
         time.sleep(1.5)
         state = d.status()
         same("live", [state["pcbs"][k] for k in ("established", "close_wait", "syn_received")], [0, 0, 0])
