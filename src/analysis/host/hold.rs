@@ -194,7 +194,8 @@ impl Hold {
             return syn.map_or(Answer::Unknowing, |syn| Answer::Accepted { syn });
         }
         if segment.flags.has(Flags::RST) {
-            let window = 0..=i32::from(self.window());
+            // One octet more than was announced last: lwIP gives the FIN's back afterwards.
+            let window = 0..=i32::from(self.window()) + 1;
             let syn = self.answered_syn(segment.time);
             let in_window = syn.is_some_and(|(syn, _)| window.contains(&self.rn.distance_to(syn.seq)));
             return if in_window { Answer::ResetInWindow } else { Answer::Unknowing };
