@@ -3,7 +3,9 @@
 //! Knows how to enter, to ask twice from one port, to say on standard output what it saw (JSON, one object a line) and
 //! to end in the way it is told. Judges nothing.
 //!
-//!     lab_probe --seed N [--twin PATH] [--ports N] [--stop-after MS] [--end normal|drop|error|panic|wait] [-- TWIN ARGUMENTS]
+//!     lab_probe --seed N [--twin PATH] [--twin-user ID] [--thread-first] [--child]
+//!               [--ports N] [--parallel N] [--connect-ms MS] [--stop-after MS] [--ipv6]
+//!               [--end normal|drop|error|panic|wait] [-- TWIN ARGUMENTS]
 
 #[cfg(target_os = "linux")]
 fn main() -> anyhow::Result<()> {
@@ -19,6 +21,7 @@ fn main() {
 mod linux {
     use std::io::Read;
     use std::path::PathBuf;
+    use std::process::{Command, Stdio};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::{Duration, Instant};
 
@@ -38,6 +41,7 @@ mod linux {
         stop_after: Option<u64>,
         end: String,
         thread_first: bool,
+        child: bool,
         ipv6: bool,
         twin_args: Vec<String>,
     }
@@ -65,6 +69,12 @@ mod linux {
             "uid": nix::unistd::geteuid().as_raw(),
             "interfaces": interfaces()?,
         }));
+        if asked.child {
+            // Outlives this process, as a pager or a browser might.
+            let mut child = Command::new("sleep");
+            child.arg("30").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            say(json!({ "child": child.spawn()?.id() }));
+        }
         if asked.ports > 0 {
             drive(&lab, &asked)?;
         }
@@ -173,6 +183,7 @@ mod linux {
                 "--stop-after" => asked.stop_after = Some(value()?.parse()?),
                 "--end" => asked.end = value()?,
                 "--thread-first" => asked.thread_first = true,
+                "--child" => asked.child = true,
                 "--ipv6" => asked.ipv6 = true,
                 _ => bail!("no option {option}"),
             }
