@@ -35,7 +35,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether `c` does something to its surroundings, or is there without being seen.
-fn acts_or_hides(c: char) -> bool {
+pub fn acts_or_hides(c: char) -> bool {
     c.is_control() // C0 (ESC among them), DEL, C1
         || matches!(c,
             '\u{ad}' | '\u{34f}' // soft hyphen, grapheme joiner

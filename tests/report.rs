@@ -2,10 +2,20 @@
 
 mod story;
 
+use proptest::prelude::*;
+
 use esp_tcpwatch::{
-    analysis::event::Event,
+    analysis::{
+        event::{DeviceEvent, Event, MarkerEvent, Start},
+        rule::AlertPhase,
+        time::When,
+    },
     report::{markdown, model::Report},
+    text::acts_or_hides,
 };
+
+/// What a GitHub issue holds.
+const ISSUE: usize = 65_536;
 
 fn rendered(events: &[Event]) -> String {
     let mut report = Report::default();
@@ -28,4 +38,125 @@ fn healthy() {
 #[test]
 fn hostile() {
     insta::assert_snapshot!(rendered(&story::hostile()));
+}
+
+#[test]
+fn a_run_that_goes_on_has_a_report_already() {
+    let events = story::eleven_collisions();
+    insta::assert_snapshot!(rendered(&events[..4]));
+    // Whatever is known at any point can be told at that point.
+    for so_far in 0..events.len() {
+        let text = rendered(&events[..so_far]);
+        assert!(text.starts_with("# "), "{text}");
+        assert!(!text.contains("Nothing wrong") || so_far < 4, "the first alert is the fourth event");
+    }
+}
+
+#[test]
+fn no_event_at_all_is_no_clean_bill() {
+    let text = rendered(&[]);
+    assert!(text.starts_with("# Nothing was seen\n"), "{text}");
+}
+
+#[test]
+fn a_hundred_thousand_findings_fit_into_an_issue() {
+    let mut report = Report::default();
+    report.fold(&Event::Start(story::start()));
+    let first = story::collision(1, 0);
+    report.fold(&Event::Alert(story::alert(1, AlertPhase::Raised, &[&first])));
+    for number in 0..100_000_u64 {
+        let mut finding = first.clone();
+        finding.id = number + 1;
+        finding.client.set_port(1_024 + (number % 60_000) as u16);
+        finding.incarnation = 2 + (number / 60_000) as u32;
+        for row in &mut finding.evidence {
+            row.frame += number * 12;
+        }
+        report.fold(&Event::Finding(finding));
+    }
+    let text = markdown::render(&report);
+    assert!(text.chars().count() < ISSUE);
+    assert!(text.contains("**100000 refused SYNs** in more than 24 connection attempts"), "{text}");
+    assert!(text.contains("99976 findings on connections that were not kept one by one"), "{text}");
+}
+
+#[test]
+fn the_longest_texts_fit() {
+    let long = "\u{e0041}".repeat(5_000);
+    let mut report = Report::default();
+    report.fold(&Event::Start(Start {
+        tool: long.clone(),
+        name: long.clone(),
+        filter: Some(long.clone()),
+        rules: vec![long.clone(); 100],
+        ..story::start()
+    }));
+    for number in 0..100_u16 {
+        let mut finding = story::collision(1, 0);
+        finding.rule = format!("{number}{long}");
+        finding.text = long.clone();
+        for row in &mut finding.evidence {
+            row.role = long.clone();
+            row.flags = long.clone();
+        }
+        report.fold(&Event::Finding(finding.clone()));
+        let mut alert = story::alert(1, AlertPhase::Raised, &[&story::collision(1, 0)]);
+        alert.id = u64::from(number);
+        alert.rule = finding.rule;
+        (alert.title, alert.why) = (long.clone(), long.clone());
+        alert.remedies = vec![long.clone(); 20];
+        alert.references = (0..20).map(|nth| format!("{number} {nth} {long}")).collect();
+        report.fold(&Event::Alert(alert));
+        let mut facts = story::facts();
+        facts.address = core::net::Ipv4Addr::from(0x0a00_0000 + u32::from(number)).into();
+        facts.note = Some(long.clone());
+        report.fold(&Event::Device(DeviceEvent { when: When(story::at(1)), facts }));
+        let marker = MarkerEvent { when: When(story::at(1)), text: long.clone(), mode_changed: true };
+        report.fold(&Event::Marker(marker));
+    }
+    let text = markdown::render(&report);
+    let length = text.chars().count();
+    assert!((30_000..ISSUE).contains(&length), "{length} characters");
+    // Nothing is cut in two: every table row and every fence is whole.
+    assert!(text.lines().all(|line| !line.starts_with('|') || line.ends_with('|')));
+    assert_eq!(text.lines().filter(|line| line.starts_with("```")).count() % 2, 0);
+}
+
+#[test]
+fn a_long_chain_is_cut_in_the_middle_and_says_so() {
+    let mut report = Report::default();
+    let mut finding = story::collision(1, 0);
+    report.fold(&Event::Finding(finding.clone()));
+    for cycle in 1..200 {
+        finding.id += 1;
+        finding.evidence.truncate(4);
+        let (frame, micros) = (10 + 3 * cycle, 1_000_000 * cycle);
+        finding.evidence.push(story::row(frame, micros, true, "S", 7, None, 0, "SYN again"));
+        finding.evidence.push(story::row(frame + 1, micros + 90, false, ".", 8, Some(9), 0, "stale ACK"));
+        report.fold(&Event::Finding(finding.clone()));
+    }
+    report.fold(&Event::Alert(story::alert(1, AlertPhase::Raised, &[&finding])));
+    let text = markdown::render(&report);
+    let ladder = text.split("```").nth(1).unwrap();
+    assert!((10..=20).contains(&(ladder.lines().count() - 1)), "{ladder}");
+    // 4 of the close and 2 a cycle; 4 + 2 cycles before the gap and one after it are drawn.
+    assert!(ladder.contains("...  394 segments left out here"), "{ladder}");
+    assert!(text.contains("200 refused SYNs in all"), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_stream_gives_a_report_that_fits_and_hides_nothing(events in proptest::collection::vec(story::any::event(), 0..50)) {
+        let text = rendered(&events);
+        prop_assert!(text.chars().count() < ISSUE, "{} characters", text.chars().count());
+        prop_assert!(text.chars().all(|c| c == '\n' || !acts_or_hides(c)));
+        let lower = text.to_lowercase();
+        for tag in ["<script", "<img", "<a ", "<iframe", "<style"] {
+            prop_assert!(!lower.split("```").step_by(2).any(|outside| outside.contains(tag)), "{tag}");
+        }
+        // A fence opened by the report is closed by the report.
+        prop_assert_eq!(text.lines().filter(|line| line.starts_with("```")).count() % 2, 0);
+    }
 }

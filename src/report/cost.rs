@@ -29,16 +29,17 @@ pub fn sentences(report: &Report) -> Vec<String> {
         let of_which = if retries == 1 { "was a retry" } else { "were retries" };
         sentences.push(format!("{retries} of them {of_which}: the client's system tried again by itself."));
     }
-    if let Some(longest) = waiting.iter().max_by(|a, b| a.span_s().total_cmp(&b.span_s())) {
-        let end = match longest.established {
-            Some(_) => "",
-            None => "; no later answer to it is part of the evidence",
-        };
-        if longest.span_s() > 0.0 {
+    if let Some(longest) = waiting.iter().max_by(|a, b| a.waited_s().total_cmp(&b.waited_s())) {
+        let waited = span(longest.waited_s());
+        if longest.established.is_some() {
             sentences.push(format!(
-                "connect() on the client waited **at least {}** in the longest attempt (from {}): its last refusal came that \
-                 long after its first{end}.",
-                span(longest.span_s()),
+                "connect() took **{waited}** in the longest attempt, from {}.",
+                longest.client
+            ));
+        } else if longest.waited_s() > 0.0 {
+            sentences.push(format!(
+                "connect() on the client waited **at least {waited}** in the longest attempt (from {}): its last \
+                 refusal came that long after its first; no later answer to it is part of the evidence.",
                 longest.client,
             ));
         }

@@ -6,7 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
 
-use super::safe::clip;
+use super::{safe::clip, words::is_opening};
 use crate::analysis::{
     certainty::Certainty,
     detect::{EvidenceSegment, Finding},
@@ -88,6 +88,15 @@ impl Episode {
     /// The first row that plays `role`.
     pub fn row(&self, role: &str) -> Option<&EvidenceSegment> {
         self.rows.iter().find(|row| row.role == role)
+    }
+
+    /// How long the client is known to have waited: from its first SYN until it got through, else until the last finding.
+    pub fn waited_s(&self) -> f64 {
+        let opened = self.rows.iter().find(|row| is_opening(row)).map(|row| row.epoch);
+        match (opened, self.established) {
+            (Some(opened), Some(established)) => established.since(opened).as_secs_f64(),
+            (Some(_) | None, _) => self.span_s(),
+        }
     }
 
     /// From the first finding to the last.

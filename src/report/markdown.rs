@@ -10,7 +10,7 @@ use super::{
     model::Report,
     safe::{code, prose, reference},
     story,
-    words::{counted, list, span, utc},
+    words::{counted, list, span, total, utc},
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -168,9 +168,9 @@ fn fault(page: &mut Page, report: &Report, episode: &Episode) {
 /// The healthy report: what could be seen and what could not.
 fn observable(report: &Report) -> String {
     let mut said = Vec::new();
-    let accepted: u64 = report.devices.values().map(|device| device.accepted).sum();
-    let entered: u64 = report.devices.values().map(|device| device.time_wait.entered).sum();
-    let met: u64 = report.devices.values().map(|device| device.time_wait.syns).sum();
+    let accepted = total(report.devices.values().map(|device| device.accepted));
+    let entered = total(report.devices.values().map(|device| device.time_wait.entered));
+    let met = total(report.devices.values().map(|device| device.time_wait.syns));
     if let Some(summary) = &report.summary {
         said.push(format!(
             "{} in {}, of which {} on {}.",
@@ -224,7 +224,7 @@ fn devices(report: &Report) -> String {
     let mut shown: Vec<_> = report.devices.values().collect();
     shown.sort_by_key(|facts| Some(facts.address) != worst);
     let tables: Vec<String> = shown.iter().take(DEVICES_SHOWN).map(|facts| device::table(facts)).collect();
-    let omitted = shown.len().saturating_sub(DEVICES_SHOWN) as u64 + report.devices_omitted;
+    let omitted = (shown.len().saturating_sub(DEVICES_SHOWN) as u64).saturating_add(report.devices_omitted);
     let more = if omitted > 0 {
         format!("\nNot shown: {}.\n", counted(omitted, "more device"))
     } else {
@@ -372,4 +372,25 @@ fn bullets(items: &[String]) -> String {
 
 fn numbered(items: &[String]) -> String {
     items.iter().enumerate().map(|(at, item)| format!("{}. {item}\n", at + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_left_out_whole_and_named() {
+        let mut page = Page::default();
+        page.must("# Title\n".to_owned());
+        page.may("short", "short part\n".to_owned());
+        page.may("long", "ж".repeat(LIMIT));
+        page.may("longer", "ж".repeat(LIMIT + 1));
+        page.may("empty", String::new());
+        let text = page.finish();
+        assert!(text.starts_with("# Title\n\nshort part\n"));
+        assert!(
+            text.ends_with("65,536 characters: longer, long. The tool's own output has it all.\n"),
+            "{text}"
+        );
+    }
 }

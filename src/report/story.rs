@@ -169,11 +169,15 @@ impl Told<'_> {
     /// How it ended, where that is known.
     fn acceptance(&self, rows: &[&EvidenceSegment]) -> Option<String> {
         let established = self.episode.established?;
-        let opened = rows.iter().find(|row| is_opening(row)).map_or(self.origin, |row| row.epoch);
+        let opened = rows.iter().any(|row| is_opening(row));
         Some(format!(
-            "({} s): the connection is established at last, {} after its first SYN.",
+            "At last ({} s): the connection is established{}.",
             after(established, self.origin),
-            span(established.since(opened).as_secs_f64())
+            if opened {
+                format!(", {} after its first SYN", span(self.episode.waited_s()))
+            } else {
+                String::new()
+            }
         ))
     }
 }

@@ -8,6 +8,11 @@ pub fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// A sum that a stream with absurd numbers cannot break.
+pub fn total(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
+}
+
 /// `once`, `twice`, `7 times`.
 pub fn times(count: u64) -> String {
     match count {

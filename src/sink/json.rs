@@ -5,8 +5,11 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+use serde_json::{Serializer, ser::Formatter};
+
 use super::Sink;
-use crate::analysis::event::Event;
+use crate::{analysis::event::Event, text::acts_or_hides};
 
 /// The buffer is handed on when it holds this much, flushed or not.
 const FULL: usize = 64 * 1024;
@@ -45,7 +48,7 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Sink for JsonLines<W> {
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
         let start = self.lines.len();
-        if let Err(error) = serde_json::to_writer(&mut self.lines, event) {
+        if let Err(error) = event.serialize(&mut Serializer::with_formatter(&mut self.lines, Visible)) {
             self.lines.truncate(start);
             return Err(error.into());
         }
@@ -58,5 +61,27 @@ impl<W: Write> Sink for JsonLines<W> {
             self.hand_on()?;
         }
         self.out.flush()
+    }
+}
+
+/// JSON's shortest form, but what acts on a terminal or hides from the reader is written as `\u202e`:
+/// the same string to a program, and none to be fooled by where a person looks at the stream.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(acts_or_hides) {
+            let (clean, hidden) = rest.split_at(at);
+            out.write_all(clean.as_bytes())?;
+            let mut characters = hidden.chars();
+            if let Some(c) = characters.next() {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+            rest = characters.as_str();
+        }
+        out.write_all(rest.as_bytes())
     }
 }

@@ -8,15 +8,18 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};
 
+use self::words::{facts, frames, list, many, prose, quality, span, times};
 use super::Sink;
 use crate::analysis::{
     detect::Finding,
-    event::{CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary},
-    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
+    event::{DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary},
+    host::{DeviceFacts, Stack},
     rule::{Alert, AlertPhase},
     time::Timestamp,
 };
 use crate::text::escape;
+
+mod words;
 
 /// Findings remembered so that an alert can quote the one that raised it.
 const REMEMBERED: usize = 64;
@@ -174,7 +177,7 @@ fn say_alert(out: &mut String, memory: &mut Memory, at: &str, alert: &Alert) -> 
         Some(client) => write!(out, "{client} -> {}: ", alert.server)?,
         None => write!(out, "several connections -> {}: ", alert.server)?,
     }
-    let span = alert.last.since(alert.first).as_secs_f64();
+    let span = span(alert.last.since(alert.first).as_secs_f64());
     match alert.phase {
         AlertPhase::Raised => match memory.quote(alert) {
             Some(quote) => writeln!(out, "{quote} [alert {}]", alert.id)?,
@@ -187,11 +190,11 @@ fn say_alert(out: &mut String, memory: &mut Memory, at: &str, alert: &Alert) -> 
             )?,
         },
         AlertPhase::Grown => {
-            writeln!(out, "{} so far, within {span:.1} s [alert {}]", times(alert.count), alert.id)?;
+            writeln!(out, "{} so far, within {span} [alert {}]", times(alert.count), alert.id)?;
         }
         AlertPhase::Ended => writeln!(
             out,
-            "over; {} within {span:.1} s [alert {}, frames {}]",
+            "over; {} within {span} [alert {}, frames {}]",
             times(alert.count),
             alert.id,
             frames(&alert.frames, alert.frames_omitted)
@@ -224,8 +227,12 @@ fn say_summary(out: &mut String, at: &str, summary: &Summary) -> fmt::Result {
     writeln!(out, "{at} SUMMARY {}", prose(&summary.verdict))?;
     writeln!(
         out,
-        "{INDENT}{} frames in {:.1} s: {} TCP segments, {} flows, {} connections",
-        summary.frames, summary.duration_s, summary.segments, summary.flows, summary.incarnations
+        "{INDENT}{} in {}: {}, {}, {}",
+        many(summary.frames, "frame"),
+        span(summary.duration_s),
+        many(summary.segments, "TCP segment"),
+        many(summary.flows, "flow"),
+        many(summary.incarnations, "connection")
     )?;
     for (reason, count) in &summary.skipped {
         writeln!(out, "{INDENT}not TCP or not readable: {count} × {}", escape(reason))?;
@@ -274,7 +281,7 @@ impl Memory {
     /// Whether a line on this device would tell something. Counters and growing bounds alone do not: the summary has them.
     fn is_news(&mut self, facts: &DeviceFacts) -> bool {
         let known = self.devices.get(&facts.address);
-        let news = known.is_none_or(|known| {
+        let news = known.map_or(facts.stack != Stack::Unknown || facts.time_wait.entered > 0, |known| {
             known.stack != facts.stack
                 || known.rst_in_time_wait != facts.rst_in_time_wait
                 || known.syn_in_time_wait != facts.syn_in_time_wait
@@ -302,90 +309,4 @@ fn clock(out: &mut String, memory: &mut Memory, time: Timestamp) -> Result<Strin
         memory.day = day.to_owned();
     }
     Ok(of_day.to_owned())
-}
-
-/// One line on a device: what it is and how it treats TIME-WAIT.
-fn facts(facts: &DeviceFacts) -> String {
-    let mut said = format!("{}: ", facts.address);
-    let mut parts = Vec::new();
-    parts.push(match (facts.stack, facts.stack_certainty) {
-        (Stack::Unknown, _) => "TCP stack unknown".to_owned(),
-        (Stack::Lwip, Some(certainty)) => format!("lwIP ({certainty})"),
-        (Stack::Lwip, None) => "lwIP".to_owned(),
-        (Stack::Linux, Some(certainty)) => format!("Linux ({certainty})"),
-        (Stack::Linux, None) => "Linux".to_owned(),
-    });
-    let held = &facts.time_wait;
-    if held.entered > 0 {
-        parts.push(format!("TIME-WAIT entered {}, held now {}", times(held.entered), held.held_now));
-    }
-    if let Some(until) = held.refused_until_s {
-        parts.push(format!("still refused a reused port {until:.1} s after"));
-    }
-    if let Some(from) = held.accepted_from_s {
-        parts.push(format!("accepted one {from:.1} s after"));
-    }
-    match (facts.msl_s.at_least, facts.msl_s.at_most) {
-        (Some(least), Some(most)) => parts.push(format!("MSL between {least:.1} and {most:.1} s")),
-        (Some(least), None) => parts.push(format!("MSL at least {least:.1} s")),
-        (None, Some(most)) => parts.push(format!("MSL at most {most:.1} s")),
-        (None, None) => {}
-    }
-    match facts.syn_in_time_wait {
-        SynInTimeWait::Unknown => {}
-        SynInTimeWait::Refused => parts.push("refuses a SYN in TIME-WAIT".to_owned()),
-        SynInTimeWait::Accepted => parts.push("accepts a newer SYN in TIME-WAIT".to_owned()),
-    }
-    match facts.rst_in_time_wait {
-        RstInTimeWait::Unknown => {}
-        RstInTimeWait::Ignored => parts.push("ignores an exact RST in TIME-WAIT".to_owned()),
-        RstInTimeWait::Honoured => parts.push("honours an exact RST in TIME-WAIT".to_owned()),
-    }
-    match facts.behaves_as {
-        Behaviour::Unknown => {}
-        known @ (Behaviour::Unfixed | Behaviour::HonoursRst | Behaviour::AcceptsSyn | Behaviour::Mixed) => {
-            parts.push(format!("behaves as {known}"));
-        }
-    }
-    if let Some(note) = &facts.note {
-        parts.push(prose(note));
-    }
-    said.push_str(&parts.join("; "));
-    said
-}
-
-fn quality(quality: &CaptureQuality) -> String {
-    if quality.dropped == 0 && quality.gaps == 0 {
-        return format!("{} frames received, none known lost", quality.received);
-    }
-    format!("{} frames received, {} lost in {}", quality.received, quality.dropped, many(quality.gaps, "gap"))
-}
-
-/// Text that came from outside, on one line: line breaks and runs of blanks become one blank, the rest is escaped.
-fn prose(text: &str) -> String {
-    escape(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
-}
-
-fn frames(frames: &[u64], omitted: u64) -> String {
-    let mut text = list(frames);
-    if omitted > 0 {
-        let _ = write!(text, " and {omitted} more");
-    }
-    text
-}
-
-fn list<T: fmt::Display>(items: &[T]) -> String {
-    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn many(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        more => format!("{more} times"),
-    }
 }

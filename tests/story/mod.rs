@@ -1,6 +1,8 @@
 //! Event streams told by hand: the contract's story of eleven refused SYNs, a healthy run, and a hostile one.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod any;
+
 use std::collections::BTreeMap;
 
 use esp_tcpwatch::analysis::{

@@ -1,0 +1,388 @@
+//! Arbitrary events: whatever the types allow, as a saved run from a stranger may hold it.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+use esp_tcpwatch::analysis::{
+    certainty::Certainty,
+    detect::{EvidenceSegment, Finding},
+    event::{
+        CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary,
+    },
+    host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts},
+    rule::{Alert, AlertPhase, Severity},
+    time::{Timestamp, When},
+};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+use super::HOSTILE;
+
+fn text() -> BoxedStrategy<String> {
+    prop_oneof![
+        any::<String>(),
+        "[ -~]{0,40}",
+        Just(HOSTILE.to_owned()),
+        Just(String::new()),
+        // The characters whose escapes are longest.
+        (1_usize..3_000).prop_map(|length| "\u{e0041}".repeat(length)),
+        (1_usize..3_000).prop_map(|length| "`|$&@\\".repeat(length)),
+    ]
+    .boxed()
+}
+
+/// Few enough that findings meet each other.
+fn rule() -> BoxedStrategy<String> {
+    prop_oneof![
+        3 => select(vec!["time-wait-collision", "ignored-rst", "stale-ack"]).prop_map(str::to_owned),
+        1 => text(),
+    ]
+    .boxed()
+}
+
+fn role() -> BoxedStrategy<String> {
+    let known = vec![
+        "request",
+        "device closes first",
+        "client ACKs the FIN",
+        "client closes",
+        "device ACKs: TIME-WAIT begins",
+        "client opens again",
+        "stale ACK",
+        "client resets",
+        "SYN again",
+        "same stale ACK",
+        "SYN-ACK",
+    ];
+    prop_oneof![4 => select(known).prop_map(str::to_owned), 1 => text()].boxed()
+}
+
+fn flags() -> BoxedStrategy<String> {
+    let known = select(vec!["S", "S.", ".", "P.", "F.", "R", "R."]).prop_map(str::to_owned);
+    prop_oneof![6 => known, 1 => text()].boxed()
+}
+
+/// Any time that survives being written: whole microseconds within the precision of its number.
+fn time() -> BoxedStrategy<Timestamp> {
+    prop_oneof![
+        3 => (0_u64..200_000_000).prop_map(super::at),
+        1 => (0_u64..4_000_000_000_000_000).prop_map(Timestamp::from_micros),
+    ]
+    .boxed()
+}
+
+fn when() -> BoxedStrategy<When> {
+    time().prop_map(When).boxed()
+}
+
+fn ip() -> BoxedStrategy<IpAddr> {
+    prop_oneof![4 => Just("10.77.0.2".parse().unwrap()), 1 => any::<IpAddr>()].boxed()
+}
+
+/// Without scope and flow label: they are not on the wire.
+fn socket() -> BoxedStrategy<SocketAddr> {
+    (ip(), any::<u16>()).prop_map(|(ip, port)| SocketAddr::new(ip, port)).boxed()
+}
+
+fn client() -> BoxedStrategy<SocketAddr> {
+    prop_oneof![
+        3 => (40_000_u16..40_040).prop_map(|port| SocketAddr::new("10.77.0.1".parse().unwrap(), port)),
+        1 => socket(),
+    ]
+    .boxed()
+}
+
+/// Numbers that any parser reads back exactly.
+fn number() -> BoxedStrategy<f64> {
+    prop_oneof![
+        (-1_000_000_i64..1_000_000).prop_map(|number| number as f64 / 64.0),
+        any::<u32>().prop_map(f64::from),
+        Just(f64::MAX),
+        Just(0.0),
+    ]
+    .boxed()
+}
+
+fn certainty() -> BoxedStrategy<Certainty> {
+    select(vec![Certainty::Suspected, Certainty::Inferred, Certainty::Proven]).boxed()
+}
+
+fn evidence() -> BoxedStrategy<EvidenceSegment> {
+    (
+        0_u64..200,
+        time(),
+        any::<bool>(),
+        flags(),
+        any::<u32>(),
+        any::<Option<u32>>(),
+        any::<u32>(),
+        any::<u16>(),
+        role(),
+    )
+        .prop_map(|(frame, epoch, from_client, flags, seq, ack, len, window, role)| EvidenceSegment {
+            frame,
+            epoch,
+            from_client,
+            flags,
+            seq,
+            ack,
+            len,
+            window,
+            role,
+        })
+        .boxed()
+}
+
+fn finding() -> BoxedStrategy<Event> {
+    (
+        (any::<u64>(), rule(), certainty(), when(), ip(), client(), socket(), 0_u32..3),
+        vec(any::<u64>(), 0..40),
+        proptest::collection::btree_map(text(), number(), 0..4),
+        text(),
+        vec(evidence(), 0..60),
+    )
+        .prop_map(
+            |(
+                (id, rule, certainty, when, device, client, server, incarnation),
+                frames,
+                quantities,
+                text,
+                evidence,
+            )| {
+                Event::Finding(Finding {
+                    id,
+                    rule,
+                    certainty,
+                    when,
+                    device,
+                    client,
+                    server,
+                    incarnation,
+                    frames,
+                    quantities,
+                    text,
+                    evidence,
+                })
+            },
+        )
+        .boxed()
+}
+
+fn alert() -> BoxedStrategy<Event> {
+    let severity = select(vec![Severity::Info, Severity::Notice, Severity::Warning, Severity::Critical]);
+    let phase = select(vec![AlertPhase::Raised, AlertPhase::Grown, AlertPhase::Ended]);
+    (
+        (any::<u64>(), rule(), severity, phase, certainty(), any::<u64>()),
+        (when(), time(), time(), ip(), option::of(client()), socket()),
+        (vec(any::<u64>(), 0..80), vec(any::<u64>(), 0..80), any::<u64>()),
+        (text(), text(), vec(text(), 0..14), vec(text(), 0..14)),
+    )
+        .prop_map(
+            |(
+                (id, rule, severity, phase, certainty, count),
+                (when, first, last, device, client, server),
+                (findings, frames, frames_omitted),
+                (title, why, remedies, references),
+            )| {
+                Event::Alert(Alert {
+                    id,
+                    rule,
+                    severity,
+                    phase,
+                    certainty,
+                    count,
+                    when,
+                    first,
+                    last,
+                    device,
+                    client,
+                    server,
+                    findings,
+                    frames,
+                    frames_omitted,
+                    title,
+                    why,
+                    remedies,
+                    references,
+                })
+            },
+        )
+        .boxed()
+}
+
+fn facts() -> BoxedStrategy<DeviceFacts> {
+    (
+        (
+            ip(),
+            option::of(text()),
+            select(vec![Stack::Unknown, Stack::Lwip, Stack::Linux]),
+            option::of(certainty()),
+        ),
+        (any::<u64>(), any::<u64>(), option::of(number()), option::of(number()), any::<u64>(), any::<u64>()),
+        (option::of(number()), option::of(number())),
+        select(vec![RstInTimeWait::Unknown, RstInTimeWait::Ignored, RstInTimeWait::Honoured]),
+        select(vec![SynInTimeWait::Unknown, SynInTimeWait::Refused, SynInTimeWait::Accepted]),
+        select(vec![
+            Behaviour::Unknown,
+            Behaviour::Unfixed,
+            Behaviour::HonoursRst,
+            Behaviour::AcceptsSyn,
+            Behaviour::Mixed,
+        ]),
+        any::<u64>(),
+        option::of(text()),
+    )
+        .prop_map(
+            |(
+                (address, mac, stack, stack_certainty),
+                (entered, held_now, refused_until_s, accepted_from_s, syns, rsts),
+                (at_least, at_most),
+                rst_in_time_wait,
+                syn_in_time_wait,
+                behaves_as,
+                accepted,
+                note,
+            )| DeviceFacts {
+                address,
+                mac,
+                stack,
+                stack_certainty,
+                time_wait: TimeWaitFacts { entered, held_now, refused_until_s, accepted_from_s, syns, rsts },
+                msl_s: MslBracket { at_least, at_most },
+                rst_in_time_wait,
+                syn_in_time_wait,
+                behaves_as,
+                accepted,
+                note,
+            },
+        )
+        .boxed()
+}
+
+fn quality() -> BoxedStrategy<CaptureQuality> {
+    (any::<u64>(), any::<u64>(), any::<u64>())
+        .prop_map(|(received, dropped, gaps)| CaptureQuality { received, dropped, gaps })
+        .boxed()
+}
+
+fn start() -> BoxedStrategy<Event> {
+    let source = prop_oneof![select(vec!["live", "file", "stream"]).prop_map(str::to_owned), text()];
+    (
+        any::<u32>(),
+        text(),
+        source,
+        text(),
+        option::of(text()),
+        vec(ip(), 0..70),
+        vec(text(), 0..70),
+        any::<Option<u32>>(),
+    )
+        .prop_map(|(schema, tool, source, name, filter, devices, rules, snaplen)| {
+            Event::Start(Start { schema, tool, source, name, filter, devices, rules, snaplen })
+        })
+        .boxed()
+}
+
+fn flow() -> BoxedStrategy<Event> {
+    let change = select(vec![FlowChange::Opened, FlowChange::State, FlowChange::Closed]);
+    let state = || prop_oneof![Just("ESTABLISHED (proven)".to_owned()), text()];
+    (
+        when(),
+        change,
+        client(),
+        socket(),
+        option::of(ip()),
+        0_u32..3,
+        any::<u64>(),
+        state(),
+        state(),
+        any::<(u64, u64)>(),
+    )
+        .prop_map(
+            |(
+                when,
+                change,
+                client,
+                server,
+                device,
+                incarnation,
+                frame,
+                client_state,
+                server_state,
+                bytes,
+            )| {
+                Event::Flow(FlowEvent {
+                    when,
+                    change,
+                    client,
+                    server,
+                    device,
+                    incarnation,
+                    frame,
+                    client_state,
+                    server_state,
+                    client_bytes: bytes.0,
+                    server_bytes: bytes.1,
+                })
+            },
+        )
+        .boxed()
+}
+
+fn counts() -> BoxedStrategy<BTreeMap<String, u64>> {
+    proptest::collection::btree_map(text(), any::<u64>(), 0..6).boxed()
+}
+
+fn summary() -> BoxedStrategy<Event> {
+    (
+        (when(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>()),
+        (counts(), counts(), counts()),
+        vec(facts(), 0..6),
+        any::<u64>(),
+        quality(),
+        number(),
+        text(),
+    )
+        .prop_map(
+            |(
+                (when, frames, segments, flows, incarnations),
+                (skipped, findings, alerts),
+                devices,
+                devices_omitted,
+                capture,
+                duration_s,
+                verdict,
+            )| {
+                Event::Summary(Summary {
+                    when,
+                    frames,
+                    segments,
+                    skipped,
+                    flows,
+                    incarnations,
+                    findings,
+                    alerts,
+                    devices,
+                    devices_omitted,
+                    capture,
+                    duration_s,
+                    verdict,
+                })
+            },
+        )
+        .boxed()
+}
+
+pub fn event() -> BoxedStrategy<Event> {
+    prop_oneof![
+        1 => start(),
+        3 => flow(),
+        12 => finding(),
+        6 => alert(),
+        3 => (when(), facts()).prop_map(|(when, facts)| Event::Device(DeviceEvent { when, facts })),
+        2 => (when(), quality(), text()).prop_map(|(when, quality, text)| Event::Capture(CaptureEvent { when, quality, text })),
+        2 => (when(), text(), any::<bool>())
+            .prop_map(|(when, text, mode_changed)| Event::Marker(MarkerEvent { when, text, mode_changed })),
+        1 => summary(),
+    ]
+    .boxed()
+}
