@@ -34,8 +34,8 @@ pub enum LabError {
     #[error("cannot make a TAP device through /dev/net/tun: {source}; {advice}")]
     Tap { source: io::Error, advice: String },
 
-    #[error("cannot {what} in the lab's own network namespace: {source}")]
-    Configure { what: String, source: io::Error },
+    #[error("cannot {what} in the lab's own network namespace: {source}; {advice}")]
+    Configure { what: String, source: io::Error, advice: String },
 
     #[error("no twin at {}: run `make twin`", path.display())]
     TwinMissing { path: PathBuf },

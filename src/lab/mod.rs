@@ -23,6 +23,7 @@ use std::path::PathBuf;
 pub use error::LabError;
 pub use twin::find as find_twin;
 
+use namespace::Kind;
 use twin::{Start, Twin};
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -45,7 +46,8 @@ pub struct LabConfig {
     /// Makes the twin's chance repeatable.
     pub seed: u64,
     /// User and group the twin becomes, when this process is root and will become them as well: a process that has
-    /// dropped to a user could otherwise no longer signal a twin that stayed root. `None`: as this process.
+    /// dropped to a user could otherwise no longer signal a twin that stayed root. `None`, or where there are no other
+    /// users ([`Lab::has_other_users`]): as this process.
     pub twin_user: Option<(u32, u32)>,
 }
 
@@ -60,6 +62,7 @@ impl LabConfig {
 pub struct Lab {
     twin: Twin,
     has_ipv6: bool,
+    has_other_users: bool,
 }
 
 impl Lab {
@@ -79,7 +82,7 @@ impl Lab {
 
         let mut link = netlink::Route::open()?;
         link.up("lo", None)?;
-        let tap = tap::open(kind)?;
+        let tap = tap::open()?;
         link.up(tap::NAME, Some(tap::CLIENT_MAC))?;
         link.add_address(tap::NAME, CLIENT.into(), PREFIX)?;
         let has_ipv6 = match link.add_address(tap::NAME, CLIENT6.into(), PREFIX6) {
@@ -96,8 +99,10 @@ impl Lab {
         option("--ip6", DEVICE6.to_string());
         option("--seed", config.seed.to_string());
         arguments.extend(config.twin_args.iter().cloned());
-        let twin = Twin::start(Start { path: &config.twin, tap, arguments, user: config.twin_user })?;
-        Ok(Lab { twin, has_ipv6 })
+        let has_other_users = kind == Kind::Network;
+        let user = config.twin_user.filter(|_| has_other_users);
+        let twin = Twin::start(Start { path: &config.twin, tap, arguments, user })?;
+        Ok(Lab { twin, has_ipv6, has_other_users })
     }
 
     /// The interface between this process and the device.
@@ -127,6 +132,12 @@ impl Lab {
     /// The device's control channel.
     pub fn control(&self) -> SocketAddr {
         SocketAddr::new(self.device(), CONTROL_PORT)
+    }
+
+    /// Whether there is anybody else this process could become in here. In a user namespace there is not: even the
+    /// supplementary groups cannot be given up, and what is left to drop are the capabilities.
+    pub fn has_other_users(&self) -> bool {
+        self.has_other_users
     }
 
     /// The stack the twin says it runs on, such as `lwIP 2.2.1`.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 
+use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, getegid, geteuid};
@@ -13,20 +14,24 @@ use super::error::LabError;
 /// By what right the process holds its network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Root made it: the process has the capabilities it had.
+    /// It had the capabilities, and has them still.
     Network,
-    /// A user namespace owns it: every capability, over nothing but this network.
+    /// A user namespace owns it: every capability over this network, none over anything else, and no other users.
     UserAndNetwork,
 }
+
+/// To make a network namespace, to furnish it, and to capture in it. A container's root often has but the last.
+const ENOUGH: [Capability; 3] =
+    [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
 
 const STATUS: &str = "/proc/thread-self/status";
 
 pub(super) fn enter() -> Result<Kind, LabError> {
     only_one_thread()?;
-    if geteuid().is_root() {
+    if ENOUGH.iter().all(|&one| caps::has_cap(None, CapSet::Effective, one).unwrap_or(false)) {
         match unshare(CloneFlags::CLONE_NEWNET) {
             Ok(()) => return Ok(Kind::Network),
-            // A container's root without CAP_SYS_ADMIN: an ordinary user in all but name.
+            // A sandbox that counts for more than capabilities; it may let the other way pass.
             Err(Errno::EPERM) => {}
             Err(error) => return Err(refused("a network namespace", error.into())),
         }
@@ -67,12 +72,13 @@ fn map_to_self(uid: Uid, gid: Gid) -> io::Result<()> {
 }
 
 fn refused(what: &'static str, source: io::Error) -> LabError {
-    let advice = advice(&source, &Locks::read());
+    let advice = advice_about(&source);
     LabError::Namespace { what, source, advice }
 }
 
-/// What to do about a refusal inside the user namespace, which is where Ubuntu's AppArmor refuses.
-pub(super) fn advice_now(source: &io::Error) -> String {
+/// What to do about a refusal, in making the namespace or only in furnishing it: Ubuntu's AppArmor lets a user
+/// namespace be made and then grants nothing in it.
+pub(super) fn advice_about(source: &io::Error) -> String {
     advice(source, &Locks::read())
 }
 

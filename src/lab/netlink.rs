@@ -14,6 +14,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 
 use super::error::LabError;
+use super::namespace;
 
 pub(super) struct Route {
     socket: OwnedFd,
@@ -36,7 +37,12 @@ impl Refused {
 
 impl From<Refused> for LabError {
     fn from(refused: Refused) -> Self {
-        LabError::Configure { what: refused.what, source: io::Error::from(refused.errno) }
+        let source = io::Error::from(refused.errno);
+        let advice = match refused.errno {
+            Errno::EPERM | Errno::EACCES => namespace::advice_about(&source),
+            _ => "the kernel is not known to refuse this; `dmesg` may know more".to_owned(),
+        };
+        LabError::Configure { what: refused.what, source, advice }
     }
 }
 

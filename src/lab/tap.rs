@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::error::LabError;
-use super::namespace::{self, Kind};
+use super::namespace;
 
 /// Ours for certain: the namespace was empty.
 pub(super) const NAME: &str = "tap0";
@@ -28,7 +28,7 @@ pub(super) fn check() -> Result<(), LabError> {
 }
 
 /// Frames as they are on the wire, without a header of the driver's. The device lives as long as the descriptor.
-pub(super) fn open(kind: Kind) -> Result<OwnedFd, LabError> {
+pub(super) fn open() -> Result<OwnedFd, LabError> {
     let tun = open_tun()?;
     let request = request();
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which outlives the call; the descriptor is open.
@@ -36,11 +36,8 @@ pub(super) fn open(kind: Kind) -> Result<OwnedFd, LabError> {
         Ok(_) => Ok(tun.into()),
         Err(error) => {
             let source = io::Error::from(error);
-            let advice = match (error, kind) {
-                (Errno::EPERM | Errno::EACCES, Kind::Network) => {
-                    "root lacks CAP_NET_ADMIN here: start the container with `--cap-add NET_ADMIN`".to_owned()
-                }
-                (Errno::EPERM | Errno::EACCES, Kind::UserAndNetwork) => namespace::advice_now(&source),
+            let advice = match error {
+                Errno::EPERM | Errno::EACCES => namespace::advice_about(&source),
                 _ => "the driver is the kernel's `tun`; `dmesg` may know more".to_owned(),
             };
             Err(LabError::Tap { source, advice })

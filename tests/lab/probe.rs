@@ -66,6 +66,7 @@ mod linux {
             "client": lab.client().to_string(),
             "control": lab.control().to_string(),
             "stack": lab.stack(),
+            "has_other_users": lab.has_other_users(),
             "uid": nix::unistd::geteuid().as_raw(),
             "interfaces": interfaces()?,
         }));
