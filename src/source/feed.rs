@@ -1,0 +1,362 @@
+//! The bounded way from a capture thread to the engine's thread.
+//!
+//! Knows batches, the order of frames and losses, and how time goes on while nothing arrives. Knows neither libpcap
+//! nor files. Batches go round and round: in steady state nothing is allocated a packet.
+//!
+//! Two ways in: [`Feeder::offer`] never waits and turns what does not fit into a [`Gap`] at that very place;
+//! [`Feeder::send`] waits, for a source that can.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use super::{
+    Source, SourceError,
+    batch::{Batch, Item},
+};
+use crate::analysis::input::{Frame, FrameNo, Gap, GapCause, Input, LinkType};
+use crate::analysis::time::Timestamp;
+
+/// So long nothing came: the engine is told the time.
+pub const TICK: Duration = Duration::from_millis(100);
+/// A tick stays so far behind the clock. The kernel hands frames over in blocks, some milliseconds old: a tick that
+/// overtook one of them would fire a timer that the replay of the recording does not.
+const TICK_LAG: Duration = Duration::from_millis(50);
+/// Empty batches kept for later.
+const SPARE: usize = 8;
+
+/// A way for `capacity` batches (of up to 256 frames or 64 KiB).
+pub fn feed(capacity: usize) -> (Feeder, Feed) {
+    let shared = Arc::new(Shared {
+        way: Mutex::new(Way {
+            ready: VecDeque::new(),
+            spare: Vec::with_capacity(SPARE),
+            ended: None,
+            abandoned: false,
+            clock: Clock::Packets,
+        }),
+        arrived: Condvar::new(),
+        left: Condvar::new(),
+        capacity: capacity.max(1),
+    });
+    let feeder = Feeder { shared: Arc::clone(&shared), batch: Batch::new(), missed: None };
+    let feed = Feed {
+        shared,
+        batch: Batch::new(),
+        cursor: 0,
+        number: 0,
+        last: None,
+        told: Timestamp::ZERO,
+        state: State::Flowing,
+    };
+    (feeder, feed)
+}
+
+struct Shared {
+    way: Mutex<Way>,
+    /// A batch has arrived, or the end.
+    arrived: Condvar,
+    /// A batch was taken, or the reader went away.
+    left: Condvar,
+    capacity: usize,
+}
+
+struct Way {
+    ready: VecDeque<Batch>,
+    spare: Vec<Batch>,
+    ended: Option<Result<(), SourceError>>,
+    abandoned: bool,
+    clock: Clock,
+}
+
+/// What time it is before the first frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// Unknown: a stream may replay what happened years ago, and a tick of today would make all of it late.
+    Packets,
+    /// The system's, which is what stamps the frames of an interface.
+    System,
+}
+
+impl Shared {
+    fn way(&self) -> MutexGuard<'_, Way> {
+        // Whoever panicked left the way in order: each change is one step.
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The capture thread's end. Dropping it ends the feed.
+pub struct Feeder {
+    shared: Arc<Shared>,
+    batch: Batch,
+    /// Frames that did not fit since the last that did, and the latest of them.
+    missed: Option<Gap>,
+}
+
+impl Feeder {
+    /// Ticks before the first frame carry the system's time.
+    pub fn follow_system_clock(&mut self) {
+        self.shared.way().clock = Clock::System;
+    }
+
+    /// Adds a frame, or counts it as lost where the way is full. Never waits.
+    pub fn offer(&mut self, time: Timestamp, link: LinkType, wire_len: u32, data: &[u8]) {
+        if !self.batch.has_room_for(data.len()) || self.missed.is_some() {
+            self.flush();
+            if !self.batch.is_empty() {
+                let lost = self.missed.map_or(1, |gap| gap.lost + 1);
+                self.missed = Some(Gap { at: time, lost, cause: GapCause::Queue });
+                return;
+            }
+        }
+        self.tell_missed();
+        self.batch.push_frame(time, link, wire_len, data);
+    }
+
+    /// Adds a frame, and waits while the way is full. `false`: nobody reads any more.
+    pub fn send(&mut self, time: Timestamp, link: LinkType, wire_len: u32, data: &[u8]) -> bool {
+        if !self.batch.has_room_for(data.len()) && !self.flush_waiting() {
+            return false;
+        }
+        self.batch.push_frame(time, link, wire_len, data);
+        true
+    }
+
+    /// Frames that were lost at this place.
+    pub fn gap(&mut self, gap: Gap) {
+        self.tell_missed();
+        self.batch.push_gap(gap);
+    }
+
+    /// Hands over what was added, unless the way is full: then it stays here, in order, for the next time.
+    pub fn flush(&mut self) {
+        let mut way = self.shared.way();
+        if hand_over(&mut way, &mut self.batch, self.shared.capacity)
+            && let Some(gap) = self.missed.take()
+        {
+            self.batch.push_gap(gap);
+            hand_over(&mut way, &mut self.batch, self.shared.capacity);
+        }
+        drop(way);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Hands over what was added, waiting for room. `false`: nobody reads any more.
+    pub fn flush_waiting(&mut self) -> bool {
+        let mut way = self.shared.way();
+        while !hand_over(&mut way, &mut self.batch, self.shared.capacity) {
+            if way.abandoned {
+                return false;
+            }
+            way = self.shared.left.wait(way).unwrap_or_else(PoisonError::into_inner);
+        }
+        let abandoned = way.abandoned;
+        drop(way);
+        self.shared.arrived.notify_one();
+        !abandoned
+    }
+
+    /// Whether something waits here for room on the way.
+    pub fn is_holding(&self) -> bool {
+        !self.batch.is_empty() || self.missed.is_some()
+    }
+
+    /// Whether the other end is gone.
+    pub fn is_abandoned(&self) -> bool {
+        self.shared.way().abandoned
+    }
+
+    /// The end: what was added is read first, then the error if there is one, or the end.
+    pub fn finish(mut self, outcome: &Result<(), SourceError>) {
+        self.end(outcome.clone());
+    }
+
+    fn tell_missed(&mut self) {
+        if let Some(gap) = self.missed.take() {
+            self.batch.push_gap(gap);
+        }
+    }
+
+    fn end(&mut self, outcome: Result<(), SourceError>) {
+        self.tell_missed();
+        let mut way = self.shared.way();
+        if way.ended.is_none() {
+            // One batch more than there is room for: it holds the tail, and nothing comes after it.
+            hand_over(&mut way, &mut self.batch, usize::MAX);
+            way.ended = Some(outcome);
+        }
+        drop(way);
+        self.shared.arrived.notify_one();
+    }
+
+    /// What ends the feed from another thread, while the feeder's own waits for a writer.
+    pub(super) fn closer(&self) -> Closer {
+        Closer { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        self.end(Ok(()));
+    }
+}
+
+/// Moves `batch` onto the way. `false`: the way is full and nothing was moved.
+fn hand_over(way: &mut Way, batch: &mut Batch, capacity: usize) -> bool {
+    if batch.is_empty() {
+        return true;
+    }
+    let now = Instant::now();
+    // Onto the last batch while the reader is behind: many small batches would fill the way with few frames.
+    if let Some(last) = way.ready.back_mut()
+        && last.take_in(batch)
+    {
+        last.at = now;
+        return true;
+    }
+    if way.ready.len() >= capacity {
+        return false;
+    }
+    let empty = way.spare.pop().unwrap_or_else(Batch::new);
+    let mut full = core::mem::replace(batch, empty);
+    full.at = now;
+    way.ready.push_back(full);
+    true
+}
+
+pub(super) struct Closer {
+    shared: Arc<Shared>,
+}
+
+impl Closer {
+    /// The feed ends after what is already on the way.
+    pub fn close(&self) {
+        self.shared.way().ended.get_or_insert(Ok(()));
+        self.shared.arrived.notify_one();
+    }
+}
+
+/// The engine's end.
+pub struct Feed {
+    shared: Arc<Shared>,
+    batch: Batch,
+    cursor: usize,
+    number: FrameNo,
+    /// The latest frame's time, and when it came by the monotonic clock.
+    last: Option<(Timestamp, Instant)>,
+    /// The latest time that any input bore.
+    told: Timestamp,
+    state: State,
+}
+
+enum State {
+    Flowing,
+    Ended,
+}
+
+enum Arrival {
+    Batch(Batch),
+    Idle(Clock),
+    End(Result<(), SourceError>),
+}
+
+impl Source for Feed {
+    fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError> {
+        loop {
+            if let Some(item) = self.batch.item(self.cursor) {
+                self.cursor += 1;
+                return Ok(Some(self.lend(item)));
+            }
+            if matches!(self.state, State::Ended) {
+                return Ok(None);
+            }
+            match self.arrival() {
+                Arrival::Batch(batch) => {
+                    self.batch = batch;
+                    self.cursor = 0;
+                }
+                Arrival::Idle(clock) => return Ok(Some(Input::Tick(self.tick(clock)))),
+                Arrival::End(outcome) => {
+                    self.state = State::Ended;
+                    outcome?;
+                    return Ok(Some(Input::End));
+                }
+            }
+        }
+    }
+}
+
+impl Feed {
+    fn lend(&mut self, item: Item) -> Input<'_> {
+        match item {
+            Item::Frame { head, start, length } => {
+                self.number += 1;
+                self.told = self.told.max(head.time);
+                self.last = Some((self.told, self.batch.at));
+                Input::Frame(Frame {
+                    number: self.number,
+                    time: head.time,
+                    link: head.link,
+                    wire_len: head.wire_len,
+                    data: self.batch.octets(start, length),
+                })
+            }
+            Item::Gap(gap) => Input::Gap(gap),
+        }
+    }
+
+    /// Gives the used batch back and takes the next, or waits for it.
+    fn arrival(&mut self) -> Arrival {
+        let mut used = core::mem::replace(&mut self.batch, Batch::new());
+        used.clear();
+        let deadline = Instant::now() + TICK;
+        let mut way = self.shared.way();
+        if used.has_memory() && way.spare.len() < SPARE {
+            way.spare.push(used);
+        }
+        self.cursor = 0;
+        loop {
+            if let Some(batch) = way.ready.pop_front() {
+                drop(way);
+                self.shared.left.notify_one();
+                return Arrival::Batch(batch);
+            }
+            if let Some(outcome) = way.ended.clone() {
+                return Arrival::End(outcome);
+            }
+            let wait = deadline.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return Arrival::Idle(way.clock);
+            }
+            way = self.shared.arrived.wait_timeout(way, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The packets' clock, carried on by the monotonic one: the system's may be set while we watch.
+    fn tick(&mut self, clock: Clock) -> Timestamp {
+        let now = match (self.last, clock) {
+            (Some((time, since)), _) => time.saturating_add(since.elapsed().saturating_sub(TICK_LAG)),
+            (None, Clock::System) => system_time(),
+            (None, Clock::Packets) => Timestamp::ZERO,
+        };
+        self.told = self.told.max(now);
+        self.told
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let mut way = self.shared.way();
+        way.abandoned = true;
+        way.ready.clear();
+        drop(way);
+        self.shared.left.notify_one();
+    }
+}
+
+fn system_time() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let nanos = u64::try_from(since_epoch.saturating_sub(TICK_LAG).as_nanos()).unwrap_or(u64::MAX);
+    Timestamp::from_nanos(nanos)
+}

@@ -1,0 +1,294 @@
+//! An interface, through libpcap.
+//!
+//! Knows how the kernel hands frames over: in blocks that are given to us when they are full or a little old. Waits
+//! in a poll() of its own, so that an idle link holds up neither a stop nor the reading of the loss counters, and
+//! never waits for the engine: what does not fit the feed is lost there, and said to be.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pcap::{Active, Capture, Error, Linktype, Packet, Stat};
+
+use super::{SourceError, feed::Feeder, filter, record::link_type};
+use crate::analysis::input::{Gap, GapCause, LinkType};
+use crate::analysis::time::Timestamp;
+
+/// Headers and options, and the first octets of a payload.
+pub const SNAPLEN: i32 = 192;
+/// Octets of kernel buffer: measured to lose nothing at 650,000 packets a second.
+pub const BUFFER: i32 = 16 * 1024 * 1024;
+
+/// Milliseconds after which the kernel hands over a block that is not full. Not 0, which may mean never, and not
+/// libpcap's immediate mode, which costs twenty times the CPU a packet and so loses frames.
+const READ_TIMEOUT: i32 = 1;
+/// How long one wait is at most: a stop is noticed so soon.
+const TICK: Duration = Duration::from_millis(20);
+/// Frames taken from the kernel before the clock is looked at.
+const BURST: usize = 1024;
+/// How soon the feed is tried again while it is full.
+const RETRY: Duration = Duration::from_millis(2);
+/// How often the loss counters are read.
+const COUNT: Duration = Duration::from_millis(250);
+/// How long the kernel may keep frames back after a stop: the 1 ms above is a wish, and a busy host's timer has been
+/// seen ten times later.
+const DRAIN: Duration = Duration::from_millis(120);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveConfig {
+    pub interface: String,
+    /// In the words of pcap-filter(7).
+    pub filter: Option<String>,
+    /// Octets kept of each frame.
+    pub snaplen: i32,
+    /// Octets of kernel buffer.
+    pub buffer: i32,
+}
+
+impl LiveConfig {
+    pub fn on(interface: &str) -> LiveConfig {
+        LiveConfig { interface: interface.to_owned(), filter: None, snaplen: SNAPLEN, buffer: BUFFER }
+    }
+}
+
+pub struct LiveCapture {
+    capture: Capture<Active>,
+    interface: String,
+    link: LinkType,
+}
+
+/// Opens an interface. This needs privilege; nothing after it does.
+pub fn open(config: &LiveConfig) -> Result<LiveCapture, SourceError> {
+    let interface = config.interface.as_str();
+    let opening = |error| opening_failed(interface, &error);
+    let inactive = Capture::from_device(interface)
+        .map_err(opening)?
+        .snaplen(config.snaplen)
+        .buffer_size(config.buffer)
+        .timeout(READ_TIMEOUT)
+        .immediate_mode(false)
+        .promisc(false);
+    // Elsewhere libpcap refuses nanoseconds without our noticing, and the times would be a thousand times too small.
+    #[cfg(target_os = "linux")]
+    let inactive = inactive.precision(pcap::Precision::Nano);
+    let mut capture = inactive.open().map_err(opening)?.setnonblock().map_err(opening)?;
+    // The interface `any`: the second version of the cooked header also names the interface.
+    let cooked2 = Linktype(LinkType::LINUX_SLL2.0 as i32);
+    if capture.list_datalinks().is_ok_and(|links| links.contains(&cooked2)) {
+        capture.set_datalink(cooked2).map_err(opening)?;
+    }
+    if let Some(filter) = config.filter.as_deref().filter(|filter| !filter.trim().is_empty()) {
+        set_filter(&mut capture, filter).map_err(|error| SourceError::Filter {
+            interface: interface.to_owned(),
+            filter: filter.to_owned(),
+            what: said(&error),
+        })?;
+    }
+    let link = link_type(capture.get_datalink().0 as u32);
+    Ok(LiveCapture { capture, interface: interface.to_owned(), link })
+}
+
+/// A link that cannot carry a VLAN tag refuses the tagged half of a filter; the other half is all it needs.
+fn set_filter(capture: &mut Capture<Active>, filter: &str) -> Result<(), Error> {
+    capture.filter(filter, true).or_else(|error| match filter::untagged(filter) {
+        Some(untagged) if said(&error).contains("VLAN") => capture.filter(&untagged, true),
+        Some(_) | None => Err(error),
+    })
+}
+
+impl LiveCapture {
+    pub fn link_type(&self) -> LinkType {
+        self.link
+    }
+
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// Feeds frames until `stop` is set, the interface goes away, or nobody reads any more.
+    ///
+    /// After a stop, what the kernel still holds is fed first: no frame from before it is lost. An error is told to
+    /// the feed as well.
+    pub fn run(self, mut feeder: Feeder, stop: &AtomicBool) -> Result<(), SourceError> {
+        feeder.follow_system_clock();
+        let mut running = Running {
+            last: Timestamp::ZERO,
+            seen: 0,
+            counted: Instant::now(),
+            counts: Stat { received: 0, dropped: 0, if_dropped: 0 },
+            capture: self.capture,
+            interface: self.interface,
+            link: self.link,
+            feeder,
+        };
+        let outcome = running.run(stop);
+        running.feeder.finish(&outcome);
+        outcome
+    }
+}
+
+struct Running {
+    capture: Capture<Active>,
+    interface: String,
+    link: LinkType,
+    feeder: Feeder,
+    /// The latest frame's time.
+    last: Timestamp,
+    /// Frames handed over by the kernel.
+    seen: u32,
+    /// When the counters were read, and what they said.
+    counted: Instant,
+    counts: Stat,
+}
+
+impl Running {
+    fn run(&mut self, stop: &AtomicBool) -> Result<(), SourceError> {
+        // Counters may have run since the interface was opened; that much was lost before the first frame.
+        while !stop.load(Ordering::Relaxed) {
+            if self.feeder.is_abandoned() {
+                return Ok(());
+            }
+            self.wait(if self.feeder.is_holding() { RETRY } else { TICK })?;
+            self.take()?;
+            if self.counted.elapsed() >= COUNT {
+                self.count();
+            }
+        }
+        self.drain()
+    }
+
+    /// The kernel's open block is ours only when its timer has closed it.
+    fn drain(&mut self) -> Result<(), SourceError> {
+        let deadline = Instant::now() + DRAIN;
+        loop {
+            self.take()?;
+            self.count();
+            // All that was ever captured has been seen. (Never so on a loopback interface, where libpcap leaves out
+            // the sent half: there the deadline decides.)
+            let captured = self.counts.received.wrapping_sub(self.counts.dropped);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if captured == self.seen || left.is_zero() || self.feeder.is_abandoned() {
+                return Ok(());
+            }
+            self.wait(left.min(RETRY))?;
+        }
+    }
+
+    /// Until frames are there, or `most` is over.
+    fn wait(&self, most: Duration) -> Result<(), SourceError> {
+        let timeout = PollTimeout::try_from(most).unwrap_or(PollTimeout::ZERO);
+        let mut fds = [PollFd::new(self.capture.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            // An error on the descriptor is libpcap's to name, when it is read from.
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => {
+                Err(SourceError::Capture { interface: self.interface.clone(), what: errno.desc().to_owned() })
+            }
+        }
+    }
+
+    /// Everything that the kernel has handed over, but in a flood no longer than a tick: there is a stop to look at.
+    fn take(&mut self) -> Result<(), SourceError> {
+        let Running { capture, feeder, link, last, seen, .. } = self;
+        let since = Instant::now();
+        let outcome = loop {
+            let mut add = |packet: Packet<'_>| {
+                let time = stamp(packet.header.ts.tv_sec, packet.header.ts.tv_usec);
+                *last = (*last).max(time);
+                *seen = seen.wrapping_add(1);
+                feeder.offer(time, *link, packet.header.len.max(packet.header.caplen), packet.data);
+            };
+            match capture.dispatch(Some(BURST), &mut add) {
+                Ok(0) => break Ok(()),
+                Ok(_) if since.elapsed() >= TICK => break Ok(()),
+                Ok(_) => feeder.flush(),
+                Err(error) => break Err(error),
+            }
+        };
+        feeder.flush();
+        outcome
+            .map_err(|error| SourceError::Vanished { interface: self.interface.clone(), what: said(&error) })
+    }
+
+    /// Reads the loss counters and tells what is new.
+    fn count(&mut self) {
+        self.counted = Instant::now();
+        // Without counters there is nothing to tell; a lost interface is noticed by reading.
+        let Ok(now) = self.capture.stats() else { return };
+        let before = core::mem::replace(&mut self.counts, now);
+        for (now, before, cause) in [
+            (now.dropped, before.dropped, GapCause::Kernel),
+            (now.if_dropped, before.if_dropped, GapCause::Interface),
+        ] {
+            // libpcap reads the interface's counter from /sys, and takes a file that it may no longer open for a
+            // zero: the sum then jumps back. A jump back is no loss.
+            let lost = now.wrapping_sub(before) as i32;
+            if lost > 0 {
+                self.feeder.gap(Gap { at: self.last, lost: lost as u64, cause });
+            }
+        }
+        self.feeder.flush();
+    }
+}
+
+#[cfg(target_os = "linux")]
+const NANOS_PER_UNIT: i64 = 1;
+#[cfg(not(target_os = "linux"))]
+const NANOS_PER_UNIT: i64 = 1_000;
+
+/// The fields of a timeval, whose widths differ from system to system.
+fn stamp(seconds: impl Into<i64>, fraction: impl Into<i64>) -> Timestamp {
+    let seconds = seconds.into().saturating_mul(1_000_000_000);
+    let nanos = seconds.saturating_add(fraction.into().saturating_mul(NANOS_PER_UNIT));
+    Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
+fn opening_failed(interface: &str, error: &Error) -> SourceError {
+    let interface = interface.to_owned();
+    let what = said(error);
+    let says = |words: &[&str]| words.iter().any(|word| what.contains(word));
+    if says(&["ermission", "CAP_NET_RAW", "not permitted"]) {
+        SourceError::Permission { interface, what }
+    } else if says(&["No such device", "not configured"]) {
+        SourceError::NoSuchInterface { interface, what }
+    } else {
+        SourceError::Capture { interface, what }
+    }
+}
+
+/// libpcap's own words, without the crate's.
+fn said(error: &Error) -> String {
+    match error {
+        Error::PcapError(what) if !what.is_empty() => what.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libpcaps_words_are_sorted_by_what_to_do() {
+        let error = |what: &str| opening_failed("eth7", &Error::PcapError(what.to_owned()));
+        for what in [
+            "eth7: You don't have permission to capture on that device",
+            "socket: Operation not permitted",
+            "Attempt to create packet socket failed - CAP_NET_RAW may be required",
+        ] {
+            assert!(error(what).is_permission(), "{what}");
+        }
+        for what in [
+            "eth7: No such device exists",
+            "SIOCGIFHWADDR: No such device",
+            "BIOCSETIF: Device not configured",
+        ] {
+            assert!(matches!(error(what), SourceError::NoSuchInterface { .. }), "{what}");
+        }
+        assert!(matches!(error("That device is not up"), SourceError::Capture { .. }));
+        assert!(error("x").to_string().starts_with("eth7: "));
+    }
+}
