@@ -8,6 +8,7 @@ use crate::analysis::event::Event;
 
 pub mod json;
 pub mod lines;
+pub mod record;
 
 /// One reader of the event stream.
 pub trait Sink {
