@@ -4,11 +4,20 @@
 //! outside the screen is handed to the [`Host`], so a saved run opens in the same screens as a live one.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
 
 use crate::analysis::event::Event;
+
+pub mod event_loop;
+pub mod keymap;
+pub mod model;
+mod terminal;
+pub mod theme;
+pub mod update;
+pub mod view;
+pub mod watched;
+mod words;
 
 /// What the screens ask of the program around them.
 pub trait Host {
@@ -34,20 +43,14 @@ pub enum Ended {
 }
 
 /// Shows the stream until the user quits or `stop` is set; the terminal is restored on every way out.
+///
+/// Must be called on the main thread: job control stops and wakes that one.
 pub fn run(
     events: Receiver<Event>,
     options: TuiOptions,
     stop: &AtomicBool,
-    _host: &mut dyn Host,
+    host: &mut dyn Host,
 ) -> io::Result<Ended> {
-    while !stop.load(Ordering::Relaxed) {
-        match events.recv_timeout(Duration::from_millis(33)) {
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) if options.keep_open_at_end => {
-                std::thread::sleep(Duration::from_millis(33));
-            }
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    Ok(Ended::Quit)
+    let mut screen = terminal::Screen::enter()?;
+    event_loop::run_on(&mut screen, &events, options, stop, host)
 }

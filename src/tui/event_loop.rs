@@ -1,0 +1,127 @@
+//! The loop between stream, keys and screen.
+//!
+//! Knows when to look, when to draw and when to stop: input is never starved by events, a frame is drawn only for
+//! a change, and at most thirty times a second. Refuses to know what a message does and how a terminal works.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use super::model::Model;
+use super::theme::Theme;
+use super::update::{Effect, Msg, update};
+use super::{Ended, Host, TuiOptions};
+use crate::analysis::event::Event;
+
+/// The least time between two frames, and the longest time that keys are waited for.
+const FRAME: Duration = Duration::from_millis(34);
+/// The longest time that events are folded without a look at the keys.
+const FOLD: Duration = Duration::from_millis(8);
+/// How often ages are drawn anew while nothing happens.
+const AGES: Duration = Duration::from_secs(1);
+/// Keys taken at once, so that a pasted book does not starve the events either.
+const KEYS_AT_ONCE: usize = 64;
+
+/// What the loop needs of a terminal.
+pub trait Console {
+    fn size(&mut self) -> io::Result<(u16, u16)>;
+    fn draw(&mut self, model: &Model) -> io::Result<()>;
+    /// The next key or resize, waited for no longer than `wait`.
+    fn input(&mut self, wait: Duration) -> io::Result<Option<Msg>>;
+    /// Returns after the shell let us go on, with the size that the terminal has then.
+    fn suspend(&mut self) -> io::Result<(u16, u16)>;
+    /// An error when the terminal is no longer there, or no longer ours.
+    fn check(&self) -> io::Result<()>;
+}
+
+pub fn run_on(
+    console: &mut dyn Console,
+    events: &Receiver<Event>,
+    options: TuiOptions,
+    stop: &AtomicBool,
+    host: &mut dyn Host,
+) -> io::Result<Ended> {
+    let theme = Theme { ascii: options.ascii, no_color: options.no_color };
+    let mut model = Model::new(options.title, theme);
+    let (columns, rows) = console.size()?;
+    update(&mut model, Msg::Resized(columns, rows));
+    let mut changed = true;
+    let mut drawn: Option<Instant> = None;
+    let mut heard = Instant::now();
+    let mut aged = heard;
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Ended::Quit);
+        }
+        console.check()?;
+        let folded = fold(&mut model, events);
+        if folded.any {
+            changed = true;
+            heard = Instant::now();
+        }
+        if model.is_over() && !options.keep_open_at_end {
+            return Ok(Ended::Quit);
+        }
+        if model.shows_ages() && aged.elapsed() >= AGES {
+            aged = Instant::now();
+            update(&mut model, Msg::Silent(heard.elapsed()));
+            changed = true;
+        }
+        let until_frame = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
+        if changed && until_frame.is_zero() {
+            console.draw(&model)?;
+            drawn = Some(Instant::now());
+            changed = false;
+        }
+        let wait = match (folded.more, changed) {
+            (true, _) => Duration::ZERO,
+            (false, true) => until_frame,
+            (false, false) => FRAME,
+        };
+        let mut next = console.input(wait)?;
+        for _ in 0..KEYS_AT_ONCE {
+            let Some(msg) = next else { break };
+            changed = true;
+            for effect in update(&mut model, msg) {
+                let answer = match effect {
+                    Effect::Quit => return Ok(Ended::Quit),
+                    Effect::Suspend => {
+                        let (columns, rows) = console.suspend()?;
+                        Msg::Resized(columns, rows)
+                    }
+                    Effect::Export => Msg::Exported(host.export_report()),
+                };
+                update(&mut model, answer);
+            }
+            next = console.input(Duration::ZERO)?;
+        }
+    }
+}
+
+struct Folded {
+    any: bool,
+    /// Time was up before the channel was empty.
+    more: bool,
+}
+
+fn fold(model: &mut Model, events: &Receiver<Event>) -> Folded {
+    let mut any = false;
+    if model.stream_over {
+        return Folded { any, more: false };
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < FOLD {
+        let msg = match events.try_recv() {
+            Ok(event) => Msg::Event(Box::new(event)),
+            Err(TryRecvError::Empty) => return Folded { any, more: false },
+            Err(TryRecvError::Disconnected) => {
+                update(model, Msg::StreamOver);
+                return Folded { any: true, more: false };
+            }
+        };
+        update(model, msg);
+        any = true;
+    }
+    Folded { any, more: true }
+}

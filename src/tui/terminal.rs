@@ -1,0 +1,174 @@
+//! The terminal itself: entered whole, left whole on every way out.
+//!
+//! Knows raw mode, the alternate screen, the panic hook and job control. Refuses to know what is drawn.
+//! It never asks the terminal a question: one that does not answer must work as well.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Stdin, Stdout, stdin, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossterm::cursor::Show;
+use crossterm::event::{self, Event};
+use crossterm::execute;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr};
+use nix::unistd::Pid;
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Terminal, layout::Rect};
+
+use super::event_loop::Console;
+use super::model::Model;
+use super::update::Msg;
+use super::view::view;
+
+/// Whether the terminal is ours at this moment. A panic on any thread gives it back.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+type Hook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
+
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    keys: Keys,
+    previous_hook: Arc<Hook>,
+}
+
+impl Screen {
+    pub fn enter() -> io::Result<Screen> {
+        let keys = Keys::open()?;
+        let previous_hook: Arc<Hook> = Arc::new(panic::take_hook());
+        let chained = Arc::clone(&previous_hook);
+        // The message of a panic is worth nothing on a screen that vanishes with it: leave first.
+        panic::set_hook(Box::new(move |info| {
+            leave();
+            chained(info);
+        }));
+        let entered = enter(&keys).and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match entered {
+            Ok(terminal) => Ok(Screen { terminal, keys, previous_hook }),
+            Err(error) => {
+                leave();
+                restore_hook(&previous_hook);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+        restore_hook(&self.previous_hook);
+    }
+}
+
+impl Console for Screen {
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+
+    fn draw(&mut self, model: &Model) -> io::Result<()> {
+        // Terminals that know it show the frame at once, the others ignore it.
+        execute!(stdout(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| view(model, frame))?;
+        execute!(stdout(), EndSynchronizedUpdate)
+    }
+
+    fn input(&mut self, wait: Duration) -> io::Result<Option<Msg>> {
+        // With no time at all, crossterm's source for /dev/tty does not even look.
+        if !event::poll(wait.max(Duration::from_millis(1)))? {
+            return Ok(None);
+        }
+        Ok(match event::read()? {
+            Event::Key(key) => Some(Msg::Key(key)),
+            Event::Resize(columns, rows) => Some(Msg::Resized(columns, rows)),
+            Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => None,
+        })
+    }
+
+    fn suspend(&mut self) -> io::Result<(u16, u16)> {
+        leave();
+        // To the whole job, as the terminal's own Ctrl-Z does: stopping this process alone would leave the shell
+        // waiting for a `make` or `sudo` that goes on.
+        kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        enter(&self.keys)?;
+        let size = self.terminal.size()?;
+        // Clears and draws anew. `Terminal::clear` would ask the terminal where its cursor is.
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))?;
+        Ok((size.width, size.height))
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if !OURS.load(Ordering::SeqCst) {
+            return Err(io::Error::other("another thread failed; the terminal was given back"));
+        }
+        // A terminal that hung up reads as endless silence; only its settings tell.
+        tcgetattr(self.keys.fd()).map(drop).map_err(io::Error::from)
+    }
+}
+
+/// Where keys come from: the same choice as crossterm's, so that both speak of one terminal.
+enum Keys {
+    Stdin(Stdin),
+    /// Standard input is a capture.
+    Device(File),
+}
+
+impl Keys {
+    fn open() -> io::Result<Keys> {
+        if stdin().is_terminal() {
+            return Ok(Keys::Stdin(stdin()));
+        }
+        let device = File::options().read(true).write(true).open("/dev/tty").map_err(|error| {
+            io::Error::new(error.kind(), format!("/dev/tty, where the keys would come from: {error}"))
+        })?;
+        Ok(Keys::Device(device))
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Keys::Stdin(stdin) => stdin.as_fd(),
+            Keys::Device(file) => file.as_fd(),
+        }
+    }
+}
+
+fn enter(keys: &Keys) -> io::Result<()> {
+    OURS.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    never_block(keys.fd())?;
+    execute!(stdout(), EnterAlternateScreen)
+}
+
+/// Reads return at once. crossterm reads on after the first half of an escape sequence; in plain raw mode that read
+/// would sleep until the next key, and neither a packet nor SIGTERM would be noticed meanwhile.
+fn never_block(keys: BorrowedFd<'_>) -> io::Result<()> {
+    let mut settings = tcgetattr(keys)?;
+    settings.control_chars[SpecialCharacterIndices::VMIN as usize] = 0;
+    settings.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
+    tcsetattr(keys, SetArg::TCSANOW, &settings).map_err(io::Error::from)
+}
+
+/// Gives the terminal back, once; errors are of no use to anybody here.
+fn leave() {
+    if OURS.swap(false, Ordering::SeqCst) {
+        let _ = execute!(stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+fn restore_hook(previous: &Arc<Hook>) {
+    // A panicking thread may not touch the hook.
+    if !std::thread::panicking() {
+        let previous = Arc::clone(previous);
+        panic::set_hook(Box::new(move |info| previous(info)));
+    }
+}

@@ -1,0 +1,62 @@
+//! The list of alerts, one row each.
+//!
+//! Knows a row's columns. Refuses to explain: see `detail`.
+
+use core::ops::Range;
+
+use ratatui::text::{Line, Span};
+
+use super::fit;
+use crate::tui::model::{Model, Pane};
+use crate::tui::theme::Theme;
+use crate::tui::watched::AlertEntry;
+use crate::tui::words;
+
+const COUNT: usize = 7;
+const AGE: usize = 6;
+const CLIENT: usize = 23;
+const RULE: usize = 20;
+
+pub fn lines(model: &Model, width: u16, focused: bool) -> (Vec<Line<'static>>, Range<usize>) {
+    let alerts = model.shown().alerts_in_order();
+    if alerts.is_empty() {
+        let text = if model.is_over() { "Nothing was alerted." } else { "Nothing alerted so far." };
+        return (vec![Line::styled(format!(" {text}"), model.theme.quiet())], 0..0);
+    }
+    let chosen = model.chosen_index(Pane::Alerts, &model.listed(Pane::Alerts));
+    let lines = alerts
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| row(model, entry, usize::from(width), at == chosen, focused))
+        .collect();
+    (lines, chosen..chosen + 1)
+}
+
+fn row(model: &Model, entry: &AlertEntry, width: usize, chosen: bool, focused: bool) -> Line<'static> {
+    let theme = model.theme;
+    let glyphs = theme.glyphs();
+    let alert = &entry.alert;
+    let with_rule = width >= 60;
+    let with_client = width >= 110;
+    let mark = if chosen { glyphs.selected } else { " " };
+    let word = Theme::severity_word(alert.severity);
+    let severity = format!("{mark}{} {word:<9}", theme.severity_glyph(alert.severity));
+    let mut after = fit::right(&format!("{}{}", glyphs.times, entry.count), COUNT, glyphs.ellipsis);
+    after.push_str(&fit::right(&words::age(model.now().since(entry.last)), AGE, ""));
+    if with_client {
+        let client = alert.client.map_or_else(|| "several clients".to_owned(), |client| client.to_string());
+        after.push_str(&format!("  {}", fit::left(&client, CLIENT - 2, glyphs.ellipsis)));
+    }
+    if with_rule {
+        after.push_str(&format!("  {}", fit::left(&theme.show(&alert.rule), RULE - 1, glyphs.ellipsis)));
+    }
+    let room = width.saturating_sub(fit::width(&severity) + fit::width(&after));
+    let title = fit::left(&theme.show(&alert.title), room, glyphs.ellipsis);
+    let style = if entry.ended() { theme.quiet() } else { ratatui::style::Style::new() };
+    let line = Line::from(vec![
+        Span::styled(severity, theme.severity(alert.severity)),
+        Span::raw(title),
+        Span::styled(after, style),
+    ]);
+    if chosen { line.style(theme.chosen(focused)) } else { line }
+}

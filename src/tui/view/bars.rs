@@ -1,0 +1,140 @@
+//! The lines around the panes: header, titles, footer.
+//!
+//! Knows what must always be in sight: what is watched, for how long, how well. Refuses to explain anything.
+
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::fit;
+use crate::tui::keymap;
+use crate::tui::model::Model;
+use crate::tui::words;
+
+/// ` esp-tcpwatch | demo | live tap0            00:01:12 | 46 frames | no loss `
+pub fn header(model: &Model, width: u16) -> Line<'static> {
+    let theme = model.theme;
+    let glyphs = theme.glyphs();
+    let room = usize::from(width);
+    let mut right = Vec::new();
+    if model.is_frozen() {
+        right.push((format!("FROZEN, {} unseen", model.unseen()), theme.warn()));
+    } else if model.is_over() {
+        right.push(("ended".to_owned(), theme.strong()));
+    }
+    right.push((words::clock(model.shown().elapsed(model.now())), Style::new()));
+    let (quality, lossless) = quality(model);
+    right.push((quality, if lossless { theme.good() } else { theme.warn() }));
+    let separator = format!(" {} ", glyphs.column);
+    let used: usize = right.iter().map(|(text, _)| fit::width(text)).sum::<usize>()
+        + (right.len() - 1) * fit::width(&separator);
+    let left_room = room.saturating_sub(used + 4);
+    let mut spans = vec![Span::raw(" ")];
+    if left_room > 0 {
+        let (name, rest) = left(model);
+        let name = fit::cut(&name, left_room, glyphs.ellipsis);
+        let rest = fit::left(&rest, left_room - fit::width(&name), glyphs.ellipsis);
+        spans.push(Span::styled(name, theme.strong()));
+        spans.push(Span::raw(rest));
+        spans.push(Span::raw("  "));
+    }
+    for (at, (text, style)) in right.into_iter().enumerate() {
+        if at > 0 {
+            spans.push(Span::styled(separator.clone(), theme.quiet()));
+        }
+        spans.push(Span::styled(text, style));
+    }
+    Line::from(spans)
+}
+
+fn left(model: &Model) -> (String, String) {
+    let theme = model.theme;
+    let column = theme.glyphs().column;
+    let mut rest = String::new();
+    let title = theme.show(&model.title);
+    if !title.is_empty() {
+        rest.push_str(&format!(" {column} {title}"));
+    }
+    if let Some(start) = &model.shown().start {
+        // The header's title may be the file's name already.
+        let source = match start.name == model.title {
+            true => start.source.clone(),
+            false => format!("{} {}", start.source, start.name),
+        };
+        rest.push_str(&format!(" {column} {}", theme.show(&source)));
+    }
+    ("esp-tcpwatch".to_owned(), rest)
+}
+
+/// How well the stream was captured, and whether nothing is known to be lost.
+fn quality(model: &Model) -> (String, bool) {
+    let glyphs = model.theme.glyphs();
+    let watched = model.shown();
+    let (frames, exact) = watched.frames();
+    // Only the summary knows how many frames there were; until then, at least as many as were named.
+    let more = if exact || frames == 0 { "" } else { glyphs.at_least };
+    let quality = watched.capture.quality;
+    let lossless = quality.dropped == 0 && quality.gaps == 0;
+    let loss = if lossless {
+        format!("{} no loss", glyphs.good)
+    } else {
+        format!("{} {} lost, {}", glyphs.bad, quality.dropped, words::many(quality.gaps, "gap"))
+    };
+    (format!("{more}{} {} {loss}", words::many(frames, "frame"), glyphs.column), lossless)
+}
+
+/// A rule with a title in it.
+pub fn title(model: &Model, width: u16, title: &str, focused: bool, right: Option<&str>) -> Line<'static> {
+    let theme = model.theme;
+    let glyphs = theme.glyphs();
+    let room = usize::from(width);
+    let rule = if focused { theme.accent() } else { theme.quiet() };
+    let name = if focused {
+        theme.accent().add_modifier(Modifier::BOLD | Modifier::REVERSED)
+    } else {
+        theme.strong()
+    };
+    let name_text = fit::cut(&format!(" {title} "), room.saturating_sub(2), glyphs.ellipsis);
+    let right_text = right.map(|text| format!(" {text} ")).unwrap_or_default();
+    let used = 1 + fit::width(&name_text);
+    let right_text = if used + fit::width(&right_text) < room { right_text } else { String::new() };
+    let fill = room.saturating_sub(used + fit::width(&right_text));
+    Line::from(vec![
+        Span::styled(glyphs.rule, rule),
+        Span::styled(name_text, name),
+        Span::styled(glyphs.rule.repeat(fill.saturating_sub(usize::from(!right_text.is_empty()))), rule),
+        Span::styled(right_text.clone(), theme.quiet()),
+        Span::styled(if right_text.is_empty() { "" } else { glyphs.rule }, rule),
+    ])
+}
+
+/// The answer to the last key, else the keys that do something now.
+pub fn footer(model: &Model, width: u16) -> Line<'static> {
+    let theme = model.theme;
+    let glyphs = theme.glyphs();
+    let room = usize::from(width);
+    if let Some(notice) = &model.notice {
+        let (mark, style) =
+            if notice.is_error { (glyphs.bad, theme.bad()) } else { (glyphs.good, theme.good()) };
+        let text = format!(" {mark} {}", theme.show(&notice.text));
+        return Line::styled(fit::cut(&text, room, glyphs.ellipsis), style);
+    }
+    let hints = keymap::hints(model);
+    // `help` and `quit` stay, whatever else has no room.
+    let wide = |hint: &(String, &str)| fit::width(&hint.0) + fit::width(hint.1) + 3;
+    let kept: usize = hints.iter().rev().take(2).map(wide).sum();
+    let mut left = room.saturating_sub(kept);
+    let count = hints.len();
+    let mut spans = vec![Span::raw(" ")];
+    for (at, hint) in hints.into_iter().enumerate() {
+        let last_ones = at + 2 >= count;
+        if !last_ones {
+            if wide(&hint) > left {
+                continue;
+            }
+            left -= wide(&hint);
+        }
+        spans.push(Span::styled(hint.0, theme.accent().add_modifier(Modifier::BOLD)));
+        spans.push(Span::raw(format!(" {}  ", hint.1)));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,299 @@
+//! The explanation of one thing: an alert, a device, a flow; short beside the lists, whole on the full screen.
+//!
+//! Knows the order in which a person asks: what happened, what to do, how sure, which packets.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{devices, fit, ladder};
+use crate::analysis::{certainty::Certainty, host::DeviceFacts};
+use crate::tui::model::{Model, Subject};
+use crate::tui::theme::Theme;
+use crate::tui::watched::{AlertEntry, FlowEntry, FlowKey};
+use crate::tui::words;
+
+/// From so many rows on, the explanation beside the lists is the whole text.
+const WHOLE: u16 = 16;
+
+pub fn title(model: &Model, subject: Subject) -> String {
+    match subject {
+        Subject::Alert(id) => match find_alert(model, id) {
+            Some(entry) => format!("Alert {id}: {}", model.theme.show(&entry.alert.rule)),
+            None => format!("Alert {id}"),
+        },
+        Subject::Device(address) => format!("Device {address}"),
+        Subject::Flow((client, server)) => format!("Flow {client} {} {server}", model.theme.glyphs().to),
+    }
+}
+
+/// The pane beside or between the lists.
+pub fn explanation(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Some(subject) = model.explained() else {
+        let body = super::titled(model, frame, area, "Waiting", false, None);
+        return super::scrolled(frame, body, nothing_yet(model, body.width), 0);
+    };
+    let body_rows = area.height.saturating_sub(1);
+    let lines = match subject {
+        Subject::Alert(id) if body_rows < WHOLE => {
+            find_alert(model, id).map(|entry| brief(model, entry, area.width, body_rows)).unwrap_or_default()
+        }
+        Subject::Alert(_) | Subject::Device(_) | Subject::Flow(_) => lines(model, subject, area.width),
+    };
+    let more =
+        lines.len() > usize::from(body_rows) || matches!(subject, Subject::Alert(_) if body_rows < WHOLE);
+    let hint = more.then(|| "Enter: all of it".to_owned());
+    let body = super::titled(model, frame, area, &title(model, subject), false, hint);
+    super::scrolled(frame, body, lines, 0);
+}
+
+/// All there is to say.
+pub fn lines(model: &Model, subject: Subject, width: u16) -> Vec<Line<'static>> {
+    match subject {
+        Subject::Alert(id) => find_alert(model, id).map(|entry| alert(model, entry, width)),
+        Subject::Device(address) => model
+            .shown()
+            .devices
+            .iter()
+            .find(|facts| facts.address == address)
+            .map(|facts| device(model, facts, width)),
+        Subject::Flow(key) => model.shown().flows.get(&key).map(|entry| flow(model, key, entry, width)),
+    }
+    .unwrap_or_else(|| vec![Line::styled(" This is no longer kept.", model.theme.quiet())])
+}
+
+fn find_alert(model: &Model, id: u64) -> Option<&AlertEntry> {
+    model.shown().alerts.iter().find(|entry| entry.alert.id == id)
+}
+
+/// Why, the best remedy, how sure: in a few rows.
+fn brief(model: &Model, entry: &AlertEntry, width: u16, rows: u16) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let ellipsis = theme.glyphs().ellipsis;
+    let rows = usize::from(rows);
+    let alert = &entry.alert;
+    let mut remedy = alert.remedies.first().map_or_else(Vec::new, |remedy| {
+        fit::paragraph(&theme.show(remedy), width.saturating_sub(1), 5, " Do:", Style::new())
+    });
+    shorten(&mut remedy, if rows >= 6 { 2 } else { usize::from(rows >= 3) }, ellipsis);
+    let mut why = fit::paragraph(&theme.show(&alert.why), width.saturating_sub(1), 1, "", Style::new());
+    shorten(&mut why, rows.saturating_sub(remedy.len() + usize::from(rows >= 4)), ellipsis);
+    why.extend(remedy);
+    if rows >= 4 {
+        let sure = format!(" {}. Frames {}", capital(&sureness(theme, alert.certainty)), frames(entry));
+        why.push(Line::styled(fit::cut(&sure, width.into(), ellipsis), theme.quiet()));
+    }
+    why
+}
+
+fn shorten(lines: &mut Vec<Line<'static>>, most: usize, ellipsis: &'static str) {
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push_span(Span::raw(format!(" {ellipsis}")));
+        }
+    }
+}
+
+fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let alert = &entry.alert;
+    let prose = |text: &str, mark: &str| {
+        fit::paragraph(&theme.show(text), width.saturating_sub(1), 3, mark, Style::new())
+    };
+    let head = format!(
+        "{} {}: {}",
+        theme.severity_glyph(alert.severity),
+        Theme::severity_word(alert.severity),
+        theme.show(&alert.title)
+    );
+    let mut lines = fit::paragraph(&head, width.saturating_sub(1), 1, "", theme.severity(alert.severity));
+    let span = words::span(entry.last.since(alert.first).as_secs_f64());
+    let state = if entry.ended() { "over" } else { "going on" };
+    let client = alert.client.map_or_else(|| "several clients".to_owned(), |client| client.to_string());
+    let facts = format!(
+        "{} in {span}, {state}, last {} ago; client {client}, server {}",
+        words::many(entry.count, "finding"),
+        words::age(model.now().since(entry.last)),
+        alert.server,
+    );
+    lines.extend(fit::paragraph(&facts, width.saturating_sub(1), 1, "", theme.quiet()));
+    lines.extend(heading(theme, "What happened"));
+    lines.extend(prose(&alert.why, ""));
+    if let Some(finding) = entry.findings.back() {
+        lines.extend(fit::paragraph(
+            &format!("Last: {}", theme.show(&finding.text)),
+            width.saturating_sub(1),
+            3,
+            "",
+            theme.quiet(),
+        ));
+    }
+    if !alert.remedies.is_empty() {
+        lines.extend(heading(theme, "What to do, best first"));
+        for (at, remedy) in alert.remedies.iter().enumerate() {
+            lines.extend(prose(remedy, &format!(" {}.", at + 1)));
+        }
+    }
+    lines.extend(heading(theme, "How sure"));
+    lines.extend(prose(
+        &sureness(theme, alert.certainty),
+        &format!(" {}", theme.certainty_glyph(alert.certainty)),
+    ));
+    lines.extend(prose(&format!("Frames {}", frames(entry)), ""));
+    // Findings of other rules on the same tuple tell the rest of the story: the RSTs between the SYNs.
+    let key = entry.findings.back().map(|finding| (finding.client, finding.server));
+    let neighbours = model
+        .shown()
+        .findings
+        .iter()
+        .filter(|finding| key == Some((finding.client, finding.server)) && finding.rule != alert.rule);
+    let own = entry.findings.iter();
+    lines.extend(packets(theme, width, neighbours.chain(own).map(AsRef::as_ref), &alert.rule));
+    if !alert.references.is_empty() {
+        lines.extend(heading(theme, "Read on"));
+        lines.extend(alert.references.iter().flat_map(|reference| prose(reference, "")));
+    }
+    lines
+}
+
+fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let watched = model.shown();
+    let room = width.saturating_sub(1);
+    let (severity, said) = words::verdict(watched, facts);
+    let style = severity.map_or_else(Style::new, |severity| theme.severity(severity));
+    let mut lines = fit::paragraph(&theme.show(&said), room, 1, "", style);
+    lines.push(Line::default());
+    let mac = facts.mac.as_deref().map_or_else(|| "not seen".to_owned(), |mac| theme.show(mac));
+    for (name, value) in [
+        ("Address", facts.address.to_string()),
+        ("MAC", mac),
+        ("Stack", words::stack(facts)),
+        ("Remedy", devices::behaviour(theme, facts)),
+        ("TIME-WAIT", devices::time_wait(theme, facts).replacen("TIME-WAIT: ", "", 1)),
+        ("", words::in_time_wait(facts)),
+        (
+            "",
+            format!(
+                "met {} and {}",
+                words::many(facts.time_wait.syns, "SYN"),
+                words::many(facts.time_wait.rsts, "RST")
+            ),
+        ),
+        ("Accepted", words::many(facts.accepted, "connection")),
+    ] {
+        lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
+    }
+    if let Some(note) = &facts.note {
+        lines.extend(heading(theme, "Note"));
+        lines.extend(fit::paragraph(&theme.show(note), room, 3, "", Style::new()));
+    }
+    let alerts: Vec<_> =
+        watched.alerts_in_order().into_iter().filter(|entry| entry.alert.device == facts.address).collect();
+    if !alerts.is_empty() {
+        lines.extend(heading(theme, "Alerts"));
+    }
+    for entry in alerts {
+        let alert = &entry.alert;
+        let text = format!("{}{} {}", theme.glyphs().times, entry.count, theme.show(&alert.title));
+        let mark = format!(" {}", theme.severity_glyph(alert.severity));
+        lines.extend(fit::paragraph(&text, room, 3, &mark, theme.severity(alert.severity)));
+    }
+    lines
+}
+
+fn flow(model: &Model, key: FlowKey, entry: &FlowEntry, width: u16) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let flow = &entry.event;
+    let room = width.saturating_sub(1);
+    let now = model.now();
+    let side = |address: core::net::SocketAddr, state: &str, bytes: u64| {
+        format!("{address}  {}  {} sent", theme.show(state), words::bytes(bytes))
+    };
+    let mut lines = Vec::new();
+    for (name, value) in [
+        ("Client", side(key.0, &flow.client_state, flow.client_bytes)),
+        ("Server", side(key.1, &flow.server_state, flow.server_bytes)),
+        ("Life", format!("{} of these addresses and ports", ordinal(flow.incarnation))),
+        ("Opened", format!("{} ago", words::age(now.since(entry.opened)))),
+        ("Changed", format!("{} ago, frame {}", words::age(now.since(flow.when.0)), flow.frame)),
+    ] {
+        lines.extend(fit::paragraph(&value, room, 10, &format!(" {name}"), Style::new()));
+    }
+    if let Some(rule) = &entry.rule {
+        let text = format!(
+            "{} {}, the last by rule {}",
+            theme.glyphs().bad,
+            words::many(entry.findings, "finding"),
+            theme.show(rule)
+        );
+        lines.extend(fit::paragraph(&text, room, 10, " Trouble", theme.bad()));
+    }
+    let findings: Vec<_> = model.shown().findings_of(key).collect();
+    lines.extend(packets(theme, width, findings.iter().map(|finding| finding.as_ref()), ""));
+    lines
+}
+
+/// The ladder under its heading; with `rule`, only that rule's findings are marked.
+fn packets<'a>(
+    theme: Theme,
+    width: u16,
+    findings: impl Iterator<Item = &'a crate::analysis::detect::Finding> + Clone,
+    rule: &str,
+) -> Vec<Line<'static>> {
+    let rows = ladder::lines(theme, width.saturating_sub(1), findings, rule);
+    if rows.is_empty() {
+        return rows;
+    }
+    let mut lines = heading(theme, "Packets; numbers count from the first shown of each side");
+    lines.extend(rows);
+    lines
+}
+
+fn heading(theme: Theme, text: &'static str) -> Vec<Line<'static>> {
+    vec![Line::default(), Line::styled(format!(" {text}"), theme.accent().patch(theme.strong()))]
+}
+
+fn sureness(_theme: Theme, certainty: Certainty) -> String {
+    match certainty {
+        Certainty::Proven => "proven: seen, frame by frame",
+        Certainty::Inferred => "inferred: follows from what was seen, unless frames were lost or reordered",
+        Certainty::Suspected => "suspected: fits what was seen, and so does something else",
+    }
+    .to_owned()
+}
+
+fn frames(entry: &AlertEntry) -> String {
+    let mut text = entry.alert.frames.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    if entry.alert.frames_omitted > 0 {
+        text.push_str(&format!(" and {} more", entry.alert.frames_omitted));
+    }
+    text
+}
+
+fn nothing_yet(model: &Model, width: u16) -> Vec<Line<'static>> {
+    let text = if model.is_over() {
+        "Nothing to explain."
+    } else {
+        "Watching. A device shows up here with its first TCP segment, an alert as soon as a connection is refused. \
+         If nothing comes: is anybody talking to the device, and do its packets pass this machine? On Wi-Fi, watch \
+         on the client itself or on the access point."
+    };
+    fit::paragraph(text, width.saturating_sub(1), 1, "", Style::new())
+}
+
+fn ordinal(number: u32) -> String {
+    match number {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        more => format!("number {more}"),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,296 @@
+//! What the event stream has told so far, folded into what the screens show.
+//!
+//! Knows events and packet time. Refuses to grow without end: each collection has a bound, the oldest entries give
+//! way, and how many did is counted. Refuses to know keys, panes and terminals.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use crate::analysis::{
+    detect::Finding,
+    event::{CaptureQuality, Event, FlowChange, FlowEvent, Start, Summary},
+    host::DeviceFacts,
+    rule::{Alert, AlertPhase, Severity},
+    time::Timestamp,
+};
+
+pub const MAX_DEVICES: usize = 256;
+pub const MAX_ALERTS: usize = 256;
+pub const MAX_FLOWS: usize = 1024;
+/// Findings remembered whatever their alert; each alert keeps its own latest besides.
+pub const MAX_FINDINGS: usize = 512;
+pub const MAX_FINDINGS_OF_ALERT: usize = 48;
+
+/// Who opened the connection, and to whom.
+pub type FlowKey = (SocketAddr, SocketAddr);
+
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    pub start: Option<Start>,
+    /// In order of appearance.
+    pub devices: Vec<DeviceFacts>,
+    /// In order of their ids.
+    pub alerts: Vec<AlertEntry>,
+    pub findings: VecDeque<Rc<Finding>>,
+    pub flows: BTreeMap<FlowKey, FlowEntry>,
+    pub capture: Capture,
+    /// The last marker or loss, in words.
+    pub remark: Option<(Timestamp, String)>,
+    pub summary: Option<Summary>,
+    /// Packet time of the first and of the latest event.
+    pub first: Option<Timestamp>,
+    pub last: Timestamp,
+    /// Events folded.
+    pub events: u64,
+    pub forgotten: Forgotten,
+}
+
+/// One alert as last told, kept up to date by the findings that came since.
+#[derive(Clone, Debug)]
+pub struct AlertEntry {
+    pub alert: Alert,
+    pub count: u64,
+    pub last: Timestamp,
+    /// The latest ones.
+    pub findings: VecDeque<Rc<Finding>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct FlowEntry {
+    pub event: FlowEvent,
+    /// When this life of the tuple was first told.
+    pub opened: Timestamp,
+    /// Findings on this tuple, and the rule of the last one.
+    pub findings: u64,
+    pub rule: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Capture {
+    pub quality: CaptureQuality,
+    /// The highest frame number that any event named: at least so many frames were received.
+    pub frame: u64,
+    /// `quality.received` is exact, because the stream said so and has ended.
+    pub exact: bool,
+}
+
+/// What gave way to keep memory bounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    pub devices: u64,
+    pub alerts: u64,
+    pub flows: u64,
+    pub findings: u64,
+}
+
+impl Watched {
+    pub fn fold(&mut self, event: Event) {
+        self.events += 1;
+        if let Some(time) = time_of(&event) {
+            self.first.get_or_insert(time);
+            self.last = self.last.max(time);
+        }
+        match event {
+            Event::Start(start) => self.start = Some(start),
+            Event::Flow(flow) => self.flow(flow),
+            Event::Finding(finding) => self.finding(finding),
+            Event::Alert(alert) => self.alert(alert),
+            Event::Device(device) => self.device(device.facts),
+            Event::Capture(capture) => {
+                self.capture.quality = capture.quality;
+                self.remark = Some((capture.when.0, capture.text));
+            }
+            Event::Marker(marker) => self.remark = Some((marker.when.0, marker.text)),
+            Event::Summary(summary) => self.summary(summary),
+        }
+    }
+
+    /// Events come from a wire or a stream that still runs, so that time passes without them.
+    pub fn is_live(&self) -> bool {
+        self.summary.is_none() && self.start.as_ref().is_some_and(|start| start.source != "file")
+    }
+
+    /// Frames received, and whether that is exact or only the least it can be.
+    pub fn frames(&self) -> (u64, bool) {
+        (self.capture.quality.received.max(self.capture.frame), self.capture.exact)
+    }
+
+    pub fn elapsed(&self, now: Timestamp) -> Duration {
+        self.first.map_or(Duration::ZERO, |first| now.since(first))
+    }
+
+    /// Gravest first, then those that go on, then the newest: rows that do not dance while counts rise.
+    pub fn alerts_in_order(&self) -> Vec<&AlertEntry> {
+        let mut alerts: Vec<_> = self.alerts.iter().collect();
+        alerts.sort_by_key(|entry| {
+            (core::cmp::Reverse(entry.alert.severity), entry.ended(), core::cmp::Reverse(entry.alert.id))
+        });
+        alerts
+    }
+
+    /// Those in trouble first, otherwise in order of appearance.
+    pub fn devices_in_order(&self) -> Vec<&DeviceFacts> {
+        let mut devices: Vec<_> = self.devices.iter().collect();
+        devices.sort_by_key(|facts| core::cmp::Reverse(self.worst_of(facts.address)));
+        devices
+    }
+
+    /// The latest change first.
+    pub fn flows_in_order(&self) -> Vec<(&FlowKey, &FlowEntry)> {
+        let mut flows: Vec<_> = self.flows.iter().collect();
+        flows.sort_by_key(|(_, entry)| core::cmp::Reverse((entry.event.when.0, entry.event.frame)));
+        flows
+    }
+
+    pub fn worst_of(&self, device: IpAddr) -> Option<Severity> {
+        self.alerts
+            .iter()
+            .filter(|entry| entry.alert.device == device)
+            .map(|entry| entry.alert.severity)
+            .max()
+    }
+
+    /// The critical alert that a person must not miss: the one that happened last.
+    pub fn most_urgent(&self) -> Option<&AlertEntry> {
+        self.alerts
+            .iter()
+            .filter(|entry| entry.alert.severity == Severity::Critical)
+            .max_by_key(|entry| entry.last)
+    }
+
+    pub fn findings_of(&self, key: FlowKey) -> impl Iterator<Item = &Rc<Finding>> {
+        self.findings.iter().filter(move |finding| (finding.client, finding.server) == key)
+    }
+
+    fn flow(&mut self, event: FlowEvent) {
+        self.capture.frame = self.capture.frame.max(event.frame);
+        let key = (event.client, event.server);
+        match self.flows.get_mut(&key) {
+            Some(entry) => {
+                if event.change == FlowChange::Opened || event.incarnation != entry.event.incarnation {
+                    entry.opened = event.when.0;
+                }
+                entry.event = event;
+            }
+            None => {
+                let opened = event.when.0;
+                self.flows.insert(key, FlowEntry { event, opened, findings: 0, rule: None });
+                self.forget_old_flows();
+            }
+        }
+    }
+
+    /// A quarter at once, so that the search for the oldest is paid once in many flows.
+    fn forget_old_flows(&mut self) {
+        if self.flows.len() <= MAX_FLOWS {
+            return;
+        }
+        let mut times: Vec<_> = self.flows.values().map(|entry| entry.event.when.0).collect();
+        let (_, oldest_kept, _) = times.select_nth_unstable(MAX_FLOWS / 4);
+        let oldest_kept = *oldest_kept;
+        let before = self.flows.len();
+        self.flows.retain(|_, entry| entry.event.when.0 > oldest_kept);
+        self.forgotten.flows += (before - self.flows.len()) as u64;
+    }
+
+    fn finding(&mut self, finding: Finding) {
+        if let Some(frame) = finding.frames.iter().max() {
+            self.capture.frame = self.capture.frame.max(*frame);
+        }
+        if let Some(flow) = self.flows.get_mut(&(finding.client, finding.server)) {
+            flow.findings += 1;
+            flow.rule = Some(finding.rule.clone());
+        }
+        let finding = Rc::new(finding);
+        // An alert is told again only when its count doubles; what comes between is counted here.
+        // With several tuples in one alert `client` is absent, and its rule groups by device.
+        let open = self.alerts.iter_mut().rev().find(|entry| {
+            let alert = &entry.alert;
+            !entry.ended()
+                && alert.rule == finding.rule
+                && alert.device == finding.device
+                && alert.client.is_none_or(|client| client == finding.client)
+        });
+        if let Some(entry) = open {
+            entry.count += 1;
+            entry.last = entry.last.max(finding.when.0);
+            entry.keep(Rc::clone(&finding));
+        }
+        self.findings.push_back(finding);
+        if self.findings.len() > MAX_FINDINGS {
+            self.findings.pop_front();
+            self.forgotten.findings += 1;
+        }
+    }
+
+    fn alert(&mut self, alert: Alert) {
+        if let Some(entry) = self.alerts.iter_mut().find(|entry| entry.alert.id == alert.id) {
+            entry.count = alert.count;
+            entry.last = alert.last;
+            entry.alert = alert;
+            return;
+        }
+        let mut entry = AlertEntry { count: alert.count, last: alert.last, findings: VecDeque::new(), alert };
+        // The finding that raised it was told before it.
+        for finding in &self.findings {
+            if entry.alert.findings.contains(&finding.id) {
+                entry.keep(Rc::clone(finding));
+            }
+        }
+        self.alerts.push(entry);
+        if self.alerts.len() > MAX_ALERTS {
+            // What is over gives way before what goes on.
+            let oldest = self.alerts.iter().position(AlertEntry::ended).unwrap_or(0);
+            self.alerts.remove(oldest);
+            self.forgotten.alerts += 1;
+        }
+    }
+
+    fn device(&mut self, facts: DeviceFacts) {
+        if let Some(known) = self.devices.iter_mut().find(|known| known.address == facts.address) {
+            *known = facts;
+        } else if self.devices.len() < MAX_DEVICES {
+            self.devices.push(facts);
+        } else {
+            self.forgotten.devices += 1;
+        }
+    }
+
+    fn summary(&mut self, summary: Summary) {
+        self.capture.quality = summary.capture;
+        self.capture.exact = true;
+        for facts in &summary.devices {
+            self.device(facts.clone());
+        }
+        self.summary = Some(summary);
+    }
+}
+
+impl AlertEntry {
+    pub fn ended(&self) -> bool {
+        self.alert.phase == AlertPhase::Ended
+    }
+
+    fn keep(&mut self, finding: Rc<Finding>) {
+        self.findings.push_back(finding);
+        if self.findings.len() > MAX_FINDINGS_OF_ALERT {
+            self.findings.pop_front();
+        }
+    }
+}
+
+fn time_of(event: &Event) -> Option<Timestamp> {
+    match event {
+        Event::Start(_) => None,
+        Event::Flow(flow) => Some(flow.when.0),
+        Event::Finding(finding) => Some(finding.when.0),
+        Event::Alert(alert) => Some(alert.when.0),
+        Event::Device(device) => Some(device.when.0),
+        Event::Capture(capture) => Some(capture.when.0),
+        Event::Marker(marker) => Some(marker.when.0),
+        // A run without a frame has no time: its summary must not make one up.
+        Event::Summary(summary) => Some(summary.when.0).filter(|time| *time != Timestamp::ZERO),
+    }
+}

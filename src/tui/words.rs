@@ -1,0 +1,172 @@
+//! Numbers and facts in words short enough for a screen.
+//!
+//! Knows plain language. Refuses to know colours and layout.
+
+use core::time::Duration;
+
+use super::watched::Watched;
+use crate::analysis::{
+    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
+    rule::Severity,
+};
+
+/// A span as a person says it: `0.3 ms`, `204 ms`, `3.27 s`, `67.7 s`, `2 m 14 s`, `1 h 02 m`.
+pub fn span(seconds: f64) -> String {
+    let s = seconds.max(0.0);
+    if s < 0.01 {
+        format!("{:.1} ms", s * 1e3)
+    } else if s < 1.0 {
+        format!("{:.0} ms", s * 1e3)
+    } else if s < 10.0 {
+        format!("{s:.2} s")
+    } else if s < 100.0 {
+        format!("{s:.1} s")
+    } else if s < 3600.0 {
+        format!("{} m {:02} s", s as u64 / 60, s as u64 % 60)
+    } else {
+        format!("{} h {:02} m", s as u64 / 3600, s as u64 / 60 % 60)
+    }
+}
+
+/// How long ago, in whole units: `0 s`, `59 s`, `3 m`, `2 h`, `4 d`.
+pub fn age(span: Duration) -> String {
+    match span.as_secs() {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..3_600 => format!("{} m", s / 60),
+        s @ 3_600..86_400 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+/// `00:01:12`, the hours growing as they must.
+pub fn clock(span: Duration) -> String {
+    let s = span.as_secs();
+    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+}
+
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..10_000 => format!("{count} B"),
+        10_000..10_000_000 => format!("{} kB", count / 1_000),
+        10_000_000..10_000_000_000 => format!("{} MB", count / 1_000_000),
+        _ => format!("{} GB", count / 1_000_000_000),
+    }
+}
+
+pub fn many(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+pub fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
+pub fn stack(facts: &DeviceFacts) -> String {
+    let name = match facts.stack {
+        Stack::Unknown => return "stack not known yet".to_owned(),
+        Stack::Lwip => "lwIP",
+        Stack::Linux => "Linux",
+    };
+    match facts.stack_certainty {
+        Some(certainty) => format!("{name} ({certainty})"),
+        None => name.to_owned(),
+    }
+}
+
+pub fn behaviour(behaviour: Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::Unknown => "behaviour not seen yet",
+        Behaviour::Unfixed => "behaves as unfixed",
+        Behaviour::HonoursRst => "behaves as honours-rst",
+        Behaviour::AcceptsSyn => "behaves as accepts-syn",
+        Behaviour::Mixed => "behaves as mixed: its lives contradict each other",
+    }
+}
+
+pub fn msl(facts: &DeviceFacts, at_least: &str) -> String {
+    match (facts.msl_s.at_least, facts.msl_s.at_most) {
+        (Some(least), Some(most)) => format!("MSL {least:.1} to {most:.1} s"),
+        (Some(least), None) => format!("MSL {at_least} {least:.1} s"),
+        (None, Some(most)) => format!("MSL at most {most:.1} s"),
+        (None, None) => "MSL not known".to_owned(),
+    }
+}
+
+/// What the device does in TIME-WAIT, in plain words.
+pub fn in_time_wait(facts: &DeviceFacts) -> String {
+    let syn = match facts.syn_in_time_wait {
+        SynInTimeWait::Unknown => "no SYN judged yet",
+        SynInTimeWait::Refused => "a new SYN is refused",
+        SynInTimeWait::Accepted => "a new SYN is accepted",
+    };
+    let rst = match facts.rst_in_time_wait {
+        RstInTimeWait::Unknown => "no RST judged yet",
+        RstInTimeWait::Ignored => "an exact RST is ignored",
+        RstInTimeWait::Honoured => "an exact RST frees the port",
+    };
+    format!("In TIME-WAIT {syn}, {rst}.")
+}
+
+/// The last word on one device, in a sentence, and how grave it is.
+pub fn verdict(watched: &Watched, facts: &DeviceFacts) -> (Option<Severity>, String) {
+    let worst = watched
+        .alerts
+        .iter()
+        .filter(|entry| entry.alert.device == facts.address)
+        .max_by_key(|entry| (entry.alert.severity, entry.last));
+    match worst {
+        Some(entry) => {
+            let over = entry.last.since(entry.alert.first).as_secs_f64();
+            let title = entry.alert.title.trim_end_matches('.');
+            // Numbers first: a narrow card cuts the end.
+            let said = match entry.count {
+                1 => format!("Once: {title}."),
+                count => format!("{} times in {}: {title}.", count, span(over)),
+            };
+            (Some(entry.alert.severity), said)
+        }
+        None if facts.accepted > 0 => {
+            (None, format!("Nothing wrong seen: {} accepted.", many(facts.accepted, "connection")))
+        }
+        None => (None, "Nothing asked of it yet.".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_say_them() {
+        for (seconds, said) in [
+            (-1.0, "0.0 ms"),
+            (0.0003, "0.3 ms"),
+            (0.2043, "204 ms"),
+            (3.2717, "3.27 s"),
+            (67.72, "67.7 s"),
+            (134.2, "2 m 14 s"),
+            (3_725.0, "1 h 02 m"),
+            (f64::NAN, "0.0 ms"),
+        ] {
+            assert_eq!(span(seconds), said, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn ages_and_clocks_never_grow_wide() {
+        for (seconds, aged, clocked) in [
+            (0, "0 s", "00:00:00"),
+            (59, "59 s", "00:00:59"),
+            (60, "1 m", "00:01:00"),
+            (3_599, "59 m", "00:59:59"),
+            (90_061, "1 d", "25:01:01"),
+        ] {
+            let span = Duration::from_secs(seconds);
+            assert_eq!((age(span).as_str(), clock(span).as_str()), (aged, clocked));
+        }
+    }
+}
