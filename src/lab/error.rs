@@ -13,11 +13,11 @@ pub enum LabError {
     )]
     SeveralThreads { threads: usize },
 
-    #[error("cannot read {path}: {source}; the lab needs /proc mounted")]
-    Proc { path: &'static str, source: io::Error },
+    #[error("cannot read {path}: {cause}; the lab needs /proc mounted")]
+    Proc { path: &'static str, cause: io::Error },
 
-    #[error("cannot make {what}: {source}; {advice}")]
-    Namespace { what: &'static str, source: io::Error, advice: String },
+    #[error("cannot make {what}: {cause}; {advice}")]
+    Namespace { what: &'static str, cause: io::Error, advice: String },
 
     #[error(
         "/dev/net/tun is missing: load the driver with `sudo modprobe tun`; \
@@ -25,17 +25,17 @@ pub enum LabError {
     )]
     TunMissing,
 
-    #[error("/dev/net/tun is closed to this process: {source}; {advice}")]
-    TunClosed { source: io::Error, advice: &'static str },
+    #[error("/dev/net/tun is closed to this process: {cause}; {advice}")]
+    TunClosed { cause: io::Error, advice: &'static str },
 
-    #[error("/dev/net/tun does not work: {source}; load the driver with `sudo modprobe tun`")]
-    TunDead { source: io::Error },
+    #[error("/dev/net/tun does not work: {cause}; load the driver with `sudo modprobe tun`")]
+    TunDead { cause: io::Error },
 
-    #[error("cannot make a TAP device through /dev/net/tun: {source}; {advice}")]
-    Tap { source: io::Error, advice: String },
+    #[error("cannot make a TAP device through /dev/net/tun: {cause}; {advice}")]
+    Tap { cause: io::Error, advice: String },
 
-    #[error("cannot {what} in the lab's own network namespace: {source}; {advice}")]
-    Configure { what: String, source: io::Error, advice: String },
+    #[error("cannot {what} in the lab's own network namespace: {cause}; {advice}")]
+    Configure { what: String, cause: io::Error, advice: String },
 
     #[error("no twin at {}: run `make twin`", path.display())]
     TwinMissing { path: PathBuf },
@@ -47,8 +47,8 @@ pub enum LabError {
     )]
     TwinNotFound { looked_at: Vec<PathBuf> },
 
-    #[error("cannot start the twin {}: {source}; run `make twin` to build it anew", path.display())]
-    TwinNotStarted { path: PathBuf, source: io::Error },
+    #[error("cannot start the twin {}: {cause}; run `make twin` to build it anew", path.display())]
+    TwinNotStarted { path: PathBuf, cause: io::Error },
 
     #[error("the twin {} was not ready within {} s{}", path.display(), waited.as_secs(), said(stderr))]
     TwinNotReady { path: PathBuf, waited: Duration, stderr: String },
@@ -69,8 +69,8 @@ pub enum LabError {
     )]
     TwinKilled { path: PathBuf, waited: Duration, stderr: String },
 
-    #[error("cannot take the twin {} (process {pid}) down: {source}; end it with `kill -9 {pid}`", path.display())]
-    TwinStuck { path: PathBuf, pid: u32, source: io::Error },
+    #[error("cannot take the twin {} (process {pid}) down: {cause}; end it with `kill -9 {pid}`", path.display())]
+    TwinStuck { path: PathBuf, pid: u32, cause: io::Error },
 }
 
 /// The twin's own words, where it had any.

@@ -44,7 +44,7 @@ pub(super) fn enter() -> Result<Kind, LabError> {
 }
 
 fn only_one_thread() -> Result<(), LabError> {
-    let status = fs::read_to_string(STATUS).map_err(|source| LabError::Proc { path: STATUS, source })?;
+    let status = fs::read_to_string(STATUS).map_err(|cause| LabError::Proc { path: STATUS, cause })?;
     match threads(&status) {
         Some(1) => Ok(()),
         // The others would stay behind in the old network, and a user namespace would be refused outright.
@@ -71,20 +71,21 @@ fn map_to_self(uid: Uid, gid: Gid) -> io::Result<()> {
     fs::write("/proc/thread-self/gid_map", format!("{gid} {gid} 1"))
 }
 
-fn refused(what: &'static str, source: io::Error) -> LabError {
-    let advice = advice_about(&source);
-    LabError::Namespace { what, source, advice }
+fn refused(what: &'static str, cause: io::Error) -> LabError {
+    let advice = advice_about(&cause);
+    LabError::Namespace { what, cause, advice }
 }
 
 /// What to do about a refusal, in making the namespace or only in furnishing it: Ubuntu's AppArmor lets a user
 /// namespace be made and then grants nothing in it.
-pub(super) fn advice_about(source: &io::Error) -> String {
-    advice(source, &Locks::read())
+pub(super) fn advice_about(cause: &io::Error) -> String {
+    advice(cause, &Locks::read())
 }
 
-/// The system's switches for user namespaces; `None` where this kernel has no such switch.
+/// The system's switches for namespaces, `None` where this kernel has no such switch; and who is asking.
 #[derive(Default)]
 struct Locks {
+    is_root: bool,
     unprivileged_userns_clone: Option<u64>,
     apparmor_restrict_unprivileged_userns: Option<u64>,
     max_user_namespaces: Option<u64>,
@@ -95,6 +96,7 @@ impl Locks {
     fn read() -> Self {
         let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse().ok();
         Locks {
+            is_root: geteuid().is_root(),
             unprivileged_userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone"),
             apparmor_restrict_unprivileged_userns: number(
                 "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
@@ -106,12 +108,12 @@ impl Locks {
 }
 
 /// The lock that is shut, named first by the switches and only then by the error: EPERM alone has many causes.
-fn advice(source: &io::Error, locks: &Locks) -> String {
-    let or_root = "or run this command with sudo";
-    let errno = source.raw_os_error().map(Errno::from_raw);
+fn advice(cause: &io::Error, locks: &Locks) -> String {
+    let or_root = if locks.is_root { "" } else { ", or run this command with sudo" };
+    let errno = cause.raw_os_error().map(Errno::from_raw);
     if locks.max_user_namespaces == Some(0) {
         format!(
-            "user namespaces are switched off here: `sudo sysctl user.max_user_namespaces=15000`, {or_root}"
+            "user namespaces are switched off here: `sudo sysctl user.max_user_namespaces=15000`{or_root}"
         )
     } else if locks.max_net_namespaces == Some(0) {
         "network namespaces are switched off here: `sudo sysctl user.max_net_namespaces=15000`".to_owned()
@@ -122,21 +124,19 @@ fn advice(source: &io::Error, locks: &Locks) -> String {
     } else if locks.unprivileged_userns_clone == Some(0) {
         format!(
             "user namespaces are closed to ordinary users here: \
-             `sudo sysctl kernel.unprivileged_userns_clone=1`, {or_root}"
+             `sudo sysctl kernel.unprivileged_userns_clone=1`{or_root}"
         )
     } else if locks.apparmor_restrict_unprivileged_userns.is_some_and(|value| value != 0) {
         format!(
             "AppArmor restricts user namespaces here (Ubuntu 23.10 and later): \
-             `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, {or_root}"
+             `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`{or_root}"
         )
     } else if matches!(errno, Some(Errno::EINVAL | Errno::ENOSYS)) {
-        "this kernel was built without user or network namespaces: run this command with sudo, \
-         or on another kernel"
-            .to_owned()
+        format!("this kernel was built without such namespaces: run this command on another{or_root}")
     } else {
         format!(
             "a container or a sandbox forbids it: start the container with `--cap-add SYS_ADMIN \
-             --cap-add NET_ADMIN --device /dev/net/tun`, {or_root}"
+             --cap-add NET_ADMIN --device /dev/net/tun`{or_root}"
         )
     }
 }
@@ -165,6 +165,7 @@ mod tests {
     #[test]
     fn each_lock_is_named_with_its_key() {
         let open = Locks {
+            is_root: false,
             max_user_namespaces: Some(15000),
             max_net_namespaces: Some(15000),
             unprivileged_userns_clone: Some(1),
@@ -191,6 +192,8 @@ mod tests {
         for (errno, locks, expected) in table {
             let text = advice(&errno.into(), &locks);
             assert!(text.contains(expected), "{errno}: {text}");
+            let to_root = advice(&errno.into(), &Locks { is_root: true, ..locks });
+            assert!(!to_root.contains("with sudo"), "{errno}: {to_root}");
         }
     }
 }

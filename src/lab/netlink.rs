@@ -37,12 +37,12 @@ impl Refused {
 
 impl From<Refused> for LabError {
     fn from(refused: Refused) -> Self {
-        let source = io::Error::from(refused.errno);
+        let cause = io::Error::from(refused.errno);
         let advice = match refused.errno {
-            Errno::EPERM | Errno::EACCES => namespace::advice_about(&source),
+            Errno::EPERM | Errno::EACCES => namespace::advice_about(&cause),
             _ => "the kernel is not known to refuse this; `dmesg` may know more".to_owned(),
         };
-        LabError::Configure { what: refused.what, source, advice }
+        LabError::Configure { what: refused.what, cause, advice }
     }
 }
 

@@ -35,12 +35,12 @@ pub(super) fn open() -> Result<OwnedFd, LabError> {
     match unsafe { tun_set_iff(tun.as_raw_fd(), &raw const request) } {
         Ok(_) => Ok(tun.into()),
         Err(error) => {
-            let source = io::Error::from(error);
+            let cause = io::Error::from(error);
             let advice = match error {
-                Errno::EPERM | Errno::EACCES => namespace::advice_about(&source),
+                Errno::EPERM | Errno::EACCES => namespace::advice_about(&cause),
                 _ => "the driver is the kernel's `tun`; `dmesg` may know more".to_owned(),
             };
-            Err(LabError::Tap { source, advice })
+            Err(LabError::Tap { cause, advice })
         }
     }
 }
@@ -59,20 +59,20 @@ fn open_tun() -> Result<File, LabError> {
     OpenOptions::new().read(true).write(true).open(TUN).map_err(shut)
 }
 
-fn shut(source: io::Error) -> LabError {
-    match source.raw_os_error().map(Errno::from_raw) {
+fn shut(cause: io::Error) -> LabError {
+    match cause.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT | Errno::ENOTDIR) => LabError::TunMissing,
         Some(Errno::EACCES) => LabError::TunClosed {
-            source,
+            cause,
             advice: "run this command with sudo, or open it to everyone with `sudo chmod 0666 /dev/net/tun` \
                      (most systems have it so; in a user's own network namespace it gives no power over the host)",
         },
         // The permissions allow it and the device controller does not.
         Some(Errno::EPERM) => LabError::TunClosed {
-            source,
+            cause,
             advice: "start the container with `--device /dev/net/tun`; a node made by mknod is not enough",
         },
-        _ => LabError::TunDead { source },
+        _ => LabError::TunDead { cause },
     }
 }
 

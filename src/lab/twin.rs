@@ -36,7 +36,7 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, LabError> {
         return check(&path).map(|()| path);
     }
     let executable =
-        std::env::current_exe().map_err(|source| LabError::Proc { path: "/proc/self/exe", source })?;
+        std::env::current_exe().map_err(|cause| LabError::Proc { path: "/proc/self/exe", cause })?;
     find_near(&executable)
 }
 
@@ -66,8 +66,8 @@ pub(super) fn check(path: &Path) -> Result<(), LabError> {
     }
 }
 
-fn not_started(path: &Path, source: io::Error) -> LabError {
-    LabError::TwinNotStarted { path: path.to_owned(), source }
+fn not_started(path: &Path, cause: io::Error) -> LabError {
+    LabError::TwinNotStarted { path: path.to_owned(), cause }
 }
 
 pub(super) struct Start<'a> {
@@ -133,16 +133,16 @@ impl Twin {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let ended_already = matches!(child.try_wait(), Ok(Some(_)));
         drop(child.stdin.take());
-        let stuck = |pid, source| LabError::TwinStuck { path: self.path.clone(), pid, source };
+        let stuck = |pid, cause| LabError::TwinStuck { path: self.path.clone(), pid, cause };
         match wait(&mut child, END_WITHIN) {
             Ok(Some(status)) if status.success() && !ended_already => Ok(()),
             Ok(Some(status)) => Err(self.ended(status)),
             Ok(None) => {
-                child.kill().and_then(|()| child.wait()).map_err(|source| stuck(child.id(), source))?;
+                child.kill().and_then(|()| child.wait()).map_err(|cause| stuck(child.id(), cause))?;
                 let (path, stderr) = (self.path.clone(), self.words());
                 Err(LabError::TwinKilled { path, waited: END_WITHIN, stderr })
             }
-            Err(source) => Err(stuck(child.id(), source)),
+            Err(cause) => Err(stuck(child.id(), cause)),
         }
     }
 

@@ -37,5 +37,5 @@ pub enum LoadError {
     #[error("nothing can be done by 0 clients at a time: give at least one")]
     NobodyToDoIt,
     #[error("cannot begin to send requests: {0}")]
-    Runtime(#[source] io::Error),
+    Runtime(io::Error),
 }
