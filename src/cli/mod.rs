@@ -1,1 +1,9 @@
-//! (being written)
+//! The command line: what was typed ([`args`]) and what it means ([`plan`]).
+//!
+//! Plain data. This room opens no file, resolves no name and asks no terminal: `app` does, when it carries a plan out.
+
+pub mod args;
+pub mod plan;
+pub mod span;
+
+pub use plan::{Plan, PlanError};

@@ -1,0 +1,368 @@
+//! What the command line means: validated, plain data.
+//!
+//! Everything that can be decided from the words alone is decided here, so that a plan can be carried out.
+//! What needs the world (does the file exist, which address has the name, is stdout a terminal) is left to `app`.
+
+use core::{fmt, net::IpAddr, time::Duration};
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+
+use super::args::{
+    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, RulesCommand,
+    WatchArgs,
+};
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    Watch(WatchPlan),
+    Report(ReportPlan),
+    Demo(DemoPlan),
+    Rules(RulesPlan),
+    Interfaces,
+    Completions(Shell),
+    Man,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatchPlan {
+    pub from: From,
+    pub devices: Vec<DeviceName>,
+    /// Stop after this much wall-clock time.
+    pub duration: Option<Duration>,
+    pub output: OutputPlan,
+}
+
+/// Where the frames come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum From {
+    /// `interface`: `None` means the one towards the first device.
+    Live {
+        interface: Option<String>,
+        filter: Option<String>,
+        snaplen: Option<u32>,
+    },
+    File(PathBuf),
+    Stdin,
+}
+
+/// A device as it was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceName {
+    Address(IpAddr),
+    Name(String),
+}
+
+/// How the events are shown and kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputPlan {
+    pub view: View,
+    pub flow_events: bool,
+    pub record: Option<PathBuf>,
+    pub report: Option<PathBuf>,
+    pub rules: Option<PathBuf>,
+    pub ascii: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The screen where stdout is a terminal, plain lines otherwise.
+    Auto,
+    Lines,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportPlan {
+    /// `None`: stdin.
+    pub input: Option<PathBuf>,
+    pub devices: Vec<DeviceName>,
+    /// `None`: stdout.
+    pub output: Option<PathBuf>,
+    pub format: ReportFormat,
+    pub rules: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DemoPlan {
+    pub ports: u16,
+    pub mode: DemoMode,
+    pub patience: Option<Duration>,
+    pub seed: u64,
+    pub twin: Option<PathBuf>,
+    pub output: OutputPlan,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum RulesPlan {
+    List { rules: Option<PathBuf> },
+    Show { id: String, rules: Option<PathBuf> },
+    Check { dir: Option<PathBuf> },
+}
+
+/// A command line that means nothing: which part, and what to type instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct PlanError {
+    what: String,
+    next: String,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  {}", self.what, self.next)
+    }
+}
+
+fn error(what: impl Into<String>, next: impl Into<String>) -> PlanError {
+    PlanError { what: what.into(), next: next.into() }
+}
+
+impl TryFrom<Cli> for Plan {
+    type Error = PlanError;
+
+    fn try_from(cli: Cli) -> Result<Plan, PlanError> {
+        match cli.command {
+            None => watch(cli.watch).map(Plan::Watch),
+            Some(Command::Watch(args)) => watch(args).map(Plan::Watch),
+            Some(Command::Report(args)) => report(args).map(Plan::Report),
+            Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
+            Some(Command::Rules(command)) => Ok(Plan::Rules(match command {
+                RulesCommand::List { rules } => RulesPlan::List { rules },
+                RulesCommand::Show { id, rules } => RulesPlan::Show { id, rules },
+                RulesCommand::Check { dir } => RulesPlan::Check { dir },
+            })),
+            Some(Command::Interfaces) => Ok(Plan::Interfaces),
+            Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
+            Some(Command::Man) => Ok(Plan::Man),
+        }
+    }
+}
+
+fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
+    let devices = devices(&args.device)?;
+    let live_only = [
+        ("--iface", args.iface.is_some(), "the capture says itself where it was taken"),
+        ("--filter", args.filter.is_some(), "choose hosts with --device instead"),
+        ("--snaplen", args.snaplen.is_some(), "the frames are as long as they were captured"),
+    ];
+    let from = match args.read {
+        None => {
+            if args.iface.is_none() && devices.is_empty() {
+                return Err(error(
+                    "nothing to watch: no interface, device or capture is named",
+                    "name one: -d IP, -i IF (see `esp-tcpwatch interfaces`) or -r FILE; \
+                     `esp-tcpwatch demo` needs none of them",
+                ));
+            }
+            if args.iface.as_deref().is_some_and(|name| name.trim().is_empty()) {
+                return Err(error("--iface is empty", "`esp-tcpwatch interfaces` lists the names"));
+            }
+            From::Live { interface: args.iface, filter: args.filter, snaplen: args.snaplen }
+        }
+        Some(path) => {
+            if let Some((option, _, next)) = live_only.iter().find(|(_, given, _)| *given) {
+                return Err(error(format!("{option} is for live capture and cannot go with --read"), *next));
+            }
+            if path.as_os_str() == "-" {
+                From::Stdin
+            } else if args.duration.is_some() {
+                return Err(error(
+                    "--duration is for live capture and streams: a file ends by itself",
+                    "leave it out, or cut the file with `editcap -A … -B …`",
+                ));
+            } else {
+                From::File(path)
+            }
+        }
+    };
+    if let (From::File(read), Some(write)) = (&from, &args.output.write)
+        && read == write
+    {
+        return Err(error(
+            format!("--write would overwrite {}, the capture that is read", read.display()),
+            "give another name to --write",
+        ));
+    }
+    Ok(WatchPlan { from, devices, duration: args.duration, output: output(args.output)? })
+}
+
+fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
+    let input = (args.input.as_os_str() != "-").then_some(args.input);
+    if let (Some(input), Some(output)) = (&input, &args.output)
+        && input == output
+    {
+        return Err(error(
+            format!("-o would overwrite {}, which is read", input.display()),
+            "give another name to -o",
+        ));
+    }
+    Ok(ReportPlan {
+        input,
+        devices: devices(&args.device)?,
+        output: args.output,
+        format: args.format,
+        rules: args.rules,
+    })
+}
+
+fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
+    if let Some(patience) = args.duration
+        && patience < Duration::from_millis(1500)
+    {
+        return Err(error(
+            "--duration is too short: the client's second try comes after one second",
+            "give at least 1500ms",
+        ));
+    }
+    Ok(DemoPlan {
+        ports: args.ports,
+        mode: args.mode,
+        patience: args.duration,
+        seed: args.seed,
+        twin: args.twin,
+        output: output(args.output)?,
+    })
+}
+
+fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
+    if args.write.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        return Err(error(
+            "--write - is not supported: stdout carries the events",
+            "name a file: -w run.pcapng",
+        ));
+    }
+    if args.report.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        return Err(error(
+            "--report - is not supported: stdout carries the events",
+            "name a file, or use `esp-tcpwatch report`, which prints",
+        ));
+    }
+    let view = match (args.json, args.headless) {
+        (true, _) => View::Json,
+        (false, true) => View::Lines,
+        (false, false) => View::Auto,
+    };
+    Ok(OutputPlan {
+        view,
+        flow_events: args.events.contains(&EventKind::Flow),
+        record: args.write,
+        report: args.report,
+        rules: args.rules,
+        ascii: args.ascii,
+    })
+}
+
+fn devices(names: &[String]) -> Result<Vec<DeviceName>, PlanError> {
+    names.iter().map(|name| device(name.trim())).collect()
+}
+
+fn device(name: &str) -> Result<DeviceName, PlanError> {
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        if address.is_unspecified() || address.is_multicast() {
+            return Err(error(
+                format!("--device {name} is not the address of one device"),
+                "give the device's own address, as in -d 192.168.4.1",
+            ));
+        }
+        return Ok(DeviceName::Address(address));
+    }
+    let next = if name.contains('/') {
+        "networks are not taken; give the devices' addresses, separated by commas"
+    } else if name.contains(':') {
+        "give the address alone, without a port"
+    } else {
+        "give an address (192.168.4.1) or a name (esp32.local)"
+    };
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    // Digits and dots only: an address with a slip in it, not a name to trouble a resolver with.
+    let is_name = name.chars().all(letters) && name.chars().any(|c| c.is_ascii_alphabetic());
+    if !is_name {
+        return Err(error(format!("--device `{name}` is neither an address nor a name"), next));
+    }
+    Ok(DeviceName::Name(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn plan(words: &str) -> Result<Plan, String> {
+        let words = std::iter::once("esp-tcpwatch").chain(words.split_whitespace());
+        let cli = Cli::try_parse_from(words).map_err(|e| e.to_string())?;
+        Plan::try_from(cli).map_err(|e| e.to_string())
+    }
+
+    fn watch_plan(words: &str) -> WatchPlan {
+        match plan(words) {
+            Ok(Plan::Watch(plan)) => plan,
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn watch_is_what_no_command_means() {
+        assert_eq!(plan("-d 10.0.0.2"), plan("watch -d 10.0.0.2"));
+        assert_eq!(plan("-r a.pcap --json"), plan("watch -r a.pcap --json"));
+    }
+
+    #[test]
+    fn devices_come_with_commas_or_repeats() {
+        let plan = watch_plan("-d 10.0.0.2,esp32.local -d fe80::1");
+        assert_eq!(
+            plan.devices,
+            [
+                DeviceName::Address("10.0.0.2".parse().unwrap()),
+                DeviceName::Name("esp32.local".into()),
+                DeviceName::Address("fe80::1".parse().unwrap()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_dash_is_stdin() {
+        assert_eq!(watch_plan("-r -").from, From::Stdin);
+        assert_eq!(watch_plan("-r x").from, From::File("x".into()));
+    }
+
+    #[test]
+    fn json_wins_over_headless() {
+        assert_eq!(watch_plan("-r x --json --headless").output.view, View::Json);
+        assert_eq!(watch_plan("-r x --headless").output.view, View::Lines);
+        assert_eq!(watch_plan("-r x").output.view, View::Auto);
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_what_to_type() {
+        let table = [
+            ("", "-d IP"),
+            ("-r x -i lo", "--iface"),
+            ("-r x -f tcp", "--device"),
+            ("-r x --duration 3s", "editcap"),
+            ("-r x -w x", "another name"),
+            ("-r x -w -", "-w run.pcapng"),
+            ("-d 10.0.0.300", "192.168.4.1"),
+            ("-d 10.0.0.2:80", "without a port"),
+            ("-d 10.0.0.0/24", "separated by commas"),
+            ("-d 0.0.0.0", "own address"),
+            ("-d 10.0.0.2 --duration 5", "with units"),
+            ("demo --duration 1s", "1500ms"),
+            ("-d 10.0.0.2 --snaplen 10", "96"),
+            ("report x -o x", "another name"),
+            ("mode", "unrecognized"),
+        ];
+        for (words, next) in table {
+            let message = plan(words).expect_err(words);
+            assert!(message.contains(next), "{words}: {message}");
+        }
+    }
+
+    #[test]
+    fn clap_finds_no_fault_in_the_definition() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}
