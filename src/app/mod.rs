@@ -1,1 +1,51 @@
-//! (being written)
+//! The only room that wires the others together: a plan goes in, an exit code comes out.
+
+use anyhow::Result;
+
+use crate::cli::Plan;
+
+pub mod exit;
+
+#[cfg(target_os = "linux")]
+mod demo;
+mod devices;
+mod interfaces;
+mod output;
+mod pages;
+mod pipeline;
+mod print;
+mod privilege;
+mod replay;
+mod report;
+mod rules;
+mod screen;
+mod session;
+mod shutdown;
+mod terminal;
+mod watch;
+
+/// Program and version, as the `start` event tells it.
+const TOOL: &str = concat!("esp-tcpwatch ", env!("CARGO_PKG_VERSION"));
+
+/// Carries `plan` out; the exit code, or the error that [`exit::code_of`] gives one.
+pub fn run(plan: Plan) -> Result<u8> {
+    match plan {
+        Plan::Watch(plan) => watch::run(plan),
+        Plan::Report(plan) => report::run(plan),
+        Plan::Demo(plan) => demo(plan),
+        Plan::Rules(plan) => rules::run(plan),
+        Plan::Interfaces => interfaces::run(),
+        Plan::Completions(shell) => pages::completions(shell),
+        Plan::Man => pages::man(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn demo(plan: crate::cli::plan::DemoPlan) -> Result<u8> {
+    demo::run(plan)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn demo(_: crate::cli::plan::DemoPlan) -> Result<u8> {
+    anyhow::bail!("the demo needs Linux: its device lives on a TAP in a network namespace")
+}

@@ -1,0 +1,247 @@
+//! The bug, shown and caught without hardware: the twin is the device, our own client reuses its ports, and the
+//! watcher watches, live, exactly as it would a real ESP32.
+//!
+//! Knows the story and its order. The network is the lab's, the traffic the load driver's, the judgement the
+//! engine's; the device's own account of what it met is told beside ours, so that nobody has to take our word.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::mpsc::Sender;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::{
+    exit, output,
+    pipeline::WhenStopped,
+    print::print,
+    privilege, rules,
+    session::{Files, Outcome, Running, Session, Shown},
+    shutdown::{self, Stop},
+    terminal, watch,
+};
+use crate::analysis::{
+    event::{Start, Summary},
+    host::DeviceScope,
+    input::Marker,
+    time::Timestamp,
+};
+use crate::cli::{args::DemoMode, plan::DemoPlan};
+use crate::firmware::{protocol::Status, status_blocking};
+use crate::lab::{self, Lab, LabConfig};
+use crate::load::{self, ReusePlan, Totals};
+use crate::source::{feed, filter};
+
+/// Long enough for four refused tries, short enough for a pipe to wait.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Before a person at a terminal there is time for more.
+const PATIENCE_AT_A_SCREEN: Duration = Duration::from_secs(12);
+/// From the last try to the device's account: whatever is on the wire arrives.
+const SETTLE: Duration = Duration::from_millis(300);
+const FIRST_PORT: u16 = 40_000;
+
+pub fn run(plan: DemoPlan) -> Result<u8> {
+    let shown = Shown::of(plan.output.view);
+    let rules = rules::load(plan.output.rules.as_deref())?;
+    // Asked before the lab makes us root of a namespace of our own.
+    let invoker = privilege::invoker()?;
+    let config = LabConfig {
+        twin: lab::find_twin(plan.twin.as_deref())?,
+        twin_args: vec!["--mode".to_owned(), plan.mode.word().to_owned()],
+        seed: plan.seed,
+        // As whom we go on ourselves: we could not end a twin that stayed root.
+        twin_user: invoker.map(|invoker| (invoker.uid.as_raw(), invoker.gid.as_raw())),
+    };
+    let lab = Lab::enter(&config)?;
+    let device = lab.device();
+    let filter = filter::for_devices(&[device]);
+    let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
+    let files = Files::open(&with_report(&plan, shown).output, invoker, None)?;
+    privilege::drop_all(invoker)?;
+
+    let stop = Stop::default();
+    shutdown::listen(&stop, None, terminal::restore)?;
+    if shown == Shown::Lines {
+        print(story(&plan, &lab))?;
+    }
+    let start = Start {
+        tool: super::TOOL.to_owned(),
+        source: "live".to_owned(),
+        name: lab.interface().to_owned(),
+        filter: Some(filter),
+        snaplen: Some(watch::DEFAULT_SNAPLEN),
+        ..Start::default()
+    };
+    let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
+    let capturing = watch::spawn(capture, feeder, &stop)?;
+    let session = Session {
+        shown,
+        ascii: plan.output.ascii,
+        flow_events: plan.output.flow_events,
+        files,
+        rules,
+        devices: DeviceScope::Named(vec![device]),
+        start,
+        stop: stop.clone(),
+        when_stopped: WhenStopped::AtEnd,
+    };
+    let running = session.start(feed)?;
+    let client = Client {
+        plan: ReusePlan {
+            target: lab.server(),
+            first_port: FIRST_PORT,
+            ports: plan.ports,
+            pause: Duration::from_millis(100),
+            connect_timeout: plan.patience.unwrap_or(match shown {
+                Shown::Screen => PATIENCE_AT_A_SCREEN,
+                Shown::Lines | Shown::Json => PATIENCE,
+            }),
+            parallel: usize::from(plan.ports),
+        },
+        control: lab.control(),
+        markers: running.markers(),
+        stop: stop.clone(),
+        // Before a screen the person decides when it is over.
+        ends_the_run: shown != Shown::Screen,
+    };
+    let provoking = client.start()?;
+    let mut outcome = Running::finish(running)?;
+    stop.raise();
+    outcome.error = watch::joined(capturing)?.err().map(anyhow::Error::new).or(outcome.error);
+    let provoked = provoking.join().map_err(|_| anyhow!("the client stopped with a programming error"))?;
+    lab.finish()?;
+    conclude(plan.mode, shown, outcome, provoked)
+}
+
+/// Without a screen there is always a report: it is what the demo leaves behind.
+fn with_report(plan: &DemoPlan, shown: Shown) -> DemoPlan {
+    let mut plan = plan.clone();
+    if shown == Shown::Lines {
+        plan.output.report.get_or_insert_with(|| output::timed_name("./esp-tcpwatch-demo").into());
+    }
+    plan
+}
+
+fn story(plan: &DemoPlan, lab: &Lab) -> String {
+    let behaviour = match plan.mode {
+        DemoMode::Unfixed => {
+            "as ESP-IDF ships it: after closing, it holds each connection in TIME-WAIT for 120 s"
+        }
+        DemoMode::Fixed => "with the remedies: a reused port is let in",
+    };
+    format!(
+        "The device is the real lwIP at {}, {behaviour}.\n\
+         The client at {} fetches a page from each of {} source ports, then connects again from the same ports.\n\n",
+        lab.device(),
+        lab.client(),
+        plan.ports,
+    )
+}
+
+/// Who provokes the bug, and asks the device afterwards.
+struct Client {
+    plan: ReusePlan,
+    control: SocketAddr,
+    markers: Sender<Marker>,
+    stop: Stop,
+    ends_the_run: bool,
+}
+
+/// What the client and the device have to say.
+struct Provoked {
+    totals: Totals,
+    account: Status,
+}
+
+impl Client {
+    fn start(self) -> Result<std::thread::JoinHandle<Result<Provoked>>> {
+        std::thread::Builder::new()
+            .name("client".into())
+            .spawn(move || {
+                let provoked = self.provoke();
+                if self.ends_the_run || provoked.is_err() {
+                    self.stop.raise();
+                }
+                provoked
+            })
+            .context("cannot make the client's thread")
+    }
+
+    fn provoke(&self) -> Result<Provoked> {
+        let totals = load::run(self.plan, self.stop.flag(), &mut |_| {})?;
+        std::thread::sleep(SETTLE);
+        let account = status_blocking(self.control).context("the twin does not tell its account")?;
+        let counts = &account.time_wait;
+        // The screen may be closed already; then nobody needs the marker.
+        let _ = self.markers.send(Marker {
+            // Now, by the packets' clock: ours would run ahead of frames that are still on their way.
+            at: Timestamp::ZERO,
+            text: format!("twin account: syns={} rsts={}", counts.syns, counts.rsts),
+            mode_changed: false,
+        });
+        Ok(Provoked { totals, account })
+    }
+}
+
+fn conclude(mode: DemoMode, shown: Shown, outcome: Outcome, provoked: Result<Provoked>) -> Result<u8> {
+    if let Some(error) = outcome.error {
+        return Err(error);
+    }
+    let Provoked { totals, account } = provoked?;
+    let summary = outcome.summary.unwrap_or_default();
+    let ours = Counts::seen(&summary);
+    let collisions = summary.findings.get("time-wait-collision").copied().unwrap_or(0);
+    let theirs = Counts { syns: account.time_wait.syns.into(), rsts: account.time_wait.rsts.into() };
+    let caught = collisions > 0;
+    let mut text = format!(
+        "\nThe client got a page from {} of {} ports; used again, {} of them were refused and {} let in.\n\
+         The device counts {theirs} that met a connection in TIME-WAIT; esp-tcpwatch saw {ours}.\n{}\n",
+        totals.first_answered,
+        totals.ports,
+        totals.reuse_refused(),
+        totals.reuse_connected,
+        verdict(mode, caught, ours == theirs),
+    );
+    if let Some(path) = &outcome.report {
+        text.push_str(&format!("Report: {}\n", path.display()));
+    }
+    match shown {
+        Shown::Json => eprintln!("{}", text.trim()),
+        Shown::Lines | Shown::Screen => print(text)?,
+    }
+    Ok(if caught { exit::CLEAN } else { exit::FAILED })
+}
+
+fn verdict(mode: DemoMode, caught: bool, agree: bool) -> &'static str {
+    match (mode, caught, agree) {
+        (_, true, true) => "They agree: the bug was shown and caught.",
+        (_, true, false) => {
+            "The bug was shown and caught, but the two counts differ: frames were lost, or one of us is wrong."
+        }
+        (DemoMode::Unfixed, false, _) => "The bug was NOT shown: no reused port was refused (exit code 4).",
+        (DemoMode::Fixed, false, _) => {
+            "With --mode fixed there is no bug to show: every reused port was let in (exit code 4, as nothing was caught)."
+        }
+    }
+}
+
+/// What met a connection in TIME-WAIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    syns: u64,
+    rsts: u64,
+}
+
+impl Counts {
+    fn seen(summary: &Summary) -> Counts {
+        let sum = |count: fn(&crate::analysis::host::TimeWaitFacts) -> u64| {
+            summary.devices.iter().map(|device| count(&device.time_wait)).sum()
+        };
+        Counts { syns: sum(|facts| facts.syns), rsts: sum(|facts| facts.rsts) }
+    }
+}
+
+impl core::fmt::Display for Counts {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} SYNs and {} RSTs", self.syns, self.rsts)
+    }
+}

@@ -1,0 +1,246 @@
+//! The engine's loop: a source's inputs go in, the one ordered stream of events goes out to everyone who reads it.
+//!
+//! Knows the order of things and when a run is over. Knows nothing of files, interfaces or terminals, and decides
+//! nothing about packets.
+
+use core::time::Duration;
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::{screen::ScreenFeed, shutdown::Stop};
+use crate::analysis::{
+    engine::Engine,
+    event::{CaptureQuality, Event, Summary},
+    input::{Frame, Input, Marker},
+    rule::Severity,
+};
+use crate::report::model::Report;
+use crate::sink::{Sink, record::Recorder};
+use crate::source::{Source, SourceError};
+
+/// After the stop flag went up, the source has this long to hand over what it still holds.
+const GRACE: Duration = Duration::from_secs(2);
+/// A reader behind a pipe waits no longer than this for an event.
+const FLUSH_EVERY: Duration = Duration::from_millis(50);
+
+/// When the loop ends after the stop flag went up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenStopped {
+    /// A file: nothing is lost that could not be read again.
+    AtOnce,
+    /// A capture or a stream: its thread hands over what it still holds and then says `End`.
+    AtEnd,
+}
+
+/// Everything that is fed.
+pub struct Pipeline {
+    pub engine: Engine,
+    pub sink: Option<Box<dyn Sink + Send>>,
+    pub screen: Option<ScreenFeed>,
+    pub report: Arc<Mutex<Report>>,
+    pub recorder: Option<Recorder<BufWriter<File>>>,
+    pub markers: Receiver<Marker>,
+    pub stop: Stop,
+    pub when_stopped: WhenStopped,
+}
+
+/// How it ended.
+#[derive(Debug, Default)]
+pub struct Finished {
+    pub worst: Option<Severity>,
+    /// The last event.
+    pub summary: Option<Summary>,
+    pub source: Option<SourceError>,
+    /// What could not be written: stdout or the recording.
+    pub stdout: Option<io::Error>,
+    pub recording: Option<io::Error>,
+}
+
+impl Pipeline {
+    pub fn run(self, source: &mut dyn Source) -> Finished {
+        let mut running = Running {
+            parts: self,
+            finished: Finished::default(),
+            quality: CaptureQuality::default(),
+            flushed: None,
+        };
+        running.run(source);
+        running.finished
+    }
+}
+
+struct Running {
+    parts: Pipeline,
+    finished: Finished,
+    quality: CaptureQuality,
+    /// When stdout was flushed last.
+    flushed: Option<Instant>,
+}
+
+impl Running {
+    fn run(&mut self, source: &mut dyn Source) {
+        // The start event: a reader learns at once what is being watched.
+        self.tell();
+        let mut stopped: Option<Instant> = None;
+        loop {
+            if self.parts.stop.is_raised() {
+                let since = *stopped.get_or_insert_with(Instant::now);
+                if self.parts.when_stopped == WhenStopped::AtOnce || since.elapsed() > GRACE {
+                    break;
+                }
+            }
+            let idle = match source.next_input() {
+                Ok(None | Some(Input::End)) => break,
+                Ok(Some(input)) => self.take(input),
+                Err(error) => {
+                    self.finished.source = Some(error);
+                    break;
+                }
+            };
+            self.take_markers();
+            self.tell();
+            self.wait_for_the_screen();
+            if idle {
+                self.flush();
+                self.flush_recording();
+            }
+        }
+        self.finish();
+    }
+
+    /// A file can wait for a slow screen; what comes from a wire cannot, and the screen feed gives way instead.
+    fn wait_for_the_screen(&mut self) {
+        if self.parts.when_stopped != WhenStopped::AtOnce {
+            return;
+        }
+        while let Some(screen) = &mut self.parts.screen
+            && screen.is_full()
+            && !self.parts.stop.is_raised()
+        {
+            std::thread::sleep(Duration::from_millis(1));
+            screen.forward();
+        }
+    }
+
+    /// Returns whether the source is idle.
+    fn take(&mut self, input: Input<'_>) -> bool {
+        let idle = matches!(input, Input::Tick(_));
+        match &input {
+            Input::Frame(frame) => self.record(frame),
+            Input::Gap(gap) => {
+                if let Some(recorder) = &mut self.parts.recorder {
+                    recorder.on_gap(gap);
+                }
+                self.quality.dropped += gap.lost;
+                self.quality.gaps += 1;
+            }
+            Input::Tick(_) | Input::Marker(_) | Input::End => {}
+        }
+        self.parts.engine.handle(input);
+        idle
+    }
+
+    fn take_markers(&mut self) {
+        while let Ok(marker) = self.parts.markers.try_recv() {
+            self.parts.engine.handle(Input::Marker(marker));
+        }
+    }
+
+    fn finish(&mut self) {
+        self.take_markers();
+        if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
+            // Whoever sits before the screen would otherwise only see that nothing comes any more.
+            let marker = Marker { at: Default::default(), text: error.to_string(), mode_changed: false };
+            self.parts.engine.handle(Input::Marker(marker));
+        }
+        self.parts.engine.handle(Input::End);
+        self.tell();
+        self.flush();
+        self.finished.worst = self.parts.engine.worst();
+        if let Some(recorder) = self.parts.recorder.take()
+            && let Err(error) = recorder.finish(self.quality)
+        {
+            self.finished.recording.get_or_insert(error);
+        }
+        if let Some(mut screen) = self.parts.screen.take() {
+            while !screen.forward() && !self.parts.stop.is_raised() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+
+    /// The recording comes before the analysis: a frame that upset us is the one worth keeping.
+    fn record(&mut self, frame: &Frame<'_>) {
+        self.quality.received += 1;
+        if let Some(recorder) = &mut self.parts.recorder
+            && let Err(error) = recorder.on_frame(frame)
+        {
+            self.recording_failed(error);
+        }
+    }
+
+    /// A recording that is killed holds everything up to the last quiet moment.
+    fn flush_recording(&mut self) {
+        if let Some(recorder) = &mut self.parts.recorder
+            && self.quality.received > 0
+            && let Err(error) = recorder.flush()
+        {
+            self.recording_failed(error);
+        }
+    }
+
+    /// The watch goes on: losing the recording (a full disk) is no reason to go blind.
+    fn recording_failed(&mut self, error: io::Error) {
+        self.parts.recorder = None;
+        if self.parts.screen.is_none() {
+            eprintln!("esp-tcpwatch: the recording ends here: {error}");
+        }
+        self.finished.recording = Some(error);
+    }
+
+    fn tell(&mut self) {
+        let mut told = false;
+        while let Some(event) = self.parts.engine.poll_event() {
+            self.parts.report.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
+            if let Event::Summary(summary) = &event {
+                self.finished.summary = Some(summary.clone());
+            }
+            if let Some(sink) = &mut self.parts.sink
+                && let Err(error) = sink.on_event(&event)
+            {
+                self.stdout_failed(error);
+            }
+            if let Some(screen) = &mut self.parts.screen {
+                screen.show(event);
+            }
+            told = true;
+        }
+        if told && self.flushed.is_none_or(|at| at.elapsed() > FLUSH_EVERY) {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flushed = Some(Instant::now());
+        if let Some(sink) = &mut self.parts.sink
+            && let Err(error) = sink.flush()
+        {
+            self.stdout_failed(error);
+        }
+        if let Some(screen) = &mut self.parts.screen {
+            screen.forward();
+        }
+    }
+
+    /// Whoever read stdout has gone: the end of the run, and nobody's fault.
+    fn stdout_failed(&mut self, error: io::Error) {
+        self.parts.sink = None;
+        self.parts.stop.raise();
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.finished.stdout = Some(error);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Reading a capture instead of an interface: a file, or a stream on stdin that may go on for days.
+//!
+//! Needs no privilege and therefore keeps none: what others captured is as little to be trusted as a network.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::{
+    devices,
+    exit::usage,
+    pipeline::WhenStopped,
+    privilege, rules,
+    session::{Files, Session, Shown},
+    shutdown::{self, Stop},
+    terminal, watch,
+};
+use crate::analysis::{event::Start, host::DeviceScope};
+use crate::cli::plan::{From, WatchPlan};
+use crate::source::{
+    SourceError, feed,
+    file::{self, CaptureFile},
+    stream,
+};
+
+pub fn run(plan: WatchPlan) -> Result<u8> {
+    match &plan.from {
+        From::File(path) => read_file(&path.clone(), plan),
+        From::Stdin => read_stdin(plan),
+        From::Live { .. } => watch::run(plan),
+    }
+}
+
+fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
+    let rules = rules::load(plan.output.rules.as_deref())?;
+    let devices = devices::resolve(&plan.devices)?;
+    let file = open(path)?;
+    let invoker = privilege::invoker()?;
+    let files = Files::open(&plan.output, invoker, Some(&file))?;
+    privilege::drop_all(invoker)?;
+    let scope = scope(path, devices)?;
+    let source = CaptureFile::from_reader(Box::new(file), &path.display().to_string())?;
+    let stop = Stop::default();
+    shutdown::listen(&stop, None, terminal::restore)?;
+    let session = session(&plan, files, rules, scope, &stop, path.display().to_string());
+    session.start(source)?.finish()?.exit_code()
+}
+
+/// Opens what is to be read; done early, while we may still be root.
+pub fn open(path: &Path) -> Result<File, SourceError> {
+    let name = path.display().to_string();
+    File::open(path).map_err(|error| SourceError::Open { name, error: Arc::new(error) })
+}
+
+fn read_stdin(plan: WatchPlan) -> Result<u8> {
+    if io::stdin().is_terminal() {
+        return Err(usage(
+            "stdin is a terminal, not a capture\n  pipe one in: tcpdump -U -w - … | esp-tcpwatch -r -",
+        ));
+    }
+    let rules = rules::load(plan.output.rules.as_deref())?;
+    let devices = devices::resolve(&plan.devices)?;
+    let invoker = privilege::invoker()?;
+    let files = Files::open(&plan.output, invoker, None)?;
+    privilege::drop_all(invoker)?;
+    // A stream cannot be looked through beforehand.
+    let scope = if devices.is_empty() { DeviceScope::Auto } else { DeviceScope::Named(devices) };
+    let stop = Stop::default();
+    shutdown::listen(&stop, plan.duration, terminal::restore)?;
+    let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
+    let reading = stop.clone();
+    let thread = std::thread::Builder::new()
+        .name("stdin".into())
+        .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
+        .context("cannot make the thread that reads stdin")?;
+    let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned());
+    let mut outcome = session.start(feed)?.finish()?;
+    stop.raise();
+    outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
+    outcome.exit_code()
+}
+
+/// Espressif's devices where there are any; in a capture without, whoever is asked for connections.
+pub fn scope(path: &Path, devices: Vec<core::net::IpAddr>) -> Result<DeviceScope> {
+    if !devices.is_empty() {
+        return Ok(DeviceScope::Named(devices));
+    }
+    // A damaged capture is judged when it is read: what comes before the damage still counts.
+    let espressif = file::has_espressif(path).unwrap_or(false);
+    Ok(if espressif { DeviceScope::Espressif } else { DeviceScope::Auto })
+}
+
+fn session(
+    plan: &WatchPlan,
+    files: Files,
+    rules: crate::analysis::rule::RuleSet,
+    devices: DeviceScope,
+    stop: &Stop,
+    name: String,
+) -> Session {
+    let is_file = matches!(plan.from, From::File(_));
+    Session {
+        shown: Shown::of(plan.output.view),
+        ascii: plan.output.ascii,
+        flow_events: plan.output.flow_events,
+        files,
+        rules,
+        devices,
+        start: Start {
+            tool: super::TOOL.to_owned(),
+            source: if is_file { "file" } else { "stream" }.to_owned(),
+            name,
+            ..Start::default()
+        },
+        stop: stop.clone(),
+        when_stopped: if is_file { WhenStopped::AtOnce } else { WhenStopped::AtEnd },
+    }
+}

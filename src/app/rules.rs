@@ -1,0 +1,91 @@
+//! Rule files from a directory, and the `rules` commands.
+//!
+//! Knows where the texts come from; what a rule means is the analysis' business.
+
+use core::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{
+    exit::{self, usage},
+    print::print,
+};
+use crate::analysis::rule::{RuleSet, built_in_sources, load::parse};
+use crate::cli::plan::RulesPlan;
+
+/// The rules in force: the built-in ones, and those of `dir` in the place of theirs.
+pub fn load(dir: Option<&Path>) -> Result<RuleSet> {
+    let files = dir.map(files).transpose()?.unwrap_or_default();
+    // A rule file is part of what was asked for: a slip in it is answered like a slip on the command line.
+    RuleSet::with_files(&files).map_err(usage)
+}
+
+pub fn run(plan: RulesPlan) -> Result<u8> {
+    match plan {
+        RulesPlan::List { rules } => list(rules.as_deref())?,
+        RulesPlan::Show { id, rules } => show(&id, rules.as_deref())?,
+        RulesPlan::Check { dir } => check(dir.as_deref())?,
+    }
+    Ok(exit::CLEAN)
+}
+
+fn list(dir: Option<&Path>) -> Result<()> {
+    let rules = load(dir)?;
+    let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for rule in rules.iter() {
+        // Which device it will be is not known yet: the placeholders stay visible as such.
+        let title = rule.title.replace('{', "<").replace('}', ">");
+        writeln!(text, "{:<8}  {:<width$}  {title}", rule.severity.to_string(), rule.id)?;
+    }
+    print(text)
+}
+
+fn show(id: &str, dir: Option<&Path>) -> Result<()> {
+    if let Some(dir) = dir {
+        load(Some(dir))?;
+        for (name, text) in files(dir)? {
+            if parse(&name, &text).is_ok_and(|rule| rule.id == id) {
+                return print(text);
+            }
+        }
+    }
+    match built_in_sources().iter().find(|(known, _)| *known == id) {
+        Some((_, text)) => print(text),
+        None => {
+            let known: Vec<_> = built_in_sources().iter().map(|(id, _)| *id).collect();
+            Err(usage(format!("no rule is called `{id}`\n  there are: {}", known.join(", "))))
+        }
+    }
+}
+
+fn check(dir: Option<&Path>) -> Result<()> {
+    load(dir)?;
+    match dir {
+        None => print(format!("{} built-in rules are sound\n", built_in_sources().len())),
+        Some(dir) => print(format!("{}: {} rule files are sound\n", dir.display(), files(dir)?.len())),
+    }
+}
+
+/// Every `*.toml` of `dir`, by name, so that the same directory always gives the same first error.
+fn files(dir: &Path) -> Result<Vec<(String, String)>> {
+    let cannot = || format!("cannot read the rules directory {}", dir.display());
+    let mut paths = Vec::<PathBuf>::new();
+    for entry in fs::read_dir(dir).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(usage(format!("{} holds no rule files (*.toml)", dir.display())));
+    }
+    paths.sort();
+    let read = |path: PathBuf| -> Result<(String, String)> {
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((path.display().to_string(), text))
+    };
+    paths.into_iter().map(read).collect()
+}

@@ -1,0 +1,125 @@
+//! The way of events from the engine to the terminal.
+//!
+//! Knows how much may wait for a terminal that does not read (a suspended ssh, Ctrl-S) and what is given up first.
+//! Refuses to block the engine: a screen that stands still must not cost frames.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use crate::analysis::event::Event;
+
+/// Events on their way to a screen that reads.
+const IN_FLIGHT: usize = 2_048;
+/// Events kept for a screen that does not: past it the oldest findings go, the screen shows the newest anyway.
+const WAITING: usize = 16_384;
+
+/// The engine's end.
+#[derive(Debug)]
+pub struct ScreenFeed {
+    /// `None`: the screen was closed.
+    to_screen: Option<SyncSender<Event>>,
+    waiting: VecDeque<Event>,
+}
+
+pub fn channel() -> (ScreenFeed, Receiver<Event>) {
+    let (to_screen, events) = sync_channel(IN_FLIGHT);
+    (ScreenFeed { to_screen: Some(to_screen), waiting: VecDeque::new() }, events)
+}
+
+impl ScreenFeed {
+    pub fn show(&mut self, event: Event) {
+        if self.is_full() {
+            self.make_room();
+        }
+        self.waiting.push_back(event);
+        self.forward();
+    }
+
+    /// Hands on what the screen takes now, in order. Returns whether nothing is left waiting.
+    pub fn forward(&mut self) -> bool {
+        while let Some(event) = self.waiting.pop_front() {
+            let Some(to_screen) = &self.to_screen else {
+                self.waiting.clear();
+                break;
+            };
+            match to_screen.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => {
+                    self.waiting.push_front(event);
+                    return false;
+                }
+                Err(TrySendError::Disconnected(_)) => self.to_screen = None,
+            }
+        }
+        true
+    }
+
+    /// Whether the next event would cost an older one. A source that can wait (a file) should then.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING
+    }
+
+    /// Flow changes and findings are many and fleeting; alerts, devices, losses and the summary are the story.
+    fn make_room(&mut self) {
+        let fleeting = |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_));
+        let Some(first) = self.waiting.iter().position(fleeting) else {
+            self.waiting.pop_front();
+            return;
+        };
+        self.waiting.remove(first);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::event::{FlowChange, FlowEvent, Start, Summary};
+    use crate::analysis::time::When;
+
+    fn flow() -> Event {
+        let socket = "10.0.0.1:80".parse().unwrap();
+        Event::Flow(FlowEvent {
+            when: When::default(),
+            change: FlowChange::Opened,
+            client: socket,
+            server: socket,
+            device: None,
+            incarnation: 1,
+            frame: 1,
+            client_state: String::new(),
+            server_state: String::new(),
+            client_bytes: 0,
+            server_bytes: 0,
+        })
+    }
+
+    #[test]
+    fn a_stopped_screen_costs_flow_events_and_keeps_the_story() {
+        let (mut feed, events) = channel();
+        feed.show(Event::Start(Start::default()));
+        for _ in 0..IN_FLIGHT + WAITING + 500 {
+            feed.show(flow());
+        }
+        feed.show(Event::Summary(Summary::default()));
+        let mut seen = Vec::new();
+        loop {
+            let done = feed.forward();
+            seen.extend(events.try_iter());
+            if done {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), IN_FLIGHT + WAITING);
+        assert!(matches!(seen.first(), Some(Event::Start(_))));
+        assert!(matches!(seen.last(), Some(Event::Summary(_))));
+    }
+
+    #[test]
+    fn a_closed_screen_keeps_nothing() {
+        let (mut feed, events) = channel();
+        drop(events);
+        feed.show(flow());
+        assert!(feed.forward());
+        assert!(feed.waiting.is_empty());
+    }
+}

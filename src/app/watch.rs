@@ -1,0 +1,128 @@
+//! Watching an interface, in the one order that is safe: everything is checked, then opened, then every privilege
+//! is given up, and only then is there a second thread and a first octet to decode.
+
+use core::net::IpAddr;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+
+use super::{
+    devices,
+    exit::{NotPermitted, usage},
+    pipeline::WhenStopped,
+    privilege, rules,
+    session::{Files, Session, Shown},
+    shutdown::{self, Stop},
+    terminal,
+};
+use crate::analysis::{event::Start, host::DeviceScope};
+use crate::cli::plan::{From, WatchPlan};
+use crate::source::{
+    SourceError,
+    feed::{self, Feeder},
+    filter, interfaces,
+    live::{self, LiveCapture, LiveConfig},
+};
+
+/// Octets kept of each frame unless told otherwise.
+pub const DEFAULT_SNAPLEN: u32 = live::SNAPLEN as u32;
+/// Batches of frames between capture and engine.
+pub const FEED_BATCHES: usize = 1024;
+
+pub fn run(plan: WatchPlan) -> Result<u8> {
+    let From::Live { interface, filter, snaplen } = plan.from else { return super::replay::run(plan) };
+    let shown = Shown::of(plan.output.view);
+    let rules = rules::load(plan.output.rules.as_deref())?;
+    let devices = devices::resolve(&plan.devices)?;
+    let interface = match interface {
+        Some(name) => name,
+        None => towards(&devices)?,
+    };
+    let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
+    let invoker = privilege::invoker()?;
+    let capture = open(interface, filter.clone(), snaplen)?;
+    let files = Files::open(&plan.output, invoker, None)?;
+    privilege::drop_all(invoker)?;
+
+    let stop = Stop::default();
+    shutdown::listen(&stop, plan.duration, terminal::restore)?;
+    let start = Start {
+        tool: super::TOOL.to_owned(),
+        source: "live".to_owned(),
+        name: capture.interface().to_owned(),
+        filter,
+        snaplen: snaplen.or(Some(DEFAULT_SNAPLEN)),
+        ..Start::default()
+    };
+    let (feeder, feed) = feed::feed(FEED_BATCHES);
+    let thread = spawn(capture, feeder, &stop)?;
+    let session = Session {
+        shown,
+        ascii: plan.output.ascii,
+        flow_events: plan.output.flow_events,
+        files,
+        rules,
+        devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
+        start,
+        stop: stop.clone(),
+        when_stopped: WhenStopped::AtEnd,
+    };
+    let mut outcome = session.start(feed)?.finish()?;
+    stop.raise();
+    outcome.error = joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
+    outcome.exit_code()
+}
+
+/// Opens the capture, or says what would permit it.
+pub fn open(interface: String, filter: Option<String>, snaplen: Option<u32>) -> Result<LiveCapture> {
+    let config = LiveConfig {
+        interface,
+        filter,
+        snaplen: i32::try_from(snaplen.unwrap_or(DEFAULT_SNAPLEN)).context("--snaplen is too large")?,
+        buffer: live::BUFFER,
+    };
+    live::open(&config).map_err(|error| {
+        if error.is_permission() {
+            let text = error.to_string();
+            let what = text.lines().next().unwrap_or_default();
+            NotPermitted(format!("{what}\n  {}", privilege::how_to_be_permitted())).into()
+        } else {
+            anyhow::Error::new(error)
+        }
+    })
+}
+
+pub type CaptureThread = JoinHandle<Result<(), SourceError>>;
+
+pub fn spawn(capture: LiveCapture, feeder: Feeder, stop: &Stop) -> Result<CaptureThread> {
+    let stop = stop.clone();
+    std::thread::Builder::new()
+        .name("capture".into())
+        .spawn(move || capture.run(feeder, stop.flag()))
+        .context("cannot make the capture's thread")
+}
+
+pub fn joined(thread: CaptureThread) -> Result<Result<(), SourceError>> {
+    thread
+        .join()
+        .map_err(|_| anyhow::anyhow!("the capture stopped with a programming error; please report it"))
+}
+
+/// The interface that all devices are reached by.
+fn towards(devices: &[IpAddr]) -> Result<String> {
+    let mut chosen: Option<(String, IpAddr)> = None;
+    for device in devices {
+        let name = interfaces::toward(*device)?;
+        match &chosen {
+            None => chosen = Some((name, *device)),
+            Some((first, other)) if *first != name => {
+                return Err(usage(format!(
+                    "{other} is reached by {first} but {device} by {name}\n  \
+                     one run watches one interface: name it with -i, or run twice"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    chosen.map(|(name, _)| name).context("no device is named, and no interface either")
+}

@@ -1,0 +1,336 @@
+//! The program as a person or a script meets it: words in, lines and exit codes out.
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::{code, events, of_type, program, run, stderr, stdout, summary};
+
+/// A directory with one capture in it.
+struct Scene {
+    dir: tempfile::TempDir,
+    capture: String,
+}
+
+impl Scene {
+    fn with(octets: &[u8]) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let capture = dir.path().join("run.pcap");
+        fs::write(&capture, octets).unwrap();
+        Scene { capture: capture.to_str().unwrap().to_owned(), dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn usage_errors_end_with_2_and_the_next_step() {
+    let table: &[(&[&str], &str)] = &[
+        (&[], "esp-tcpwatch interfaces"),
+        (&["--nonsense"], "--help"),
+        (&["-r", "x", "-i", "lo"], "--iface"),
+        (&["-d", "10.0.0.2:80"], "without a port"),
+        (&["-d", "10.0.0.2", "--duration", "5"], "with units"),
+        (&["rules", "show", "nothing"], "time-wait-collision"),
+        (&["report"], "RUN|CAPTURE"),
+        (&["mode"], "unrecognized subcommand"),
+    ];
+    for (words, next) in table {
+        let output = run(words);
+        assert_eq!(code(&output), 2, "{words:?}");
+        assert!(stderr(&output).contains(next), "{words:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn help_says_how_it_ends() {
+    let output = run(&["--help"]);
+    assert_eq!(code(&output), 0);
+    for part in ["Examples:", "Exit codes:", "esp-tcpwatch demo"] {
+        assert!(stdout(&output).contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_missing_file_ends_with_4_and_is_named() {
+    for words in [&["-r", "/no/such.pcap"][..], &["report", "/no/such.pcap"]] {
+        let output = run(words);
+        assert_eq!(code(&output), 4, "{words:?}");
+        assert!(stderr(&output).contains("/no/such.pcap"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_refused_connection_is_an_alert_and_ends_with_1() {
+    let scene = Scene::with(&support::refused());
+    let output = run(&["-r", &scene.capture, "--json"]);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    let all = events(&stdout(&output));
+    assert_eq!(all[0]["type"], "start");
+    assert_eq!(all[0]["source"], "file");
+    assert!(of_type(&all, "flow").is_empty(), "flows only when asked for");
+    let last = summary(&stdout(&output));
+    assert_eq!(last["findings"]["time-wait-collision"], 2);
+    assert_eq!(last["devices"][0]["behaves_as"], "unfixed");
+}
+
+#[test]
+fn an_accepted_connection_is_none_and_ends_with_0() {
+    let scene = Scene::with(&support::accepted());
+    let output = run(&["-r", &scene.capture, "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(summary(&stdout(&output))["devices"][0]["behaves_as"], "accepts-syn");
+}
+
+#[test]
+fn the_same_capture_gives_the_same_octets() {
+    let scene = Scene::with(&support::refused());
+    let words = ["-r", &scene.capture, "--json", "--events", "flow"];
+    let (one, two) = (run(&words), run(&words));
+    assert_eq!(one.stdout, two.stdout);
+    assert!(!of_type(&events(&stdout(&one)), "flow").is_empty());
+}
+
+#[test]
+fn without_a_terminal_there_are_plain_lines_that_name_the_rule() {
+    let scene = Scene::with(&support::refused());
+    let output = run(&["-r", &scene.capture]);
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    assert!(text.contains("time-wait-collision") && text.contains("SUMMARY"), "{text}");
+    assert!(!text.contains('\u{1b}'), "no terminal, no escape sequences");
+}
+
+#[test]
+fn other_devices_than_the_named_ones_are_not_judged() {
+    let scene = Scene::with(&support::refused());
+    let output = run(&["-r", &scene.capture, "--json", "-d", "10.77.0.99"]);
+    assert_eq!(code(&output), 0);
+    assert!(summary(&stdout(&output))["findings"].as_object().unwrap().is_empty());
+}
+
+#[test]
+fn what_comes_before_the_damage_is_told_then_the_damage() {
+    let mut octets = support::refused();
+    octets.truncate(octets.len() - 10);
+    let scene = Scene::with(&octets);
+    let output = run(&["-r", &scene.capture, "--json"]);
+    assert_eq!(code(&output), 4);
+    assert!(stderr(&output).contains(&scene.capture), "{}", stderr(&output));
+    assert_eq!(summary(&stdout(&output))["findings"]["time-wait-collision"], 2);
+}
+
+#[test]
+fn no_capture_is_no_capture() {
+    for octets in [&b""[..], b"not a capture at all", &[0; 100]] {
+        let scene = Scene::with(octets);
+        for words in [&["-r", &scene.capture][..], &["report", &scene.capture]] {
+            let output = run(words);
+            assert_eq!(code(&output), 4, "{words:?} {octets:?}");
+            assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_capture_may_come_through_stdin() {
+    let scene = Scene::with(&support::refused());
+    let from_file = run(&["-r", &scene.capture, "--json"]);
+    let mut child = start(&["-r", "-", "--json"]);
+    child.stdin.take().unwrap().write_all(&support::refused()).unwrap();
+    let piped = child.wait_with_output().unwrap();
+    assert_eq!(piped.status.code(), Some(1));
+    let findings = |text: &str| of_type(&events(text), "finding");
+    let piped = String::from_utf8(piped.stdout).unwrap();
+    assert_eq!(findings(&stdout(&from_file)), findings(&piped));
+    assert_eq!(events(&piped)[0]["source"], "stream");
+}
+
+/// An event that is known must not wait for the stream to end.
+#[test]
+fn a_stream_is_told_as_it_comes_and_a_signal_ends_it_with_a_summary() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut child = start(&["-r", "-", "--json"]);
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&support::refused()).unwrap();
+        stdin.flush().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let mut text = read_until(&mut out, "\"type\":\"alert\"");
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        out.read_to_string(&mut text).unwrap();
+        let status = wait(&mut child);
+        assert_eq!(status.code(), Some(1), "{signal}");
+        assert_eq!(summary(&text)["findings"]["time-wait-collision"], 2, "{signal}");
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_closed_stdout_is_a_normal_end() {
+    let scene = Scene::with(&support::refused());
+    for words in
+        [&["-r", &scene.capture, "--json"][..], &["-r", &scene.capture], &["rules", "list"], &["man"]]
+    {
+        let mut child = start(words);
+        drop(child.stdin.take());
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        // By alerts: how far the reading came before the pipe was seen to be closed is no promise.
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{words:?}: {stderr}");
+        assert!(stderr.is_empty(), "{words:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_report_is_written_beside_the_lines() {
+    let scene = Scene::with(&support::refused());
+    let report = scene.name("report.md");
+    let output = run(&["-r", &scene.capture, "--json", "--report", &report]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains(&report));
+    assert!(fs::read_to_string(&report).unwrap().contains("time-wait-collision"));
+}
+
+#[test]
+fn a_capture_and_its_saved_run_give_a_report() {
+    let scene = Scene::with(&support::refused());
+    let saved = run(&["-r", &scene.capture, "--json", "--events", "flow"]).stdout;
+    fs::write(scene.path("run.jsonl"), saved).unwrap();
+    for input in [&scene.capture, &scene.name("run.jsonl")] {
+        let output = run(&["report", input]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert!(stdout(&output).starts_with("# "), "{}", stdout(&output));
+        assert!(stdout(&output).contains("time-wait-collision"));
+        let file = scene.name("out.md");
+        assert_eq!(code(&run(&["report", input, "-o", &file])), 0);
+        assert_eq!(fs::read_to_string(file).unwrap(), stdout(&output));
+    }
+}
+
+#[test]
+fn a_broken_saved_run_names_the_line() {
+    let scene = Scene::with(&support::refused());
+    let mut saved = run(&["-r", &scene.capture, "--json"]).stdout;
+    saved.extend(b"{\"type\":\"finding\",\"rule\":3}\n");
+    let lines = saved.iter().filter(|octet| **octet == b'\n').count();
+    fs::write(scene.path("run.jsonl"), saved).unwrap();
+    let output = run(&["report", &scene.name("run.jsonl")]);
+    assert_eq!(code(&output), 4);
+    assert!(stderr(&output).contains(&format!("run.jsonl, line {lines}")), "{}", stderr(&output));
+    assert!(stdout(&output).contains("time-wait-collision"), "what came before is still told");
+}
+
+#[test]
+fn a_capture_is_never_written_over() {
+    let octets = support::refused();
+    let scene = Scene::with(&octets);
+    std::os::unix::fs::symlink(&scene.capture, scene.path("link")).unwrap();
+    for target in [&scene.capture, &scene.name("link")] {
+        let output = run(&["-r", &scene.capture, "-w", target]);
+        assert_eq!(code(&output), 2, "{}", stderr(&output));
+        assert_eq!(fs::read(&scene.capture).unwrap(), octets);
+    }
+}
+
+#[test]
+fn a_recording_of_a_replay_replays_the_same() {
+    let scene = Scene::with(&support::refused());
+    let copy = scene.name("copy.pcapng");
+    let first = run(&["-r", &scene.capture, "--json", "-w", &copy]);
+    let second = run(&["-r", &copy, "--json"]);
+    let findings = |output| of_type(&events(&stdout(output)), "finding");
+    assert_eq!(findings(&first), findings(&second));
+    assert_eq!(findings(&second).len(), 3);
+}
+
+#[test]
+fn own_rules_replace_built_in_ones_and_a_slip_starts_nothing() {
+    let scene = Scene::with(&support::refused());
+    let rules = scene.path("rules");
+    fs::create_dir(&rules).unwrap();
+    let dir = rules.to_str().unwrap();
+    assert_eq!(code(&run(&["rules", "check", dir])), 2, "an empty directory is no set of rules");
+
+    let text = stdout(&run(&["rules", "show", "time-wait-collision"]));
+    fs::write(rules.join("mine.toml"), text.replace("\"critical\"", "\"notice\"")).unwrap();
+    assert_eq!(code(&run(&["rules", "check", dir])), 0);
+    let listed = stdout(&run(&["rules", "list", "--rules", dir]));
+    assert!(listed.lines().any(|line| line.starts_with("notice") && line.contains("time-wait-collision")));
+
+    fs::write(rules.join("mine.toml"), text.replace("severity = \"critical\"", "severity = \"loud\""))
+        .unwrap();
+    for words in [&["rules", "check", dir][..], &["-r", &scene.capture, "--json", "--rules", dir]] {
+        let output = run(words);
+        assert_eq!(code(&output), 2);
+        assert!(output.stdout.is_empty(), "nothing starts");
+        let place = format!("{dir}/mine.toml:2:");
+        assert!(
+            stderr(&output).contains(&place) && stderr(&output).contains("severity"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn the_lists_and_pages_are_printed() {
+    let table: &[(&[&str], &str)] = &[
+        (&["rules", "list"], "ignored-rst"),
+        (&["rules", "check"], "sound"),
+        (&["interfaces"], "lo"),
+        (&["completions", "bash"], "complete"),
+        (&["completions", "zsh"], "#compdef"),
+        (&["completions", "fish"], "complete -c esp-tcpwatch"),
+        (&["man"], ".TH esp-tcpwatch"),
+    ];
+    for (words, part) in table {
+        let output = run(words);
+        assert_eq!(code(&output), 0, "{words:?}: {}", stderr(&output));
+        assert!(stdout(&output).contains(part), "{words:?}");
+    }
+}
+
+fn start(words: &[&str]) -> Child {
+    let mut command = program(words);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Reads until `part` was seen; fails the test when it does not come.
+fn read_until(out: &mut impl Read, part: &str) -> String {
+    let mut octets = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = out.read(&mut buffer).unwrap();
+        assert_ne!(count, 0, "the stream ended without {part}: {}", String::from_utf8_lossy(&octets));
+        octets.extend_from_slice(&buffer[..count]);
+        if String::from_utf8_lossy(&octets).contains(part) {
+            return String::from_utf8(octets).unwrap();
+        }
+    }
+}
+
+fn wait(child: &mut Child) -> std::process::ExitStatus {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(since.elapsed() < Duration::from_secs(5), "it does not end");
+        sleep(Duration::from_millis(10));
+    }
+}
