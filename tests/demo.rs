@@ -1,0 +1,150 @@
+//! The demo against the real lwIP: what we count is what the device counts, and a recording tells the same story.
+//!
+//! `needs_tap_…`: these need root (or user namespaces), `/dev/net/tun` and the twin (`make twin`).
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use support::{code, events, not_run, of_type, program, run, stderr, stdout, summary};
+
+/// The twin, where the lab can work; otherwise says loudly that `test` did not run.
+fn twin(test: &str) -> Option<String> {
+    let named = std::env::var_os("ESP_TCPWATCH_TWIN").map(PathBuf::from);
+    let beside =
+        Path::new(support::PROGRAM).ancestors().nth(2).map(|target| target.join("twin/esp-tcpwatch-twin"));
+    let Some(twin) = named.or(beside).filter(|path| path.exists()) else {
+        not_run(test, "there is no twin; `make twin` builds it");
+        return None;
+    };
+    if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
+        not_run(test, &format!("/dev/net/tun: {error}"));
+        return None;
+    }
+    if !support::is_root()
+        && std::fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+            .is_ok_and(|text| text.trim() == "1")
+    {
+        not_run(test, "user namespaces are restricted here; run the tests as root");
+        return None;
+    }
+    Some(twin.to_str().unwrap().to_owned())
+}
+
+fn account(all: &[Value]) -> (u64, u64) {
+    let marker = of_type(all, "marker").pop().unwrap();
+    let text = marker["text"].as_str().unwrap().to_owned();
+    let number = |name: &str| -> u64 {
+        let (_, rest) = text.split_once(name).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    assert!(text.starts_with("twin account: "), "{text}");
+    (number("syns="), number("rsts="))
+}
+
+fn findings(text: &str) -> Vec<Value> {
+    of_type(&events(text), "finding")
+}
+
+#[test]
+fn needs_tap_the_devices_account_equals_ours_and_the_recording_tells_the_same() {
+    let Some(twin) = twin("needs_tap_the_devices_account_equals_ours_and_the_recording_tells_the_same")
+    else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let recording = dir.path().join("run.pcapng");
+    let recording = recording.to_str().unwrap();
+    let live = run(&["demo", "--json", "--headless", "--ports", "50", "--twin", &twin, "-w", recording]);
+    assert_eq!(code(&live), 0, "{}", stderr(&live));
+    let text = stdout(&live);
+    let (syns, rsts) = account(&events(&text));
+    let last = summary(&text);
+    assert!(syns >= 50, "every one of 50 ports is refused at least once, not {syns} in all");
+    assert_eq!(last["findings"]["time-wait-collision"], syns, "{last}");
+    assert_eq!(last["devices"][0]["time_wait"]["syns"], syns, "{last}");
+    assert_eq!(last["devices"][0]["time_wait"]["rsts"], rsts, "{last}");
+    assert_eq!(last["devices"][0]["behaves_as"], "unfixed", "{last}");
+    assert_eq!(last["capture"]["dropped"], 0, "{last}");
+
+    let replayed = run(&["-r", recording, "--json", "-d", "10.77.0.2"]);
+    assert_eq!(code(&replayed), 1, "{}", stderr(&replayed));
+    assert_eq!(findings(&stdout(&replayed)), findings(&text));
+}
+
+#[test]
+fn needs_tap_the_demo_tells_its_story_and_leaves_a_report() {
+    let Some(twin) = twin("needs_tap_the_demo_tells_its_story_and_leaves_a_report") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program(&["demo", "--twin", &twin, "--ports", "3", "--duration", "1500ms"]);
+    let output = command.current_dir(dir.path()).stdin(Stdio::null()).output().unwrap();
+    let text = stdout(&output);
+    assert_eq!(code(&output), 0, "{text}{}", stderr(&output));
+    assert!(text.contains("They agree: the bug was shown and caught."), "{text}");
+    let (_, path) = text.lines().find_map(|line| line.split_once("Report: ")).unwrap();
+    let report = std::fs::read_to_string(dir.path().join(path)).unwrap();
+    assert!(report.contains("time-wait-collision"), "{report}");
+}
+
+#[test]
+fn needs_tap_a_fixed_device_has_no_bug_to_show() {
+    let Some(twin) = twin("needs_tap_a_fixed_device_has_no_bug_to_show") else { return };
+    let words =
+        ["demo", "--json", "--mode", "fixed", "--ports", "3", "--duration", "1500ms", "--twin", &twin];
+    let output = run(&words);
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    assert!(stderr(&output).contains("no bug to show"), "{}", stderr(&output));
+    assert_eq!(summary(&stdout(&output))["devices"][0]["behaves_as"], "accepts-syn");
+}
+
+#[test]
+fn needs_tap_an_interrupted_demo_ends_with_a_summary_and_without_its_twin() {
+    let Some(twin) = twin("needs_tap_an_interrupted_demo_ends_with_a_summary_and_without_its_twin") else {
+        return;
+    };
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let mut command = program(&["demo", "--json", "--duration", "60s", "--twin", &twin]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let pid = child.id();
+        std::thread::sleep(Duration::from_millis(1500));
+        let twins = children(pid);
+        assert_eq!(twins.len(), 1, "the demo runs one twin");
+        kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+        let since = Instant::now();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut text).unwrap();
+        child.wait().unwrap();
+        assert!(since.elapsed() < Duration::from_secs(5), "{signal}: it took {:?}", since.elapsed());
+        if signal != Signal::SIGKILL {
+            summary(&text);
+        }
+        while Path::new(&format!("/proc/{}", twins[0])).exists() {
+            assert!(since.elapsed() < Duration::from_secs(5), "{signal}: the twin is still there");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Processes whose parent is `pid`.
+fn children(pid: u32) -> Vec<u32> {
+    let parent = |status: &str| -> Option<u32> {
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(process) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        if std::fs::read_to_string(entry.path().join("status"))
+            .is_ok_and(|status| parent(&status) == Some(pid))
+        {
+            found.push(process);
+        }
+    }
+    found
+}
