@@ -103,7 +103,7 @@ audit: deny
 
 # Ours is used where the machine has none, or an old one. It is built unoptimised, which is enough and four times as quick.
 DENY_VERSION := 0.20.2
-DENY = PATH="$(TARGET)/tools/bin:$$PATH" $(CARGO) deny --log-level error
+DENY = PATH="$(TARGET)/tools/bin:$$PATH" cargo-deny --log-level error
 .PHONY: cargo-deny
 cargo-deny:
 	@export PATH="$(TARGET)/tools/bin:$$PATH"; \
