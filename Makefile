@@ -30,7 +30,7 @@ demo: prerequisites build
 
 ## make test            every check there is, but for soak and audit; what CI runs
 # The order: cheap and often wrong first.
-TEST_STEPS := fmt lint purity twin tests docs deny
+TEST_STEPS := fmt lint purity twin firmware tests docs deny
 .PHONY: test
 test: prerequisites-test
 	@began=$$SECONDS; ran=""; for step in $(TEST_STEPS); do \
@@ -73,6 +73,12 @@ purity:
 	@$(CARGO) check --locked --lib --no-default-features || \
 	  { echo 'A room that must do without it named an optional crate; see docs/architecture.md' >&2; exit 1; }
 
+## make firmware        the twin's own tests: what it answers, counts and survives, judged from the wire
+.PHONY: firmware
+firmware: twin
+	@$(MAKE) -s -C firmware/twin test OUT=$(TARGET)/twin || \
+	  { echo 'One of them again: firmware/twin/test.sh $(TWIN) PART-OF-ITS-NAME' >&2; exit 1; }
+
 ## make tests           all of cargo's tests, the lab tests with the twin among them
 .PHONY: tests
 tests: twin
@@ -80,10 +86,11 @@ tests: twin
 	$(CARGO) test --locked --no-fail-fast 2>&1 | tee $(TARGET)/tests.log || { \
 	  echo; grep -E '^test .* FAILED$$' $(TARGET)/tests.log || true; \
 	  echo 'One of them again: cargo test NAME -- --nocapture   (the whole log: $(TARGET)/tests.log)'; exit 1; } >&2
-	@awk '/^test result:/ { p += $$4; i += $$8 } END { printf "%d tests passed, %d ignored", p, i }' \
+	@awk '/^test result:/ { p += $$4; i += $$8 } END { printf "%d cargo tests passed, %d ignored", p, i }' \
 	  $(TARGET)/tests.log > $(TARGET)/tests.summary; \
-	{ [ -z "$$(grep '^not run: ' $(TARGET)/tests.log)" ] && echo '; none left out for want of privilege.' || \
-	  { echo '; left out:'; grep '^not run: ' $(TARGET)/tests.log | sort -u; }; } >> $(TARGET)/tests.summary
+	if grep -qi 'not run: ' $(TARGET)/tests.log; then echo '; NOT RUN, though they should be:'; \
+	  grep -io 'not run: .*' $(TARGET)/tests.log | sort -u; else echo ', none left out for want of privilege.'; fi \
+	  >> $(TARGET)/tests.summary
 
 ## make docs            the documentation of the code, warnings denied
 .PHONY: docs

@@ -33,23 +33,30 @@ links() { # links LIBRARY...: does a C program compile and link with them?
 }
 
 missing=()
+if [ "$purpose" = test ] && [ "$(uname)" = Linux ]; then
+    # What the twin's tests are made with.
+    for tool in python3 ip unshare; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+fi
 links || missing+=(compiler)
 # Without a compiler the library cannot be asked for; it is then asked for as well, which does no harm.
 links pcap || missing+=(pcap)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
-names() { # names COMPILER PCAP: this system's packages for what is missing
+names() { # names COMPILER PCAP IP: this system's packages for what is missing
     local thing
     for thing in "${missing[@]}"; do
         case $thing in
             compiler) printf '%s ' "$1" ;;
             pcap) printf '%s ' "$2" ;;
+            ip) printf '%s ' "$3" ;;
+            unshare) printf 'util-linux ' ;;
+            python3) printf 'python3 ' ;;
         esac
     done
 }
 
 if command -v apt-get >/dev/null; then
-    packages=$(names "gcc libc6-dev" libpcap-dev)
+    packages=$(names "gcc libc6-dev" libpcap-dev iproute2)
     line="apt-get update && apt-get install -y --no-install-recommends $packages"
     if [ "$(id -u)" = 0 ]; then
         as_root=()
@@ -71,15 +78,15 @@ if command -v apt-get >/dev/null; then
         exit 1
     }
 elif command -v dnf >/dev/null; then
-    say "Missing. Type: sudo dnf install $(names gcc libpcap-devel)"
+    say "Missing. Type: sudo dnf install $(names gcc libpcap-devel iproute)"
     exit 1
 elif command -v pacman >/dev/null; then
-    say "Missing. Type: sudo pacman -S $(names gcc libpcap)"
+    say "Missing. Type: sudo pacman -S $(names gcc libpcap iproute2)"
     exit 1
 elif command -v apk >/dev/null; then
-    say "Missing. Type: apk add $(names "gcc musl-dev" libpcap-dev)"
+    say "Missing. Type: apk add $(names "gcc musl-dev" libpcap-dev iproute2)"
     exit 1
 else
-    say "Missing: $(names "a C compiler (cc), " "libpcap with its development files (-lpcap)"). On macOS: xcode-select --install"
+    say "Missing: $(names "a C compiler (cc), " "libpcap with its development files (-lpcap)" iproute2). On macOS: xcode-select --install"
     exit 1
 fi
