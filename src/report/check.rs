@@ -79,6 +79,10 @@ pub fn reproduce(report: &Report) -> String {
         for _ in 0..2 {
             lines.push(format!("curl --local-port 40000 http://{server}/"));
         }
+        lines.push(
+            "# (curl error 45: this time the client closed first and holds TIME-WAIT itself; try again)"
+                .to_owned(),
+        );
     }
     lines.push("# without any hardware: the same TCP code (lwIP) in a sandbox".to_owned());
     lines.push("esp-tcpwatch demo".to_owned());
