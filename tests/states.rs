@@ -66,14 +66,32 @@ fn a_connection_that_the_server_closes_first() {
             ("CLOSE-WAIT (inferred)", "FIN-WAIT-1 (proven)"),
             ("LAST-ACK (proven)", "TIME-WAIT (inferred)"),
             ("CLOSED (inferred)", "TIME-WAIT (proven)"),
-            // A new life; the stale ACK and the RST against it belong to another one and move nothing.
+            // A new life for the client alone: the stale ACK proves that the device still lives in the old one.
             ("SYN-SENT (proven)", "SYN-RECEIVED (inferred)"),
-            ("SYN-SENT (proven)", "SYN-RECEIVED (inferred)"),
-            ("SYN-SENT (proven)", "SYN-RECEIVED (inferred)"),
+            ("SYN-SENT (proven)", "TIME-WAIT (proven)"),
+            ("SYN-SENT (proven)", "TIME-WAIT (proven)"),
         ],
     );
     let places: Vec<Belongs> = seen[9..13].iter().map(|(place, ..)| *place).collect();
     assert_eq!(places, [Belongs::NewLife, Belongs::AnotherLife, Belongs::AnotherLife, Belongs::SameSyn]);
+}
+
+#[test]
+fn a_device_that_lets_a_syn_through_leaves_time_wait() {
+    let text = fs::read_to_string("tests/scripts/ignored-rst.seg").unwrap();
+    let honoured = notation::parse(&text).unwrap().swap_remove(2);
+    let seen = walk(&honoured.steps);
+    let tail: Vec<&str> = seen[9..].iter().map(|(.., b)| b.as_str()).collect();
+    assert_eq!(
+        tail,
+        [
+            "SYN-RECEIVED (inferred)",
+            "TIME-WAIT (proven)",
+            "TIME-WAIT (proven)",
+            "TIME-WAIT (proven)",
+            "SYN-RECEIVED (proven)"
+        ]
+    );
 }
 
 #[test]

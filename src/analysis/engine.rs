@@ -135,7 +135,7 @@ impl Engine {
         self.counts.flows += u64::from(is_new);
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
         let device = self.hosts.side(self.table.flow(id));
-        if self.flow_events && place != Belongs::AnotherLife {
+        if self.flow_events {
             self.tell_flow(id, place, before, segment, device.map(|(side, _)| side));
         }
         let Some((side, index)) = device else { return };
@@ -231,7 +231,7 @@ impl Engine {
         self.ended = true;
         self.hosts.advance(self.counts.now);
         self.tell_devices();
-        for alert in self.alerts.finish() {
+        for alert in self.alerts.finish(self.counts.now) {
             self.events.push_back(Event::Alert(alert));
         }
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));

@@ -56,6 +56,10 @@ impl Flow {
         self.last_seen = segment.time;
         let place = self.life.place(segment, from, &self.past);
         match place {
+            // An answer in old numbers: the SYN did not begin a life there.
+            Belongs::AnotherLife if from != self.life.opener && segment.is_pure_ack() => {
+                self.life.lingers(from, &self.past);
+            }
             Belongs::AnotherLife => {}
             Belongs::ThisLife => self.life.take(segment, from),
             Belongs::SameSyn => {

@@ -3,7 +3,7 @@
 
 use super::tuple::Side;
 use crate::analysis::{
-    tcp::Endpoint,
+    tcp::{Endpoint, StateView},
     wire::{Flags, Note, Segment, SeqNum},
 };
 
@@ -89,6 +89,14 @@ impl Incarnation {
         receiver.offered(segment, sender);
     }
 
+    /// `side`, which was asked for this life, has shown that it still lives in the one before.
+    pub fn lingers(&mut self, side: Side, past: &PastLife) {
+        match side {
+            Side::A => self.a.view = past.view(side),
+            Side::B => self.b.view = past.view(side),
+        }
+    }
+
     /// Only the opening SYN was seen: nothing of this life came back yet.
     pub fn awaits_answer(&self) -> bool {
         self.saw_open && self.endpoint(self.opener.other()).snd_nxt.is_none()
@@ -111,32 +119,45 @@ impl Incarnation {
     }
 }
 
-/// The numbers that the life before left behind: by them its late segments are known.
+/// What the life before left behind: its late segments are known by their numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PastLife {
-    a: (Option<SeqNum>, Option<SeqNum>),
-    b: (Option<SeqNum>, Option<SeqNum>),
+    a: PastEnd,
+    b: PastEnd,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct PastEnd {
+    iss: Option<SeqNum>,
+    snd_nxt: Option<SeqNum>,
+    view: StateView,
 }
 
 impl PastLife {
     pub fn of(life: &Incarnation) -> PastLife {
-        PastLife { a: (life.a.iss, life.a.snd_nxt), b: (life.b.iss, life.b.snd_nxt) }
+        let end = |end: &Endpoint| PastEnd { iss: end.iss, snd_nxt: end.snd_nxt, view: end.view };
+        PastLife { a: end(&life.a), b: end(&life.b) }
     }
 
-    fn side(&self, side: Side) -> (Option<SeqNum>, Option<SeqNum>) {
+    fn end(&self, side: Side) -> &PastEnd {
         match side {
-            Side::A => self.a,
-            Side::B => self.b,
+            Side::A => &self.a,
+            Side::B => &self.b,
         }
     }
 
     fn iss(&self, side: Side) -> Option<SeqNum> {
-        self.side(side).0
+        self.end(side).iss
+    }
+
+    /// The state in which that life left this side.
+    pub fn view(&self, side: Side) -> StateView {
+        self.end(side).view
     }
 
     /// `segment` stands exactly where `from` had stopped in the life before.
     fn continues(&self, segment: &Segment, from: Side) -> bool {
-        !segment.flags.has(Flags::SYN) && self.side(from).1 == Some(segment.seq)
+        !segment.flags.has(Flags::SYN) && self.end(from).snd_nxt == Some(segment.seq)
     }
 }
 

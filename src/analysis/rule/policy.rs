@@ -109,7 +109,7 @@ impl AlertBook {
         self.groups.retain_mut(|group| {
             let quiet = now.since(group.last) > Duration::from_secs_f64(rules[group.rule].policy.cooldown_s);
             if quiet || crowded {
-                ended.extend(group.end(rules[group.rule]));
+                ended.extend(group.end(rules[group.rule], now));
             }
             !(quiet || crowded)
         });
@@ -117,9 +117,9 @@ impl AlertBook {
     }
 
     /// The run is over: every open alert ends.
-    pub fn finish(&mut self) -> Vec<Alert> {
+    pub fn finish(&mut self, now: Timestamp) -> Vec<Alert> {
         let rules: Vec<&Rule> = self.rules.iter().collect();
-        self.groups.drain(..).filter_map(|mut group| group.end(rules[group.rule])).collect()
+        self.groups.drain(..).filter_map(|mut group| group.end(rules[group.rule], now)).collect()
     }
 }
 
@@ -138,10 +138,10 @@ impl Group {
         }
     }
 
-    fn end(&mut self, rule: &Rule) -> Option<Alert> {
+    fn end(&mut self, rule: &Rule, now: Timestamp) -> Option<Alert> {
         let mut open = self.alert.take()?;
         open.alert.phase = AlertPhase::Ended;
-        open.alert.when = When(open.alert.last);
+        open.alert.when = When(now.max(open.alert.last));
         open.word(rule);
         Some(open.alert)
     }

@@ -36,9 +36,12 @@ impl Endpoint {
         }
         let news = self.advance(segment);
         if flags.has(Flags::SYN) {
-            self.iss = Some(segment.seq);
+            // Its first SYN of this life: whatever it was in before, it has left.
+            let from = match self.iss.replace(segment.seq) {
+                Some(_) => self.view.state().unwrap_or(TcpState::Closed),
+                None => TcpState::Closed,
+            };
             self.rcv_nxt = segment.acknowledges().or(self.rcv_nxt);
-            let from = self.view.state().unwrap_or(TcpState::Closed);
             let table =
                 if flags.has(Flags::ACK) { transition::after_own_syn_ack } else { transition::after_own_syn };
             return self.prove(table(from));
