@@ -160,6 +160,20 @@ fn a_capture_may_come_through_stdin() {
     assert_eq!(events(&piped)[0]["source"], "stream");
 }
 
+/// A pipe with a name, as `-r <(zcat run.pcap.gz)` makes one, can be read only once.
+#[test]
+fn a_capture_may_come_through_a_named_pipe() {
+    let scene = Scene::with(&support::refused());
+    let pipe = scene.path("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for words in [&["-r", pipe.to_str().unwrap(), "--json"][..], &["report", pipe.to_str().unwrap()]] {
+        let child = start(words);
+        fs::write(&pipe, support::refused()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(stdout(&output).contains("time-wait-collision"), "{}", stderr(&output));
+    }
+}
+
 /// An event that is known must not wait for the stream to end.
 #[test]
 fn a_stream_is_told_as_it_comes_and_a_signal_ends_it_with_a_summary() {
@@ -236,14 +250,16 @@ fn a_broken_saved_run_names_the_line() {
 }
 
 #[test]
-fn a_capture_is_never_written_over() {
+fn what_is_read_is_never_written_over() {
     let octets = support::refused();
     let scene = Scene::with(&octets);
     std::os::unix::fs::symlink(&scene.capture, scene.path("link")).unwrap();
     for target in [&scene.capture, &scene.name("link")] {
-        let output = run(&["-r", &scene.capture, "-w", target]);
-        assert_eq!(code(&output), 2, "{}", stderr(&output));
-        assert_eq!(fs::read(&scene.capture).unwrap(), octets);
+        for words in [&["-r", &scene.capture, "-w", target], &["report", &scene.capture, "-o", target]] {
+            let output = run(words);
+            assert_eq!(code(&output), 2, "{}", stderr(&output));
+            assert_eq!(fs::read(&scene.capture).unwrap(), octets);
+        }
     }
 }
 

@@ -175,6 +175,28 @@ fn the_tail_of_a_live_run_is_not_lost() {
     assert_eq!(last["capture"]["dropped"], 0);
 }
 
+/// What root may read is opened before the drop; what is in it is read after.
+#[test]
+fn a_capture_only_root_may_read_is_read_by_the_invoker() {
+    use std::os::unix::fs::PermissionsExt;
+    if !is_root() {
+        return not_run("a_capture_only_root_may_read_is_read_by_the_invoker", "only root has such files");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let capture = dir.path().join("run.pcap");
+    fs::write(&capture, support::refused()).unwrap();
+    fs::set_permissions(&capture, fs::Permissions::from_mode(0o600)).unwrap();
+    let capture = capture.to_str().unwrap();
+    for words in [&["-r", capture, "--json"][..], &["report", capture]] {
+        let output = support::program(words)
+            .env("SUDO_UID", NOBODY.to_string())
+            .env("SUDO_GID", NOBODY.to_string())
+            .output()
+            .unwrap();
+        assert!(support::stdout(&output).contains("time-wait-collision"), "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn half_an_identity_is_refused() {
     if !is_root() {

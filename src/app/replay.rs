@@ -2,8 +2,9 @@
 //!
 //! Needs no privilege and therefore keeps none: what others captured is as little to be trusted as a network.
 
+use core::net::IpAddr;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let invoker = privilege::invoker()?;
     let files = Files::open(&plan.output, invoker, Some(&file))?;
     privilege::drop_all(invoker)?;
-    let scope = scope(path, devices)?;
+    let scope = scope(Some(&file), devices);
     let source = CaptureFile::from_reader(Box::new(file), &path.display().to_string())?;
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
@@ -66,8 +67,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let invoker = privilege::invoker()?;
     let files = Files::open(&plan.output, invoker, None)?;
     privilege::drop_all(invoker)?;
-    // A stream cannot be looked through beforehand.
-    let scope = if devices.is_empty() { DeviceScope::Auto } else { DeviceScope::Named(devices) };
+    let scope = scope(None, devices);
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
     let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
@@ -84,13 +84,27 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
 }
 
 /// Espressif's devices where there are any; in a capture without, whoever is asked for connections.
-pub fn scope(path: &Path, devices: Vec<core::net::IpAddr>) -> Result<DeviceScope> {
+///
+/// Looks through `file` by the handle that is open already: by its path we may no longer be allowed to. A stream
+/// (`None`, or a pipe with a name) cannot be looked through beforehand.
+pub fn scope(file: Option<&File>, devices: Vec<IpAddr>) -> DeviceScope {
     if !devices.is_empty() {
-        return Ok(DeviceScope::Named(devices));
+        return DeviceScope::Named(devices);
     }
-    // A damaged capture is judged when it is read: what comes before the damage still counts.
-    let espressif = file::has_espressif(path).unwrap_or(false);
-    Ok(if espressif { DeviceScope::Espressif } else { DeviceScope::Auto })
+    match file.map(looked_through) {
+        Some(Ok(true)) => DeviceScope::Espressif,
+        // What is no capture, or a damaged one, is judged when it is read.
+        Some(Ok(false) | Err(_)) | None => DeviceScope::Auto,
+    }
+}
+
+fn looked_through(mut file: &File) -> Result<bool> {
+    if !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let shows = CaptureFile::from_reader(Box::new(file.try_clone()?), "").map(file::shows_espressif);
+    file.rewind()?;
+    Ok(shows?)
 }
 
 fn session(

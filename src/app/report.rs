@@ -18,6 +18,7 @@ use crate::analysis::{
     event::{Event, Start},
     host::DeviceScope,
     input::Input,
+    rule::RuleSet,
 };
 use crate::cli::{args::ReportFormat, plan::ReportPlan};
 use crate::report::{markdown, model::Report};
@@ -26,9 +27,11 @@ use crate::source::{Source, file::CaptureFile};
 type Octets = BufReader<Box<dyn Read + Send>>;
 
 pub fn run(plan: ReportPlan) -> Result<u8> {
+    let rules = rules::load(plan.rules.as_deref())?;
     let name = plan.input.as_ref().map_or("stdin".to_owned(), |path| path.display().to_string());
-    let input: Box<dyn Read + Send> = match &plan.input {
-        Some(path) => Box::new(replay::open(path)?),
+    let file = plan.input.as_ref().map(|path| replay::open(path)).transpose()?;
+    let input: Box<dyn Read + Send> = match &file {
+        Some(file) => Box::new(file.try_clone()?),
         None if io::stdin().is_terminal() => {
             return Err(usage("stdin is a terminal\n  pipe a capture or a saved run in, or name the file"));
         }
@@ -36,8 +39,15 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
     };
     let invoker = privilege::invoker()?;
     let output = plan.output.as_ref().map(|path| OutputFile::open(path, invoker)).transpose()?;
+    if let (Some(file), Some(output)) = (&file, &output)
+        && output.is_same_as(file)
+    {
+        return Err(usage(format!("-o would overwrite {name}, which is read\n  give another name to -o")));
+    }
+    let devices = devices::resolve(&plan.devices)?;
     privilege::drop_all(invoker)?;
 
+    let scope = replay::scope(file.as_ref(), devices);
     let mut report = Report::default();
     let mut input = BufReader::new(input);
     let first = input.fill_buf().with_context(|| format!("cannot read {name}"))?.first().copied();
@@ -46,7 +56,15 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
             return Err(usage(format!("{name} is a saved run and has its devices; leave -d out")));
         }
         Some(b'{') => from_run(input, &name, &mut report).err(),
-        _ => from_capture(input, &name, &plan, &mut report)?,
+        _ => {
+            let start = Start {
+                tool: super::TOOL.to_owned(),
+                source: if plan.input.is_some() { "file" } else { "stream" }.to_owned(),
+                name,
+                ..Start::default()
+            };
+            from_capture(input, start, scope, rules, &mut report)?
+        }
     };
     let text = match plan.format {
         ReportFormat::Markdown => markdown::render(&report),
@@ -77,30 +95,14 @@ fn from_run(input: Octets, name: &str, report: &mut Report) -> Result<()> {
 /// Returns the damage that ended the capture early.
 fn from_capture(
     input: Octets,
-    name: &str,
-    plan: &ReportPlan,
+    start: Start,
+    devices: DeviceScope,
+    rules: RuleSet,
     report: &mut Report,
 ) -> Result<Option<anyhow::Error>> {
-    let devices = devices::resolve(&plan.devices)?;
-    let scope = match &plan.input {
-        Some(path) => replay::scope(path, devices)?,
-        None if devices.is_empty() => DeviceScope::Auto,
-        None => DeviceScope::Named(devices),
-    };
-    let start = Start {
-        tool: super::TOOL.to_owned(),
-        source: if plan.input.is_some() { "file" } else { "stream" }.to_owned(),
-        name: name.to_owned(),
-        ..Start::default()
-    };
-    let mut engine = Engine::new(EngineConfig {
-        devices: scope,
-        rules: rules::load(plan.rules.as_deref())?,
-        flow_events: false,
-        start,
-        max_flows: DEFAULT_MAX_FLOWS,
-    });
-    let mut source = CaptureFile::from_reader(Box::new(input), name)?;
+    let mut source = CaptureFile::from_reader(Box::new(input), &start.name)?;
+    let mut engine =
+        Engine::new(EngineConfig { devices, rules, flow_events: false, start, max_flows: DEFAULT_MAX_FLOWS });
     let damage = loop {
         match source.next_input() {
             Ok(Some(input)) => engine.handle(input),

@@ -108,6 +108,7 @@ pub struct Running {
     engine: JoinHandle<Finished>,
     events: Option<Receiver<Event>>,
     report: Arc<Mutex<Report>>,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the demo's, which needs Linux"))]
     markers: Sender<Marker>,
     files: Files,
     options: TuiOptions,
@@ -118,6 +119,7 @@ pub struct Running {
 #[derive(Debug)]
 pub struct Outcome {
     pub worst: Option<Severity>,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the demo's, which needs Linux"))]
     pub summary: Option<Summary>,
     /// Where the report was written.
     pub report: Option<PathBuf>,
@@ -189,6 +191,7 @@ impl Session {
 }
 
 impl Running {
+    #[cfg(target_os = "linux")]
     /// For what others want remembered in the stream.
     pub fn markers(&self) -> Sender<Marker> {
         self.markers.clone()

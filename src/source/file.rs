@@ -236,12 +236,16 @@ impl Source for CaptureFile {
 ///
 /// Damage further on is not this question's affair: the answer is what could be read.
 pub fn has_espressif(path: &Path) -> Result<bool, SourceError> {
-    let mut capture = CaptureFile::open(path)?;
+    CaptureFile::open(path).map(shows_espressif)
+}
+
+/// The same of a capture that is open already; reads it to its end, or to the first such frame.
+pub fn shows_espressif(mut capture: CaptureFile) -> bool {
     loop {
         match capture.next_input() {
-            Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return Ok(true),
+            Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return true,
             Ok(Some(Input::Frame(_) | Input::Tick(_) | Input::Gap(_) | Input::Marker(_))) => {}
-            Ok(Some(Input::End) | None) | Err(_) => return Ok(false),
+            Ok(Some(Input::End) | None) | Err(_) => return false,
         }
     }
 }
