@@ -5,8 +5,7 @@
 use std::time::Instant;
 
 use super::record::Head;
-use crate::analysis::input::{Gap, LinkType};
-use crate::analysis::time::Timestamp;
+use crate::analysis::input::{FrameNo, Gap};
 
 /// A batch is full at either of these. Small enough that the engine starts soon, large enough that the lock between
 /// the threads costs nothing a packet.
@@ -20,10 +19,10 @@ pub(super) struct Batch {
     pub at: Instant,
 }
 
-/// One item; a frame's octets are those from `start`.
+/// One item; a frame's octets are those from `start`. A frame without a number gets the next.
 #[derive(Clone, Copy)]
 pub(super) enum Item {
-    Frame { head: Head, start: usize, length: usize },
+    Frame { number: Option<FrameNo>, head: Head, start: usize, length: usize },
     Gap(Gap),
 }
 
@@ -46,10 +45,10 @@ impl Batch {
         self.items.is_empty() || (self.items.len() < FRAMES && self.octets.len() + length <= OCTETS)
     }
 
-    pub fn push_frame(&mut self, time: Timestamp, link: LinkType, wire_len: u32, data: &[u8]) {
+    pub fn push_frame(&mut self, number: Option<FrameNo>, head: Head, data: &[u8]) {
         let start = self.octets.len();
         self.octets.extend_from_slice(data);
-        self.items.push(Item::Frame { head: Head { time, link, wire_len }, start, length: data.len() });
+        self.items.push(Item::Frame { number, head, start, length: data.len() });
     }
 
     /// Gaps take no room that matters, and must never be refused.
@@ -73,7 +72,9 @@ impl Batch {
         let moved = self.octets.len();
         self.octets.extend_from_slice(&other.octets);
         self.items.extend(other.items.iter().map(|item| match *item {
-            Item::Frame { head, start, length } => Item::Frame { head, start: start + moved, length },
+            Item::Frame { number, head, start, length } => {
+                Item::Frame { number, head, start: start + moved, length }
+            }
             Item::Gap(gap) => Item::Gap(gap),
         }));
         other.clear();

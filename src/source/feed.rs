@@ -14,6 +14,7 @@ use std::time::{Instant, SystemTime};
 use super::{
     Source, SourceError,
     batch::{Batch, Item},
+    record::Head,
 };
 use crate::analysis::input::{Frame, FrameNo, Gap, GapCause, Input, LinkType};
 use crate::analysis::time::Timestamp;
@@ -100,7 +101,7 @@ impl Feeder {
         self.shared.way().clock = Clock::System;
     }
 
-    /// Adds a frame, or counts it as lost where the way is full. Never waits.
+    /// Adds a frame under the next number, or counts it as lost where the way is full. Never waits.
     pub fn offer(&mut self, time: Timestamp, link: LinkType, wire_len: u32, data: &[u8]) {
         if !self.batch.has_room_for(data.len()) || self.missed.is_some() {
             self.flush();
@@ -111,15 +112,16 @@ impl Feeder {
             }
         }
         self.tell_missed();
-        self.batch.push_frame(time, link, wire_len, data);
+        self.batch.push_frame(None, Head { time, link, wire_len }, data);
     }
 
-    /// Adds a frame, and waits while the way is full. `false`: nobody reads any more.
-    pub fn send(&mut self, time: Timestamp, link: LinkType, wire_len: u32, data: &[u8]) -> bool {
-        if !self.batch.has_room_for(data.len()) && !self.flush_waiting() {
+    /// Adds a frame under its own number, and waits while the way is full. `false`: nobody reads any more.
+    pub fn send(&mut self, frame: &Frame<'_>) -> bool {
+        if !self.batch.has_room_for(frame.data.len()) && !self.flush_waiting() {
             return false;
         }
-        self.batch.push_frame(time, link, wire_len, data);
+        let head = Head { time: frame.time, link: frame.link, wire_len: frame.wire_len };
+        self.batch.push_frame(Some(frame.number), head, frame.data);
         true
     }
 
@@ -290,8 +292,8 @@ impl Source for Feed {
 impl Feed {
     fn lend(&mut self, item: Item) -> Input<'_> {
         match item {
-            Item::Frame { head, start, length } => {
-                self.number += 1;
+            Item::Frame { number, head, start, length } => {
+                self.number = number.unwrap_or(self.number + 1);
                 self.told = self.told.max(head.time);
                 self.last = Some((self.told, self.batch.at));
                 Input::Frame(Frame {

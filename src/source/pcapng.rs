@@ -8,8 +8,8 @@
 mod clock;
 
 use pcap_parser::pcapng::{
-    EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, InterfaceDescriptionBlock, OptionCode, SHB_MAGIC, SJE_MAGIC, SPB_MAGIC,
-    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
+    CB_MAGIC, DCB_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, InterfaceDescriptionBlock, OptionCode, SHB_MAGIC,
+    SJE_MAGIC, SPB_MAGIC, parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
 };
 
 use self::clock::Clock;
@@ -82,7 +82,10 @@ impl Pcapng {
             EPB_MAGIC | OPB_MAGIC => self.packet(block, kind),
             SPB_MAGIC => self.simple_packet(block),
             ISB_MAGIC => self.statistics(block),
-            SJE_MAGIC => Step::Numbered(size),
+            // No frames, but Wireshark lists and numbers them: journal entries, custom blocks, sysdig events.
+            SJE_MAGIC | CB_MAGIC | DCB_MAGIC | 0x204 | 0x208 | 0x216 | 0x217 | 0x221 | 0x222 => {
+                Step::Numbered(size)
+            }
             _ => Step::Other(size),
         }
     }

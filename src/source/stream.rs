@@ -73,7 +73,7 @@ fn read(
     loop {
         let need = match capture.find()? {
             Found::Input(Input::Frame(frame)) => {
-                if !feeder.send(frame.time, frame.link, frame.wire_len, frame.data) {
+                if !feeder.send(&frame) {
                     return Ok(());
                 }
                 continue;
