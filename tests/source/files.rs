@@ -54,7 +54,8 @@ fn pcap_in_every_order_and_resolution() {
 #[test]
 fn pcap_link_types() {
     // The field's upper bits tell of the frame check sequence; 12 is raw IP as some systems number it.
-    for (field, link) in [(1, 1), (101, 101), (276, 276), (0x2400_0001, 1), (12, 101), (14, 101), (127, 127)] {
+    for (field, link) in [(1, 1), (101, 101), (276, 276), (0x2400_0001, 1), (12, 101), (14, 101), (127, 127)]
+    {
         let file = PcapFile::new(Order::Little, MICROS, field).frame(1, 0, 17, DATA);
         assert_eq!(read_all(&file.octets), [frame(1, 1_000_000_000, link, 17, DATA)], "{field:#x}");
     }
@@ -242,8 +243,13 @@ fn a_broken_octet_never_hides_the_frames_before_it() {
     for order in BOTH {
         let (pcap, ng) = (small_pcap(order), small_ng(order));
         let pcap_ends: Vec<_> = pcap.starts[1..].iter().copied().chain([pcap.octets.len()]).collect();
-        let ng_ends: Vec<_> =
-            ng.blocks.iter().zip(&ng.blocks[1..]).filter(|((_, frame), _)| *frame).map(|(_, b)| b.0).collect();
+        let ng_ends: Vec<_> = ng
+            .blocks
+            .iter()
+            .zip(&ng.blocks[1..])
+            .filter(|((_, frame), _)| *frame)
+            .map(|(_, b)| b.0)
+            .collect();
         for (octets, ends) in [(pcap.octets, pcap_ends), (ng.octets, ng_ends)] {
             let all = read_all(&octets);
             for at in 0..octets.len() {
@@ -267,7 +273,10 @@ fn damage_is_named_with_its_place() {
     let (got, outcome) = read(&pcap.octets);
     assert_eq!(got.len(), 1);
     let text = outcome.unwrap_err().to_string();
-    assert!(text.starts_with(&format!("test: damaged at byte {at}: a frame claims 4294967295 octets")), "{text}");
+    assert!(
+        text.starts_with(&format!("test: damaged at byte {at}: a frame claims 4294967295 octets")),
+        "{text}"
+    );
 
     let ng = NgFile::new(Order::Little).interface(1, 0, &[]).packet(0, 1, 17, DATA, &[]);
     let at = ng.octets.len();
@@ -308,7 +317,7 @@ struct Pieces {
 impl Read for Pieces {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.turn += 1;
-        if self.turn % 3 == 0 {
+        if self.turn.is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let most = self.sizes[self.turn % self.sizes.len()].min(room.len());

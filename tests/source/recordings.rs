@@ -47,7 +47,8 @@ fn recorded(quality: CaptureQuality, gap_before: Option<usize>) -> Vec<u8> {
 }
 
 fn replayed(octets: Vec<u8>) -> Vec<Got> {
-    let (got, outcome) = drain(&mut CaptureFile::from_reader(Box::new(io::Cursor::new(octets)), "rec").unwrap());
+    let (got, outcome) =
+        drain(&mut CaptureFile::from_reader(Box::new(io::Cursor::new(octets)), "rec").unwrap());
     outcome.unwrap();
     got
 }

@@ -62,8 +62,13 @@ fn frame_arrives_while_the_pipe_is_open(octets: &[u8], first_whole: usize) {
 fn a_frame_comes_when_it_is_there_and_not_when_a_buffer_is_full() {
     let pcap = PcapFile::new(Order::Little, MICROS, 1).frame(1, 0, 4, b"once").frame(2, 0, 4, b"more");
     frame_arrives_while_the_pipe_is_open(&pcap.octets, pcap.starts[1]);
-    let ng =
-        NgFile::new(Order::Big).interface(1, 0, &[]).packet(0, 1, 4, b"once", &[]).packet(0, 2, 4, b"more", &[]);
+    let ng = NgFile::new(Order::Big).interface(1, 0, &[]).packet(0, 1, 4, b"once", &[]).packet(
+        0,
+        2,
+        4,
+        b"more",
+        &[],
+    );
     frame_arrives_while_the_pipe_is_open(&ng.octets, ng.blocks[3].0);
 }
 

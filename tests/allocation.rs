@@ -1,0 +1,102 @@
+//! The way of a packet from its source to the engine allocates nothing: neither reading a file nor the feed.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::Cursor;
+
+use esp_tcpwatch::analysis::input::{Input, LinkType};
+use esp_tcpwatch::analysis::time::Timestamp;
+use esp_tcpwatch::source::Source;
+use esp_tcpwatch::source::feed::feed;
+use esp_tcpwatch::source::file::CaptureFile;
+
+#[expect(dead_code, reason = "shared with tests/source.rs, which uses all of it")]
+#[path = "source/octets.rs"]
+mod octets;
+
+use octets::{MICROS, NgFile, Order, PcapFile};
+
+/// Counts what this thread asks for; other tests have threads of their own.
+struct Counting;
+
+thread_local! {
+    static ASKED: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is ending has no counter any more.
+    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+}
+
+// SAFETY: everything is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn asked_during(work: impl FnOnce()) -> u64 {
+    let before = ASKED.get();
+    work();
+    ASKED.get() - before
+}
+
+const FRAMES: u32 = 20_000;
+
+#[test]
+fn reading_a_file_allocates_nothing_a_packet() {
+    let mut pcap = PcapFile::new(Order::Little, MICROS, 1);
+    let mut ng = NgFile::new(Order::Big).interface(1, 0, &[]);
+    for second in 0..FRAMES {
+        pcap = pcap.frame(second, 0, 100, &[7; 99]);
+        // Dumpcap writes flags with every packet.
+        ng = ng.packet(0, u64::from(second), 100, &[7; 99], &[(2, &[0; 4])]);
+    }
+    for octets in [pcap.octets, ng.octets] {
+        let mut file = CaptureFile::from_reader(Box::new(Cursor::new(octets)), "test").unwrap();
+        // The first interface is described before the first frame.
+        file.next_input().unwrap();
+        let mut frames = 1;
+        let asked = asked_during(|| {
+            while let Some(Input::Frame(_)) = file.next_input().unwrap() {
+                frames += 1;
+            }
+        });
+        assert_eq!((frames, asked), (FRAMES, 0));
+    }
+}
+
+#[test]
+fn the_feed_allocates_nothing_a_packet() {
+    let (mut feeder, mut feed) = feed(64);
+    let mut pass = |frames: u32| {
+        asked_during(|| {
+            for _ in 0..frames / 500 {
+                for micros in 0..500 {
+                    feeder.offer(Timestamp::from_micros(micros), LinkType::ETHERNET, 100, &[7; 99]);
+                }
+                feeder.flush();
+                for _ in 0..500 {
+                    assert!(matches!(feed.next_input().unwrap(), Some(Input::Frame(_))));
+                }
+            }
+        })
+    };
+    // The first batches get their memory; after that it goes round.
+    pass(5_000);
+    assert_eq!(pass(FRAMES), 0);
+}
