@@ -177,7 +177,14 @@ pub fn hints(model: &Model) -> Vec<(String, &'static str)> {
     for binding in BINDINGS {
         let Some(hint) = binding.hint.filter(|_| does_something(model, binding.command)) else { continue };
         let Some(key) = binding.keys.first() else { continue };
+        let both = |other| does_something(model, binding.command) && does_something(model, other);
         let said = match binding.command {
+            // Two keys, one hint, where both do something.
+            Command::Down if both(Command::Up) => {
+                hints.push((format!("{}/k", key.name()), "move"));
+                continue;
+            }
+            Command::Up if both(Command::Down) => continue,
             Command::Freeze if model.is_frozen() => "unfreeze",
             Command::Help if model.help.is_some() => continue,
             _ => hint,

@@ -19,6 +19,7 @@ pub struct Glyphs {
     pub rule: &'static str,
     pub column: &'static str,
     pub selected: &'static str,
+    pub focus: &'static str,
     pub arrow_right: &'static str,
     pub arrow_left: &'static str,
     pub shaft: &'static str,
@@ -29,13 +30,13 @@ pub struct Glyphs {
     pub ellipsis: &'static str,
     pub good: &'static str,
     pub bad: &'static str,
-    pub up_down: &'static str,
 }
 
 const UNICODE: Glyphs = Glyphs {
     rule: "─",
     column: "│",
     selected: "▌",
+    focus: "▸ ",
     arrow_right: "▶",
     arrow_left: "◀",
     shaft: "─",
@@ -46,13 +47,13 @@ const UNICODE: Glyphs = Glyphs {
     ellipsis: "…",
     good: "✓",
     bad: "✗",
-    up_down: "↑↓",
 };
 
 const ASCII: Glyphs = Glyphs {
     rule: "-",
     column: "|",
     selected: ">",
+    focus: "* ",
     arrow_right: ">",
     arrow_left: "<",
     shaft: "-",
@@ -63,7 +64,6 @@ const ASCII: Glyphs = Glyphs {
     ellipsis: "~",
     good: "ok",
     bad: "!!",
-    up_down: "^v",
 };
 
 impl Theme {
@@ -161,11 +161,8 @@ impl Theme {
     }
 
     pub fn quiet(self) -> Style {
-        if self.no_color {
-            Style::new().add_modifier(Modifier::DIM)
-        } else {
-            Style::new().fg(Color::DarkGray)
-        }
+        // Not the palette's "bright black": in Solarized that is the background.
+        Style::new().add_modifier(Modifier::DIM)
     }
 
     pub fn strong(self) -> Style {
@@ -175,10 +172,6 @@ impl Theme {
     /// The chosen row: reversed in the pane that has the keys, its glyph alone elsewhere.
     pub fn chosen(self, focused: bool) -> Style {
         if focused { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() }
-    }
-
-    pub fn bar(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
     }
 
     fn coloured(self, color: Color) -> Style {

@@ -10,10 +10,12 @@ use crate::analysis::{
     rule::Severity,
 };
 
-/// A span as a person says it: `0.3 ms`, `204 ms`, `3.27 s`, `67.7 s`, `2 m 14 s`, `1 h 02 m`.
+/// A span as a person says it: `0.03 ms`, `204 ms`, `3.27 s`, `67.7 s`, `2 m 14 s`, `1 h 02 m`.
 pub fn span(seconds: f64) -> String {
     let s = seconds.max(0.0);
-    if s < 0.01 {
+    if s < 0.001 {
+        format!("{:.2} ms", s * 1e3)
+    } else if s < 0.01 {
         format!("{:.1} ms", s * 1e3)
     } else if s < 1.0 {
         format!("{:.0} ms", s * 1e3)
@@ -143,14 +145,15 @@ mod tests {
     #[test]
     fn spans_read_as_people_say_them() {
         for (seconds, said) in [
-            (-1.0, "0.0 ms"),
-            (0.0003, "0.3 ms"),
+            (-1.0, "0.00 ms"),
+            (0.000_03, "0.03 ms"),
+            (0.0023, "2.3 ms"),
             (0.2043, "204 ms"),
             (3.2717, "3.27 s"),
             (67.72, "67.7 s"),
             (134.2, "2 m 14 s"),
             (3_725.0, "1 h 02 m"),
-            (f64::NAN, "0.0 ms"),
+            (f64::NAN, "0.00 ms"),
         ] {
             assert_eq!(span(seconds), said, "{seconds}");
         }

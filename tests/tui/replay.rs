@@ -1,7 +1,8 @@
 //! Opens a saved event stream (JSON Lines) in the terminal screens, at the pace it was recorded.
 //!
 //!     cargo run --example tui_replay -- tests/data/refused-port.jsonl [--speed 10] [--live] [--ascii] [--no-color]
-//!                                       [--flood EVENTS-PER-SECOND] [--panic-after SECONDS]
+//!                                       [--flood EVENTS-PER-SECOND]
+//!                                       [--panic-after SECONDS] [--panic-on-export]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -20,12 +21,24 @@ extern "C" fn stop(_: i32) {
     }
 }
 
-struct Exports(u32);
+/// Every second export fails; with `panics`, the first one panics in the middle of the screen's own loop.
+struct Exports {
+    asked: u32,
+    panics: bool,
+}
 
 impl Host for Exports {
     fn export_report(&mut self) -> Result<String, String> {
-        self.0 += 1;
-        if self.0 % 2 == 1 { Ok(format!("report-{}.md", self.0)) } else { Err("the disk is full".to_owned()) }
+        self.asked += 1;
+        #[expect(clippy::panic, reason = "this is what is to be seen: the terminal survives it")]
+        if self.panics {
+            panic!("asked to panic");
+        }
+        if self.asked % 2 == 1 {
+            Ok(format!("report-{}.md", self.asked))
+        } else {
+            Err("the disk is full".to_owned())
+        }
     }
 }
 
@@ -35,6 +48,7 @@ struct Choice {
     live: bool,
     flood: Option<u64>,
     panic_after: Option<f64>,
+    panic_on_export: bool,
     options: TuiOptions,
 }
 
@@ -70,7 +84,7 @@ fn main() -> anyhow::Result<()> {
         Some(rate) => flood(&events, &sender, rate),
         None => play(events, &sender, choice.speed, choice.live),
     });
-    tui::run(receiver, options, &stopped, &mut Exports(0))?;
+    tui::run(receiver, options, &stopped, &mut Exports { asked: 0, panics: choice.panic_on_export })?;
     eprintln!("left the screen");
     Ok(())
 }
@@ -82,6 +96,7 @@ fn choose() -> anyhow::Result<Choice> {
         live: false,
         flood: None,
         panic_after: None,
+        panic_on_export: false,
         options: TuiOptions { title: "replay".to_owned(), keep_open_at_end: true, ..TuiOptions::default() },
     };
     let mut args = std::env::args().skip(1);
@@ -93,6 +108,7 @@ fn choose() -> anyhow::Result<Choice> {
             "--live" => choice.live = true,
             "--flood" => choice.flood = Some(number()? as u64),
             "--panic-after" => choice.panic_after = Some(number()?),
+            "--panic-on-export" => choice.panic_on_export = true,
             "--ascii" => choice.options.ascii = true,
             "--no-color" => choice.options.no_color = true,
             _ => choice.path = arg,

@@ -51,7 +51,8 @@ fn row(model: &Model, entry: &AlertEntry, width: usize, chosen: bool, focused: b
         after.push_str(&format!("  {}", fit::left(&theme.show(&alert.rule), RULE - 1, glyphs.ellipsis)));
     }
     let room = width.saturating_sub(fit::width(&severity) + fit::width(&after));
-    let title = fit::left(&theme.show(&alert.title), room, glyphs.ellipsis);
+    let over = if entry.ended() && !model.is_over() { "over: " } else { "" };
+    let title = fit::left(&format!("{over}{}", theme.show(&alert.title)), room, glyphs.ellipsis);
     let style = if entry.ended() { theme.quiet() } else { ratatui::style::Style::new() };
     let line = Line::from(vec![
         Span::styled(severity, theme.severity(alert.severity)),

@@ -33,7 +33,7 @@ pub fn banner(model: &Model, area: Rect) -> Paragraph<'static> {
     if lines.len() > usize::from(area.height) {
         lines.truncate(area.height.into());
         if let Some(last) = lines.last_mut() {
-            *last = fit::cut(&format!("{last} {ellipsis}{ellipsis}"), room(area.width), ellipsis);
+            *last = fit::cut(&format!("{last}{ellipsis}"), room(area.width), ellipsis);
         }
     }
     Paragraph::new(lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect::<Vec<_>>())

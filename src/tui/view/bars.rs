@@ -24,7 +24,9 @@ pub fn header(model: &Model, width: u16) -> Line<'static> {
     right.push((words::clock(model.shown().elapsed(model.now())), Style::new()));
     let (quality, lossless) = quality(model);
     right.push((quality, if lossless { theme.good() } else { theme.warn() }));
-    let separator = format!(" {} ", glyphs.column);
+    let wide: usize = right.iter().map(|(text, _)| fit::width(text)).sum();
+    let separator =
+        if wide + 3 * right.len() < room { format!(" {} ", glyphs.column) } else { " ".to_owned() };
     let used: usize = right.iter().map(|(text, _)| fit::width(text)).sum::<usize>()
         + (right.len() - 1) * fit::width(&separator);
     let left_room = room.saturating_sub(used + 4);
@@ -93,10 +95,15 @@ pub fn title(model: &Model, width: u16, title: &str, focused: bool, right: Optio
     } else {
         theme.strong()
     };
-    let name_text = fit::cut(&format!(" {title} "), room.saturating_sub(2), glyphs.ellipsis);
-    let right_text = right.map(|text| format!(" {text} ")).unwrap_or_default();
+    let focus = if focused { glyphs.focus } else { "" };
+    let name_text = fit::cut(&format!(" {focus}{title} "), room.saturating_sub(2), glyphs.ellipsis);
     let used = 1 + fit::width(&name_text);
-    let right_text = if used + fit::width(&right_text) < room { right_text } else { String::new() };
+    let right_text = match right {
+        Some(text) if used + 8 < room => {
+            format!(" {} ", fit::cut(text, room.saturating_sub(used + 6), glyphs.ellipsis))
+        }
+        Some(_) | None => String::new(),
+    };
     let fill = room.saturating_sub(used + fit::width(&right_text));
     Line::from(vec![
         Span::styled(glyphs.rule, rule),

@@ -133,7 +133,15 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
     if !alert.remedies.is_empty() {
         lines.extend(heading(theme, "What to do, best first"));
         for (at, remedy) in alert.remedies.iter().enumerate() {
-            lines.extend(prose(remedy, &format!(" {}.", at + 1)));
+            let mark = format!(" {}. ", at + 1);
+            let indent = mark.len();
+            lines.extend(fit::paragraph(
+                &theme.show(remedy),
+                width.saturating_sub(1),
+                indent,
+                &mark,
+                Style::new(),
+            ));
         }
     }
     lines.extend(heading(theme, "How sure"));
@@ -171,7 +179,7 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
         ("Address", facts.address.to_string()),
         ("MAC", mac),
         ("Stack", words::stack(facts)),
-        ("Remedy", devices::behaviour(theme, facts)),
+        ("Behaviour", devices::behaviour(theme, facts)),
         ("TIME-WAIT", devices::time_wait(theme, facts).replacen("TIME-WAIT: ", "", 1)),
         ("", words::in_time_wait(facts)),
         (

@@ -83,11 +83,11 @@ impl Room {
     fn of(width: u16) -> Room {
         let width = usize::from(width);
         let rest = width.saturating_sub(FRAME + GAP + 2);
-        if rest < 56 {
+        if rest < 62 {
             // The role is then written on the arrow.
             return Room { arrow: rest.saturating_sub(2).max(8), role: 0 };
         }
-        let role = (rest / 3).clamp(24, 34);
+        let role = (rest / 3).clamp(29, 34);
         Room { arrow: (rest - role - 3).min(64), role }
     }
 }
@@ -169,18 +169,19 @@ fn flags(letters: &str) -> String {
 impl Canvas {
     fn heading(&self, finding: &Finding, device_opened: bool) -> Line<'static> {
         let ellipsis = self.theme.glyphs().ellipsis;
-        let (client, server) = if device_opened { ("device", "server") } else { ("client", "device") };
-        let (client, server) =
-            (format!("{client} {}", finding.client), format!("{} {server}", finding.server));
-        let half = self.room.arrow / 2;
+        let (left, right) = if device_opened { ("device", "server") } else { ("client", "device") };
+        let (client, server) = (finding.client, finding.server);
+        let ways = [
+            (format!("{left} {client}"), format!("{server} {right}")),
+            (client.to_string(), server.to_string()),
+            (left.to_owned(), right.to_owned()),
+        ];
+        let fits =
+            |(client, server): &&(String, String)| fit::width(client) + fit::width(server) < self.room.arrow;
+        let (client, server) = ways.iter().find(fits).unwrap_or(&ways[2]);
+        let half = self.room.arrow.saturating_sub(fit::width(server));
         Line::styled(
-            format!(
-                "{:>FRAME$}{:>GAP$}  {}{}",
-                "frame",
-                "after",
-                fit::left(&client, half, ellipsis),
-                fit::right(&server, self.room.arrow - half, ellipsis),
-            ),
+            format!("{:>FRAME$}{:>GAP$}  {}{}", "frame", "after", fit::left(client, half, ellipsis), server,),
             self.theme.strong(),
         )
     }

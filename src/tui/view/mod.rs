@@ -9,6 +9,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
 use super::model::{Model, Pane};
+use super::words;
 use layout::Areas;
 
 mod alerts;
@@ -76,8 +77,8 @@ fn overview(model: &Model, frame: &mut Frame<'_>, areas: &Areas) {
             count => format!("{} {} {at}/{count}", pane.number(), pane.name()),
         };
         let focused = *pane == model.pane;
-        let forgotten = forgotten(model, *pane);
-        let body = titled(model, frame, *area, &title, focused, forgotten);
+        let aside = forgotten(model, *pane).or_else(|| remark(model, *pane));
+        let body = titled(model, frame, *area, &title, focused, aside);
         let (lines, chosen) = match pane {
             Pane::Devices => devices::lines(model, body, focused),
             Pane::Alerts => alerts::lines(model, body.width, focused),
@@ -104,6 +105,12 @@ fn forgotten(model: &Model, pane: Pane) -> Option<String> {
         Pane::Flows => forgotten.flows,
     };
     (count > 0).then(|| format!("{count} older not kept"))
+}
+
+/// The last marker or loss, beside the devices that it concerns.
+fn remark(model: &Model, pane: Pane) -> Option<String> {
+    let (at, text) = model.shown().remark.as_ref().filter(|_| pane == Pane::Devices)?;
+    Some(format!("{} ago: {}", words::age(model.now().since(*at)), model.theme.show(text)))
 }
 
 /// A rule with a title, and what is left below it.
