@@ -62,6 +62,8 @@ pub struct FlowEntry {
     pub event: FlowEvent,
     /// When this life of the tuple was first told.
     pub opened: Timestamp,
+    /// The number of the event that touched it last: an order that equal times cannot confuse.
+    pub touched: u64,
     /// Findings on this tuple, and the rule of the last one.
     pub findings: u64,
     pub rule: Option<String>,
@@ -140,7 +142,7 @@ impl Watched {
     /// The latest change first.
     pub fn flows_in_order(&self) -> Vec<(&FlowKey, &FlowEntry)> {
         let mut flows: Vec<_> = self.flows.iter().collect();
-        flows.sort_by_key(|(_, entry)| core::cmp::Reverse((entry.event.when.0, entry.event.frame)));
+        flows.sort_by_key(|(_, entry)| core::cmp::Reverse(entry.touched));
         flows
     }
 
@@ -173,10 +175,11 @@ impl Watched {
                     entry.opened = event.when.0;
                 }
                 entry.event = event;
+                entry.touched = self.events;
             }
             None => {
-                let opened = event.when.0;
-                self.flows.insert(key, FlowEntry { event, opened, findings: 0, rule: None });
+                let (opened, touched) = (event.when.0, self.events);
+                self.flows.insert(key, FlowEntry { event, opened, touched, findings: 0, rule: None });
                 self.forget_old_flows();
             }
         }
@@ -187,11 +190,11 @@ impl Watched {
         if self.flows.len() <= MAX_FLOWS {
             return;
         }
-        let mut times: Vec<_> = self.flows.values().map(|entry| entry.event.when.0).collect();
-        let (_, oldest_kept, _) = times.select_nth_unstable(MAX_FLOWS / 4);
-        let oldest_kept = *oldest_kept;
+        let mut touched: Vec<_> = self.flows.values().map(|entry| entry.touched).collect();
+        let (_, youngest_dropped, _) = touched.select_nth_unstable(MAX_FLOWS / 4);
+        let youngest_dropped = *youngest_dropped;
         let before = self.flows.len();
-        self.flows.retain(|_, entry| entry.event.when.0 > oldest_kept);
+        self.flows.retain(|_, entry| entry.touched > youngest_dropped);
         self.forgotten.flows += (before - self.flows.len()) as u64;
     }
 
