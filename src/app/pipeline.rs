@@ -39,6 +39,8 @@ pub enum WhenStopped {
 pub struct Pipeline {
     pub engine: Engine,
     pub sink: Option<Box<dyn Sink + Send>>,
+    /// `flow` events go to the sink too; the screen and the report take them whenever the engine tells them.
+    pub sink_takes_flows: bool,
     pub screen: Option<ScreenFeed>,
     pub report: Arc<Mutex<Report>>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
@@ -208,7 +210,9 @@ impl Running {
             if let Event::Summary(summary) = &event {
                 self.finished.summary = Some(summary.clone());
             }
+            let wanted = self.parts.sink_takes_flows || !matches!(event, Event::Flow(_));
             if let Some(sink) = &mut self.parts.sink
+                && wanted
                 && let Err(error) = sink.on_event(&event)
             {
                 self.stdout_failed(error);

@@ -102,7 +102,7 @@ fn from_capture(
 ) -> Result<Option<anyhow::Error>> {
     let mut source = CaptureFile::from_reader(Box::new(input), &start.name)?;
     let mut engine =
-        Engine::new(EngineConfig { devices, rules, flow_events: false, start, max_flows: DEFAULT_MAX_FLOWS });
+        Engine::new(EngineConfig { devices, rules, flow_events: true, start, max_flows: DEFAULT_MAX_FLOWS });
     let damage = loop {
         match source.next_input() {
             Ok(Some(input)) => engine.handle(input),

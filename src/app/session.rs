@@ -152,6 +152,7 @@ impl Session {
         };
         let pipeline = Pipeline {
             sink: self.sink(),
+            sink_takes_flows: self.flow_events,
             screen,
             report: report.clone(),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
@@ -161,8 +162,9 @@ impl Session {
             engine: Engine::new(EngineConfig {
                 devices: self.devices,
                 rules: self.rules,
-                // The screen lists the flows; a stream has them when it was asked to.
-                flow_events: self.flow_events || self.shown == Shown::Screen,
+                // The screen lists the flows and the report tells when one was let in at last; a stream has them
+                // when it was asked to.
+                flow_events: self.flow_events || self.shown == Shown::Screen || self.files.report.is_some(),
                 start: self.start,
                 max_flows: DEFAULT_MAX_FLOWS,
             }),
