@@ -74,6 +74,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
     let capturing = watch::spawn(capture, feeder, &stop)?;
     let session = Session {
+        title: "demo".to_owned(),
         shown,
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
@@ -193,12 +194,13 @@ fn conclude(mode: DemoMode, shown: Shown, outcome: Outcome, provoked: Result<Pro
     let theirs = Counts { syns: account.time_wait.syns.into(), rsts: account.time_wait.rsts.into() };
     let caught = collisions > 0;
     let mut text = format!(
-        "\nThe client got a page from {} of {} ports; used again, {} of them were refused and {} let in.\n\
+        "\nThe client got a page from {} of {} ports; used again, {} of them were refused and {} let in{}.\n\
          The device counts {theirs} that met a connection in TIME-WAIT; esp-tcpwatch saw {ours}.\n{}\n",
         totals.first_answered,
         totals.ports,
         totals.reuse_refused(),
         totals.reuse_connected,
+        if totals.stopped { ", and then it was interrupted" } else { "" },
         verdict(mode, caught, ours == theirs),
     );
     if let Some(path) = &outcome.report {

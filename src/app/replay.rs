@@ -117,6 +117,7 @@ fn session(
 ) -> Session {
     let is_file = matches!(plan.from, From::File(_));
     Session {
+        title: name.clone(),
         shown: Shown::of(plan.output.view),
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,

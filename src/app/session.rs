@@ -92,6 +92,8 @@ impl Files {
 
 /// What is watched, and how.
 pub struct Session {
+    /// What the screen's header calls it.
+    pub title: String,
     pub shown: Shown,
     pub ascii: bool,
     pub flow_events: bool,
@@ -145,7 +147,7 @@ impl Session {
         };
         let report = Arc::new(Mutex::new(Report::default()));
         let options = TuiOptions {
-            title: self.start.name.clone(),
+            title: self.title.clone(),
             ascii: self.ascii,
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             keep_open_at_end: true,

@@ -57,6 +57,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let (feeder, feed) = feed::feed(FEED_BATCHES);
     let thread = spawn(capture, feeder, &stop)?;
     let session = Session {
+        title: start.name.clone(),
         shown,
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
