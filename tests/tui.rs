@@ -177,15 +177,15 @@ fn hostile_text_is_shown_not_obeyed() {
 fn no_size_panics_on_any_screen() {
     let mut events = live(&recorded());
     events.push(lost(12));
-    for keys in ["", "1", "3", "\n", "1\n", "3\n", "?", "\nG", "?G", "p"] {
+    for keys in ["", "1", "3", "\nG", "1\n", "3\nG", "?G"] {
         let mut model = model(&events);
         press(&mut model, SMALL, &codes(keys));
-        for size in
-            (1..=24).flat_map(|rows| [1, 2, 3, 7, 20, 39, 61, 119, 120, 133].map(|columns| (columns, rows)))
-        {
-            update(&mut model, Msg::Resized(size.0, size.1));
-            drawn(&model, size);
-            press(&mut model, size, &[KeyCode::PageDown, KeyCode::PageUp]);
+        for rows in [1, 2, 3, 4, 6, 9, 13, 17, 24] {
+            for columns in [1, 2, 7, 39, 61, 119, 120, 133] {
+                update(&mut model, Msg::Resized(columns, rows));
+                drawn(&model, (columns, rows));
+                press(&mut model, (columns, rows), &[KeyCode::PageDown, KeyCode::PageUp]);
+            }
         }
     }
 }

@@ -142,6 +142,11 @@ pub fn command(model: &Model, event: &KeyEvent) -> Option<Command> {
 
 /// Whether `command` would change anything now.
 pub fn does_something(model: &Model, command: Command) -> bool {
+    acts(model, command, || position(model))
+}
+
+/// The same; where the moving keys stand is measured by the caller, who may know it already.
+fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) -> bool {
     let overview = model.open.is_none() && model.help.is_none();
     match command {
         Command::Quit | Command::Suspend | Command::Help => true,
@@ -151,9 +156,9 @@ pub fn does_something(model: &Model, command: Command) -> bool {
         Command::Pick(pane) => overview && model.pane != pane,
         Command::Freeze => model.is_frozen() || !model.is_over(),
         Command::Export => model.events() > 0,
-        Command::Up | Command::Top | Command::PageUp => position(model).0 > 0,
+        Command::Up | Command::Top | Command::PageUp => position().0 > 0,
         Command::Down | Command::Bottom | Command::PageDown => {
-            let (at, last) = position(model);
+            let (at, last) = position();
             at < last
         }
     }
@@ -174,10 +179,13 @@ fn position(model: &Model) -> (usize, usize) {
 /// A hint of the footer: the key, and what it does.
 pub fn hints(model: &Model) -> Vec<(String, &'static str)> {
     let mut hints = Vec::new();
+    // Measured once: it means laying out all that is open.
+    let position = position(model);
+    let acts = |command| acts(model, command, || position);
     for binding in BINDINGS {
-        let Some(hint) = binding.hint.filter(|_| does_something(model, binding.command)) else { continue };
+        let Some(hint) = binding.hint.filter(|_| acts(binding.command)) else { continue };
         let Some(key) = binding.keys.first() else { continue };
-        let both = |other| does_something(model, binding.command) && does_something(model, other);
+        let both = |other| acts(binding.command) && acts(other);
         let said = match binding.command {
             // Two keys, one hint, where both do something.
             Command::Down if both(Command::Up) => {

@@ -51,20 +51,22 @@ fn card(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> {
     let theme = model.theme;
     let glyphs = theme.glyphs();
     let room = usize::from(width).saturating_sub(1);
-    let quiet = |text: String| Span::styled(text, theme.quiet());
-    let mut name = vec![Span::styled(facts.address.to_string(), theme.strong())];
+    // A narrow card loses the end first: the MAC.
+    let mut name = vec![
+        Span::styled(facts.address.to_string(), theme.strong()),
+        Span::styled(format!("  {}", behaviour(theme, facts)), theme.behaviour(facts.behaves_as)),
+        Span::raw(format!("  {}", words::stack(facts))),
+    ];
     if let Some(mac) = &facts.mac {
-        name.push(quiet(format!("  {}", theme.show(mac))));
+        name.push(Span::styled(format!("  {}", theme.show(mac)), theme.quiet()));
     }
-    name.push(Span::raw(format!("  {}", words::stack(facts))));
-    name.push(Span::styled(format!("  {}", behaviour(theme, facts)), theme.behaviour(facts.behaves_as)));
     let (severity, said) = words::verdict(model.shown(), facts);
     let (mark, style) = match severity {
         Some(severity) => (theme.severity_glyph(severity), theme.severity(severity)),
         None => (" ", Style::new()),
     };
     vec![
-        fitted(name, room),
+        fitted(name, room, glyphs.ellipsis),
         Line::raw(fit::cut(&format!("  {}", time_wait(theme, facts)), room, glyphs.ellipsis)),
         Line::raw(fit::cut(&format!("  {}", words::in_time_wait(facts)), room, glyphs.ellipsis)),
         Line::styled(fit::cut(&format!("{mark} {}", theme.show(&said)), room, glyphs.ellipsis), style),
@@ -98,13 +100,13 @@ pub fn behaviour(theme: Theme, facts: &DeviceFacts) -> String {
 }
 
 /// Spans for as far as there is room.
-fn fitted(spans: Vec<Span<'static>>, room: usize) -> Line<'static> {
+fn fitted(spans: Vec<Span<'static>>, room: usize, ellipsis: &str) -> Line<'static> {
     let mut left = room;
     let mut kept = Vec::new();
     for span in spans {
         let wide = fit::width(&span.content);
         if wide > left {
-            kept.push(Span::styled(fit::cut(&span.content, left, ""), span.style));
+            kept.push(Span::styled(fit::cut(&span.content, left, ellipsis), span.style));
             break;
         }
         left -= wide;
