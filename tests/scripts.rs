@@ -37,7 +37,7 @@ fn every_trace_gives_what_it_expects() {
 fn every_detector_has_its_rule_and_a_script_that_fires_and_one_that_does_not() {
     let rule_files: Vec<_> = names("rules", "toml");
     let script_files: Vec<_> = names("tests/scripts", "seg");
-    let registry: Vec<_> = REGISTRY.iter().map(|detector| detector.id().to_owned()).collect();
+    let registry: Vec<_> = REGISTRY.iter().map(|detector| detector.id.to_owned()).collect();
     assert_eq!(rule_files, registry, "rules/*.toml and the registry, both sorted");
     assert_eq!(script_files, registry, "tests/scripts/*.seg and the registry, both sorted");
     assert_eq!(built_in_sources().iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>(), registry);
@@ -143,7 +143,7 @@ fn holds(expectation: &Expectation, findings: &[Finding], summary: &Summary) -> 
         got => Err(format!("{name} is {got:?}, expected {wanted}")),
     };
     let of_rule: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == words[0]).collect();
-    let is_rule = REGISTRY.iter().any(|detector| detector.id() == words[0]);
+    let is_rule = REGISTRY.iter().any(|detector| detector.id == words[0]);
     match words.as_slice() {
         [_, "frames", wanted @ ..] if is_rule => {
             let got: Vec<String> = of_rule

@@ -5,6 +5,7 @@ use std::fs;
 use esp_tcpwatch::analysis::{
     flow::{Belongs, Flow, FourTuple},
     input::{Frame, LinkType},
+    tcp::progress,
     time::Timestamp,
     wire::{
         decode,
@@ -155,4 +156,75 @@ fn a_stream_joined_late_is_established_where_it_speaks() {
          +0.001 B > A  .   5001:5001(0)  ack 1031  win 5714",
     );
     views(&seen, &[("ESTABLISHED (proven)", "unknown"), ("ESTABLISHED (proven)", "ESTABLISHED (proven)")]);
+}
+
+#[test]
+fn each_segment_of_a_trace_has_its_kind() {
+    let text = "
+        +0.000 A > B  S   1000:1000(0)              win 64240
+        +0.001 A > B  S   1000:1000(0)              win 64240
+        +0.002 B > A  S.  5000:5000(0)    ack 1001  win 5744
+        +0.003 B > A  S.  5000:5000(0)    ack 1001  win 5744
+        +0.004 A > B  .   1001:1001(0)    ack 5001  win 64240
+        +0.005 A > B  P.  1001:1031(30)   ack 5001  win 64240
+        +0.006 A > B  P.  1001:1031(30)   ack 5001  win 64240
+        +0.007 B > A  .   5001:5001(0)    ack 1031  win 5714
+        +0.008 B > A  .   5001:5001(0)    ack 1031  win 5744
+        +0.009 B > A  .   5001:5001(0)    ack 1031  win 5744
+        +0.010 A > B  P.  1041:1051(10)   ack 5001  win 64240
+        +0.011 B > A  .   5001:5001(0)    ack 1031  win 5744
+        +0.012 A > B  P.  1031:1041(10)   ack 5001  win 64240
+        +0.013 B > A  .   5001:5001(0)    ack 1051  win 0
+        +0.014 A > B  .   1050:1050(0)    ack 5001  win 64240
+        +0.015 B > A  .   5001:5001(0)    ack 1051  win 5744
+        +0.016 A > B  .   1050:1050(0)    ack 5001  win 64240
+        +0.017 A > B  R.  1051:1051(0)    ack 5001  win 0";
+    use esp_tcpwatch::analysis::tcp::Kind::*;
+    let expected = [
+        Syn,
+        SynAgain,
+        SynAck,
+        SynAckAgain,
+        AckOfNews,
+        News,
+        Again,
+        AckOfNews,
+        WindowUpdate,
+        IdleAck,
+        BeyondAHole,
+        DuplicateAck,
+        Again,
+        AckOfNews,
+        WindowProbe,
+        WindowUpdate,
+        KeepAlive,
+        Reset,
+    ];
+    let trace = notation::parse(text).unwrap().swap_remove(0);
+    let mut flow: Option<Flow> = None;
+    for (number, (step, expected)) in trace.steps.iter().zip(expected).enumerate() {
+        let Step::Frame { octets, .. } = step else { panic!("only frames here") };
+        let segment = decode(&Frame {
+            number: number as u64 + 1,
+            time: Timestamp::ZERO,
+            link: LinkType::ETHERNET,
+            wire_len: octets.len() as u32,
+            data: octets,
+        })
+        .unwrap();
+        let (tuple, from) = FourTuple::of(&segment);
+        let life = flow.map(|flow| flow.life);
+        let (sender, receiver) =
+            life.map_or_else(Default::default, |life| (*life.endpoint(from), *life.endpoint(from.other())));
+        assert_eq!(
+            progress::kind(&segment, &sender, &receiver),
+            expected,
+            "line {}: {segment:?}",
+            number + 1
+        );
+        match &mut flow {
+            Some(flow) => drop(flow.take(&segment, from)),
+            None => flow = Some(Flow::open(tuple, &segment, from)),
+        }
+    }
 }

@@ -7,20 +7,22 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    detect::{Detector, Finding},
+    detect::{Detector, Finding, Seen},
     event::{CaptureEvent, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SCHEMA, Start},
-    flow::{Belongs, FlowId, FlowTable, FourTuple, Side},
+    flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
     input::{Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, RuleSet, Severity},
     summary::{self, Counts},
-    tcp::StateView,
+    tcp::progress,
     time::{Timestamp, When},
     wire::{Segment, Skip, decode},
 };
 
 /// Flows held at once unless told otherwise: some 60 MB of them.
 pub const DEFAULT_MAX_FLOWS: usize = 131_072;
+/// How often detectors look at the clock.
+const DETECTORS_EVERY: Duration = Duration::from_millis(100);
 /// Device facts are told when they change, but not more often than this.
 const DEVICE_EVERY: Duration = Duration::from_secs(1);
 
@@ -42,14 +44,17 @@ pub struct Engine {
     flow_events: bool,
     table: FlowTable,
     hosts: Hosts,
-    detectors: Vec<(&'static dyn Detector, Vec<f64>)>,
+    detectors: Vec<Box<dyn Detector>>,
     alerts: AlertBook,
     counts: Counts,
     events: VecDeque<Event>,
-    /// What happened to a device in the frame at hand; kept to spare the allocation.
+    /// What happened to a device in the frame at hand, and what was found; kept to spare the allocation.
     happened: Vec<HostEvent>,
+    found: Vec<Finding>,
     /// The facts of each device as last told.
     told: Vec<DeviceFacts>,
+    last_gap: Option<Timestamp>,
+    next_detector_round: Timestamp,
     next_device_round: Timestamp,
     ended: bool,
 }
@@ -69,13 +74,16 @@ impl Engine {
             detectors: config
                 .rules
                 .with_detectors()
-                .map(|(detector, rule)| (detector, rule.settings.clone()))
+                .map(|(detector, rule)| (detector.new)(&rule.settings))
                 .collect(),
             alerts: AlertBook::new(config.rules),
             counts: Counts::default(),
             events: VecDeque::from([Event::Start(start)]),
             happened: Vec::new(),
+            found: Vec::new(),
             told: Vec::new(),
+            last_gap: None,
+            next_detector_round: Timestamp::ZERO,
             next_device_round: Timestamp::ZERO,
             ended: false,
         }
@@ -88,10 +96,15 @@ impl Engine {
         }
         match input {
             Input::Frame(frame) => {
+                // What did not come in time is told before what comes now.
+                self.ask_the_time(frame.time);
                 self.frame(&frame);
                 self.pass_time(frame.time);
             }
-            Input::Tick(time) => self.pass_time(time),
+            Input::Tick(time) => {
+                self.ask_the_time(time);
+                self.pass_time(time);
+            }
             Input::Gap(gap) => self.gap(gap),
             Input::Marker(marker) => self.marker(marker),
             Input::End => self.end(),
@@ -129,35 +142,63 @@ impl Engine {
         if self.table.flow_mut(id).is_duplicate(segment, from) {
             return self.counts.skipped.count(Skip::Duplicate);
         }
-        let before = self.views(id);
+        let before = if is_new { Incarnation::begin(1, segment, from) } else { self.table.flow(id).life };
         let place = if is_new { Belongs::NewLife } else { self.table.flow_mut(id).take(segment, from) };
         self.table.touch(id);
         self.counts.flows += u64::from(is_new);
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
         let device = self.hosts.side(self.table.flow(id));
         if self.flow_events {
-            self.tell_flow(id, place, before, segment, device.map(|(side, _)| side));
+            self.tell_flow(id, place, &before, segment, device.map(|(side, _)| side));
         }
-        let Some((side, index)) = device else { return };
+        let Some((device_side, index)) = device else { return };
         self.happened.clear();
         let flow = self.table.flow(id);
-        self.hosts.device_mut(index).observe(segment, from, flow, place, side, &mut self.happened);
-        for at in 0..self.happened.len() {
-            let happened = self.happened[at];
-            self.detect(&happened);
-        }
-    }
-
-    fn detect(&mut self, happened: &HostEvent) {
-        for at in 0..self.detectors.len() {
-            let (detector, settings) = &self.detectors[at];
-            if let Some(finding) = detector.observe(happened, settings) {
-                self.found(finding);
+        self.hosts.device_mut(index).observe(segment, from, flow, place, device_side, &mut self.happened);
+        let seen = Seen {
+            segment,
+            from,
+            flow,
+            before: &before,
+            place,
+            kind: progress::kind(segment, before.endpoint(from), before.endpoint(from.other())),
+            device_side,
+            device: self.hosts.device(index),
+            last_gap: self.last_gap,
+        };
+        for detector in &mut self.detectors {
+            for event in &self.happened {
+                detector.on_host(event, &mut self.found);
             }
+            detector.on_segment(&seen, &mut self.found);
         }
+        self.tell_findings();
     }
 
-    fn found(&mut self, mut finding: Finding) {
+    /// Lets the detectors look at the clock, every tenth of a second of packet time.
+    fn ask_the_time(&mut self, now: Timestamp) {
+        if now < self.next_detector_round {
+            return;
+        }
+        self.next_detector_round = now.saturating_add(DETECTORS_EVERY);
+        for detector in &mut self.detectors {
+            detector.on_time(now, &mut self.found);
+        }
+        self.tell_findings();
+    }
+
+    fn tell_findings(&mut self) {
+        if self.found.is_empty() {
+            return;
+        }
+        let mut found = core::mem::take(&mut self.found);
+        for finding in found.drain(..) {
+            self.tell_finding(finding);
+        }
+        self.found = found;
+    }
+
+    fn tell_finding(&mut self, mut finding: Finding) {
         self.counts.findings_told += 1;
         finding.id = self.counts.findings_told;
         count(&mut self.counts.findings, &finding.rule);
@@ -194,6 +235,7 @@ impl Engine {
         self.counts.now = self.counts.now.max(gap.at);
         self.counts.quality.dropped += gap.lost;
         self.counts.quality.gaps += 1;
+        self.last_gap = Some(gap.at);
         self.table.weaken_all();
         for device in self.hosts.iter_mut() {
             device.note_gap(gap.at);
@@ -250,26 +292,22 @@ impl Engine {
         }
     }
 
-    fn views(&self, id: FlowId) -> (StateView, StateView) {
-        let life = &self.table.flow(id).life;
-        (life.a.view, life.b.view)
-    }
-
     fn tell_flow(
         &mut self,
         id: FlowId,
         place: Belongs,
-        before: (StateView, StateView),
+        before: &Incarnation,
         segment: &Segment,
         device: Option<Side>,
     ) {
+        let flow = self.table.flow(id);
+        let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
         let change = match place {
             Belongs::NewLife => FlowChange::Opened,
-            _ if before == self.views(id) => return,
-            _ if self.table.flow(id).is_closed() => FlowChange::Closed,
+            _ if is_as_before => return,
+            _ if flow.is_closed() => FlowChange::Closed,
             _ => FlowChange::State,
         };
-        let flow = self.table.flow(id);
         let (client, server) =
             (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
         self.events.push_back(Event::Flow(FlowEvent {

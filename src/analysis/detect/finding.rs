@@ -37,6 +37,22 @@ pub struct Finding {
     pub evidence: Vec<EvidenceSegment>,
 }
 
+impl Finding {
+    /// Adds a number; names end in their unit (`_s`).
+    #[must_use]
+    pub fn with_quantity(mut self, name: &str, value: f64) -> Finding {
+        self.quantities.insert(name.to_owned(), value);
+        self
+    }
+
+    #[must_use]
+    pub fn with_evidence(mut self, mut evidence: Vec<EvidenceSegment>) -> Finding {
+        evidence.sort_by_key(|row| row.frame);
+        self.evidence = evidence;
+        self
+    }
+}
+
 /// One segment as a person reads it in a ladder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceSegment {

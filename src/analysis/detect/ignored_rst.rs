@@ -6,37 +6,34 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Detector, Finding, Parameter,
+    Detector, Finding, Parameter, Spec,
     evidence::{of_close, row, seconds},
 };
 use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
 
-#[derive(Debug)]
-pub struct IgnoredRst;
+pub const SPEC: Spec = Spec {
+    id: "ignored-rst",
+    parameters: &[Parameter {
+        name: "confirm_cycles",
+        default: 2.0,
+        least: 1.0,
+        most: 100.0,
+        what: "ignored RSTs in one TIME-WAIT life from which on a lost RST is no longer a likely excuse",
+    }],
+    new: |settings| Box::new(IgnoredRst { confirm_cycles: settings[0] }),
+};
 
-const PARAMETERS: &[Parameter] = &[Parameter {
-    name: "confirm_cycles",
-    default: 2.0,
-    least: 1.0,
-    most: 100.0,
-    what: "ignored RSTs in one TIME-WAIT life from which on a lost RST is no longer a likely excuse",
-}];
+#[derive(Debug)]
+struct IgnoredRst {
+    confirm_cycles: f64,
+}
 
 impl Detector for IgnoredRst {
-    fn id(&self) -> &'static str {
-        "ignored-rst"
-    }
-
-    fn parameters(&self) -> &'static [Parameter] {
-        PARAMETERS
-    }
-
-    fn observe(&self, event: &HostEvent, settings: &[f64]) -> Option<Finding> {
+    fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
         let HostEvent::RstIgnored { story, provoked_by, rst, syn, stale_ack, nth } = event else {
-            return None;
+            return;
         };
-        let confirm = settings.first().copied().unwrap_or(PARAMETERS[0].default);
-        let certainty = if f64::from(*nth) >= confirm {
+        let certainty = if f64::from(*nth) >= self.confirm_cycles {
             Certainty::Inferred.min(story.certainty)
         } else {
             Certainty::Suspected
@@ -46,9 +43,9 @@ impl Detector for IgnoredRst {
         evidence.push(row(rst, true, "client resets"));
         evidence.push(row(syn, true, "SYN again"));
         evidence.push(row(stale_ack, false, "same stale ACK"));
-        Some(Finding {
+        findings.push(Finding {
             id: 0,
-            rule: self.id().to_owned(),
+            rule: SPEC.id.to_owned(),
             certainty,
             when: When(stale_ack.time),
             device: story.device,
@@ -72,6 +69,6 @@ impl Detector for IgnoredRst {
                 ack_frame = stale_ack.frame,
             ),
             evidence,
-        })
+        });
     }
 }

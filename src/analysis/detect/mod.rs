@@ -1,31 +1,45 @@
 //! Facts that the wire supports, one file a detector. Code proves; the rule's TOML judges.
 //!
-//! To add one: its file here, `rules/<id>.toml`, and the two lines below (`mod` and the registry).
+//! To add one: its file here, `rules/<id>.toml`, `tests/scripts/<id>.seg`, and the two lines below (`mod` and the
+//! registry). `tests/scripts.rs` holds the four one to one.
 
 pub mod evidence;
 pub mod finding;
+pub mod seen;
+pub mod watch;
+
 mod ignored_rst;
 mod time_wait_collision;
 
 pub use finding::{EvidenceSegment, Finding};
+pub use seen::Seen;
 
-use super::host::HostEvent;
+use super::{host::HostEvent, time::Timestamp};
 
 /// All detectors, by rule id.
-pub static REGISTRY: &[&dyn Detector] = &[&ignored_rst::IgnoredRst, &time_wait_collision::TimeWaitCollision];
+pub static REGISTRY: &[&Spec] = &[&ignored_rst::SPEC, &time_wait_collision::SPEC];
 
-/// Turns what happened into findings of one rule. Holds no state: what must be remembered is the host's to know.
-pub trait Detector: Sync + core::fmt::Debug {
+/// What is known of a detector before it runs.
+#[derive(Debug)]
+pub struct Spec {
     /// The rule id, also the name of the file in `rules/`.
-    fn id(&self) -> &'static str;
+    pub id: &'static str,
+    /// What a rule file may set, in the order in which `new` gets the values.
+    pub parameters: &'static [Parameter],
+    pub new: fn(settings: &[f64]) -> Box<dyn Detector>,
+}
 
-    /// What a rule file may set, in the order in which [`Detector::observe`] gets the values.
-    fn parameters(&self) -> &'static [Parameter] {
-        &[]
-    }
+/// Turns what happened into findings of one rule. It may remember, within a bound of its own; time is the packets'.
+/// The engine sets the `id` of what is put into `findings`.
+pub trait Detector: core::fmt::Debug + Send {
+    /// A segment of a flow with a device, after the flow took it.
+    fn on_segment(&mut self, _seen: &Seen<'_>, _findings: &mut Vec<Finding>) {}
 
-    /// The finding that `event` is for this rule, if it is one; its `id` is set by the engine.
-    fn observe(&self, event: &HostEvent, settings: &[f64]) -> Option<Finding>;
+    /// Something happened to a device.
+    fn on_host(&mut self, _event: &HostEvent, _findings: &mut Vec<Finding>) {}
+
+    /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time.
+    fn on_time(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}
 }
 
 /// A threshold that a rule file may set.

@@ -6,23 +6,22 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Detector, Finding,
+    Detector, Finding, Spec,
     evidence::{of_close, row, seconds},
 };
 use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
 
+pub const SPEC: Spec =
+    Spec { id: "time-wait-collision", parameters: &[], new: |_| Box::new(TimeWaitCollision) };
+
 #[derive(Debug)]
-pub struct TimeWaitCollision;
+struct TimeWaitCollision;
 
 impl Detector for TimeWaitCollision {
-    fn id(&self) -> &'static str {
-        "time-wait-collision"
-    }
-
-    fn observe(&self, event: &HostEvent, _settings: &[f64]) -> Option<Finding> {
-        let HostEvent::Refused { story, syn, stale_ack, nth } = event else { return None };
+    fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
+        let HostEvent::Refused { story, syn, stale_ack, nth } = event else { return };
         if story.certainty == Certainty::Suspected {
-            return None;
+            return;
         }
         let mut quantities = BTreeMap::from([
             ("stale_seq".to_owned(), f64::from(stale_ack.seq.0)),
@@ -42,9 +41,9 @@ impl Detector for TimeWaitCollision {
         let mut evidence = of_close(story);
         evidence.push(row(syn, true, if *nth == 1 { "client opens again" } else { "SYN again" }));
         evidence.push(row(stale_ack, false, "stale ACK"));
-        Some(Finding {
+        findings.push(Finding {
             id: 0,
-            rule: self.id().to_owned(),
+            rule: SPEC.id.to_owned(),
             certainty: story.certainty,
             when: When(stale_ack.time),
             device: story.device,
@@ -62,6 +61,6 @@ impl Detector for TimeWaitCollision {
                 ack_frame = stale_ack.frame,
             ),
             evidence,
-        })
+        });
     }
 }

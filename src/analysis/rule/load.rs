@@ -6,7 +6,7 @@ use super::{
     schema::Rule,
     wording::{PLACEHOLDERS, unknown_placeholder},
 };
-use crate::analysis::detect::{Detector, REGISTRY};
+use crate::analysis::detect::{REGISTRY, Spec};
 
 /// The rules that are built in: id and text.
 pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
@@ -64,7 +64,7 @@ impl RuleSet {
         }
         let mut rules = Vec::with_capacity(REGISTRY.len());
         for detector in REGISTRY {
-            let id = detector.id();
+            let id = detector.id;
             if let Some(at) = own.iter().position(|(_, rule)| rule.id == id) {
                 rules.push(own.swap_remove(at).1);
             } else if let Some((_, text)) = built_in_sources().iter().find(|(known, _)| *known == id) {
@@ -83,8 +83,8 @@ impl RuleSet {
     }
 
     /// Every rule with the detector that serves it.
-    pub fn with_detectors(&self) -> impl Iterator<Item = (&'static dyn Detector, &Rule)> {
-        REGISTRY.iter().filter_map(|detector| self.get(detector.id()).map(|rule| (*detector, rule)))
+    pub fn with_detectors(&self) -> impl Iterator<Item = (&'static Spec, &Rule)> {
+        REGISTRY.iter().filter_map(|detector| self.get(detector.id).map(|rule| (*detector, rule)))
     }
 }
 
@@ -100,8 +100,8 @@ pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
         located(file, text, error.span().map(|span| span.start), what)
     })?;
     let at = |key: &str| find_key(text, key);
-    let Some(detector) = REGISTRY.iter().find(|detector| detector.id() == rule.id) else {
-        let known: Vec<_> = REGISTRY.iter().map(|detector| detector.id()).collect();
+    let Some(detector) = REGISTRY.iter().find(|detector| detector.id == rule.id) else {
+        let known: Vec<_> = REGISTRY.iter().map(|detector| detector.id).collect();
         let what =
             format!("key `id`: no detector is called `{}`; expected one of {}", rule.id, known.join(", "));
         return Err(located(file, text, at("id"), what));
@@ -124,12 +124,12 @@ pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
             return Err(located(file, text, at(key), what));
         }
     }
-    rule.settings = settings(file, text, *detector, &rule)?;
+    rule.settings = settings(file, text, detector, &rule)?;
     Ok(rule)
 }
 
-fn settings(file: &str, text: &str, detector: &dyn Detector, rule: &Rule) -> Result<Vec<f64>, RuleError> {
-    let declared = detector.parameters();
+fn settings(file: &str, text: &str, detector: &Spec, rule: &Rule) -> Result<Vec<f64>, RuleError> {
+    let declared = detector.parameters;
     for (name, value) in &rule.parameters {
         let Some(parameter) = declared.iter().find(|parameter| parameter.name == name) else {
             let known: Vec<_> = declared.iter().map(|parameter| format!("`{}`", parameter.name)).collect();

@@ -19,6 +19,8 @@ pub struct Endpoint {
     pub snd_una: Option<SeqNum>,
     /// The furthest acknowledgment it sent.
     pub rcv_nxt: Option<SeqNum>,
+    /// The window that it last announced, unscaled; those of SYN and RST segments do not count.
+    pub window: Option<u16>,
     /// The FIN as it was first seen on the wire.
     pub fin: Option<Note>,
     /// The last segment with payload, retransmissions included.
@@ -47,6 +49,7 @@ impl Endpoint {
             return self.prove(table(from));
         }
         self.payload += u64::from(news.min(segment.len));
+        self.window = Some(segment.window);
         if segment.len > 0 {
             self.last_data = Some(Note::from(segment));
         }
