@@ -133,6 +133,9 @@ impl Feeder {
 
     /// Hands over what was added, unless the way is full: then it stays here, in order, for the next time.
     pub fn flush(&mut self) {
+        if !self.is_holding() {
+            return;
+        }
         let mut way = self.shared.way();
         if hand_over(&mut way, &mut self.batch, self.shared.capacity)
             && let Some(gap) = self.missed.take()
