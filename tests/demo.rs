@@ -104,6 +104,48 @@ fn needs_tap_a_fixed_device_has_no_bug_to_show() {
     assert_eq!(summary(&stdout(&output))["devices"][0]["behaves_as"], "accepts-syn");
 }
 
+/// Each remedy alone, as the wire shows it and as the device's own account has it.
+#[test]
+fn needs_tap_each_remedy_alone_shows_on_the_wire() {
+    let Some(twin) = twin("needs_tap_each_remedy_alone_shows_on_the_wire") else { return };
+    for (remedy, behaves_as, rst, syn) in [
+        ("rst_in_time_wait=honour", "honours-rst", "honoured", "refused"),
+        ("syn_in_time_wait=accept", "accepts-syn", "unknown", "accepted"),
+        ("close=client-first", "unknown", "unknown", "unknown"),
+    ] {
+        let words =
+            ["demo", "--json", "--remedy", remedy, "--ports", "4", "--duration", "1500ms", "--twin", &twin];
+        let output = run(&words);
+        let text = stdout(&output);
+        let last = summary(&text);
+        let device = &last["devices"][0];
+        assert_eq!(device["behaves_as"], behaves_as, "{remedy}: {last}");
+        assert_eq!(device["rst_in_time_wait"], rst, "{remedy}: {last}");
+        assert_eq!(device["syn_in_time_wait"], syn, "{remedy}: {last}");
+        let (syns, rsts) = account(&events(&text));
+        assert_eq!(device["time_wait"]["syns"], syns, "{remedy}: {last}");
+        assert_eq!(device["time_wait"]["rsts"], rsts, "{remedy}: {last}");
+    }
+}
+
+/// The bracket contains the device's real MSL: refused before 2·MSL, accepted after it.
+#[test]
+fn needs_tap_the_msl_is_measured_from_the_wire() {
+    let Some(twin) = twin("needs_tap_the_msl_is_measured_from_the_wire") else { return };
+    for (remedy, msl_s, patience) in [("msl_ms=1000", 1.0, "6s"), ("msl_ms=3000", 3.0, "14s")] {
+        let words =
+            ["demo", "--json", "--remedy", remedy, "--ports", "3", "--duration", patience, "--twin", &twin];
+        let output = run(&words);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let last = summary(&stdout(&output));
+        let bracket = &last["devices"][0]["msl_s"];
+        let (least, most) = (bracket["at_least"].as_f64().unwrap(), bracket["at_most"].as_f64().unwrap());
+        assert!(least <= msl_s && msl_s <= most, "{remedy}: {bracket}");
+        assert!(most - least < 3.0, "{remedy}: {bracket} says little");
+        assert_eq!(last["devices"][0]["behaves_as"], "unfixed", "a shorter MSL is no remedy: {last}");
+    }
+}
+
 #[test]
 fn needs_tap_an_interrupted_demo_ends_with_a_summary_and_without_its_twin() {
     let Some(twin) = twin("needs_tap_an_interrupted_demo_ends_with_a_summary_and_without_its_twin") else {

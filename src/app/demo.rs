@@ -46,7 +46,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let invoker = privilege::invoker()?;
     let config = LabConfig {
         twin: lab::find_twin(plan.twin.as_deref())?,
-        twin_args: vec!["--mode".to_owned(), plan.mode.word().to_owned()],
+        twin_args: twin_args(&plan),
         seed: plan.seed,
         // As whom we go on ourselves: we could not end a twin that stayed root.
         twin_user: invoker.map(|invoker| (invoker.uid.as_raw(), invoker.gid.as_raw())),
@@ -113,6 +113,12 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     conclude(plan.mode, shown, outcome, provoked)
 }
 
+fn twin_args(plan: &DemoPlan) -> Vec<String> {
+    let mode = ["--mode".to_owned(), plan.mode.word().to_owned()];
+    let remedies = plan.remedies.iter().flat_map(|(option, value)| [(*option).to_owned(), value.clone()]);
+    mode.into_iter().chain(remedies).collect()
+}
+
 /// Without a screen there is always a report: it is what the demo leaves behind.
 fn with_report(plan: &DemoPlan, shown: Shown) -> DemoPlan {
     let mut plan = plan.clone();
@@ -124,6 +130,7 @@ fn with_report(plan: &DemoPlan, shown: Shown) -> DemoPlan {
 
 fn story(plan: &DemoPlan, lab: &Lab) -> String {
     let behaviour = match plan.mode {
+        _ if !plan.remedies.is_empty() => "with the remedies that were asked for",
         DemoMode::Unfixed => {
             "as ESP-IDF ships it: after closing, it holds each connection in TIME-WAIT for 120 s"
         }

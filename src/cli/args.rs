@@ -145,6 +145,10 @@ pub struct DemoArgs {
     /// What the device does to a reused port
     #[arg(long, value_enum, default_value_t = DemoMode::Unfixed)]
     pub mode: DemoMode,
+    /// One remedy over the mode, on its own; may be given again: msl_ms=6000, rst_in_time_wait=honour,
+    /// syn_in_time_wait=accept, close=keep-alive, pcb_cap=12
+    #[arg(long, value_name = "REMEDY=VALUE")]
+    pub remedy: Vec<String>,
     /// How long the client keeps trying to get in again [default: 4s, in a terminal 12s]
     #[arg(long, value_name = "TIME", value_parser = super::span::parse)]
     pub duration: Option<Duration>,

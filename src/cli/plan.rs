@@ -88,6 +88,8 @@ pub struct ReportPlan {
 pub struct DemoPlan {
     pub ports: u16,
     pub mode: DemoMode,
+    /// Name and value, as the twin takes them.
+    pub remedies: Vec<(&'static str, String)>,
     pub patience: Option<Duration>,
     pub seed: u64,
     pub twin: Option<PathBuf>,
@@ -218,10 +220,31 @@ fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
     Ok(DemoPlan {
         ports: args.ports,
         mode: args.mode,
+        remedies: args.remedy.iter().map(|word| remedy(word)).collect::<Result<_, _>>()?,
         patience: args.duration,
         seed: args.seed,
         twin: args.twin,
         output: output(args.output)?,
+    })
+}
+
+/// The remedies of the test firmware, each with the twin's option for it.
+const REMEDIES: [(&str, &str); 5] = [
+    ("msl_ms", "--msl-ms"),
+    ("rst_in_time_wait", "--rst-in-time-wait"),
+    ("syn_in_time_wait", "--syn-in-time-wait"),
+    ("close", "--close"),
+    ("pcb_cap", "--pcb-cap"),
+];
+
+fn remedy(word: &str) -> Result<(&'static str, String), PlanError> {
+    let known = word.split_once('=').and_then(|(name, value)| {
+        let (_, option) = REMEDIES.iter().find(|(known, _)| *known == name)?;
+        Some((*option, value.to_owned()))
+    });
+    known.ok_or_else(|| {
+        let names: Vec<_> = REMEDIES.iter().map(|(name, _)| *name).collect();
+        error(format!("--remedy {word}: expected REMEDY=VALUE"), format!("there are: {}", names.join(", ")))
     })
 }
 
