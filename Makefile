@@ -121,6 +121,17 @@ cargo-deny:
 	    --root $(TARGET)/tools cargo-deny@$(DENY_VERSION) || { \
 	    echo 'cargo-deny could not be built; by hand: cargo install --locked cargo-deny@$(DENY_VERSION)' >&2; exit 1; }; }
 
+## make captures        takes the captures of tests/captures from the twin again
+.PHONY: captures
+captures: build
+	@take() { name=$$1; shift; $(BIN) demo --json "$$@" -w tests/captures/$$name.pcapng >/dev/null || [ $$? = 4 ]; }; \
+	rm -f tests/captures/*.pcapng; \
+	take refused --ports 1 --duration 4s; \
+	take msl-3s --ports 1 --duration 14s --remedy msl_ms=3000; \
+	take honours-rst --ports 2 --duration 2s --remedy rst_in_time_wait=honour; \
+	take accepts-syn --ports 2 --duration 2s --remedy syn_in_time_wait=accept; \
+	take client-first --ports 2 --duration 2s --remedy close=client-first
+
 ## make soak            the tests that take longer than a minute
 .PHONY: soak
 soak: prerequisites-test twin

@@ -110,7 +110,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     outcome.error = watch::joined(capturing)?.err().map(anyhow::Error::new).or(outcome.error);
     let provoked = provoking.join().map_err(|_| anyhow!("the client stopped with a programming error"))?;
     lab.finish()?;
-    conclude(plan.mode, shown, outcome, provoked)
+    conclude(remedied(&plan), shown, outcome, provoked)
 }
 
 fn twin_args(plan: &DemoPlan) -> Vec<String> {
@@ -190,7 +190,7 @@ impl Client {
     }
 }
 
-fn conclude(mode: DemoMode, shown: Shown, outcome: Outcome, provoked: Result<Provoked>) -> Result<u8> {
+fn conclude(remedied: bool, shown: Shown, outcome: Outcome, provoked: Result<Provoked>) -> Result<u8> {
     if let Some(error) = outcome.error {
         return Err(error);
     }
@@ -208,7 +208,7 @@ fn conclude(mode: DemoMode, shown: Shown, outcome: Outcome, provoked: Result<Pro
         totals.reuse_refused(),
         totals.reuse_connected,
         if totals.stopped { ", and then it was interrupted" } else { "" },
-        verdict(mode, caught, ours == theirs),
+        verdict(remedied, caught, ours == theirs),
     );
     if let Some(path) = &outcome.report {
         text.push_str(&format!("Report: {}\n", path.display()));
@@ -220,15 +220,20 @@ fn conclude(mode: DemoMode, shown: Shown, outcome: Outcome, provoked: Result<Pro
     Ok(if caught { exit::CLEAN } else { exit::FAILED })
 }
 
-fn verdict(mode: DemoMode, caught: bool, agree: bool) -> &'static str {
-    match (mode, caught, agree) {
-        (_, true, true) => "They agree: the bug was shown and caught.",
-        (_, true, false) => {
+/// Something was switched on that may let a reused port in.
+fn remedied(plan: &DemoPlan) -> bool {
+    plan.mode == DemoMode::Fixed || !plan.remedies.is_empty()
+}
+
+fn verdict(remedied: bool, caught: bool, agree: bool) -> &'static str {
+    match (caught, remedied, agree) {
+        (true, _, true) => "They agree: the bug was shown and caught.",
+        (true, _, false) => {
             "The bug was shown and caught, but the two counts differ: frames were lost, or one of us is wrong."
         }
-        (DemoMode::Unfixed, false, _) => "The bug was NOT shown: no reused port was refused (exit code 4).",
-        (DemoMode::Fixed, false, _) => {
-            "With --mode fixed there is no bug to show: every reused port was let in (exit code 4, as nothing was caught)."
+        (false, false, _) => "The bug was NOT shown: no reused port was refused (exit code 4).",
+        (false, true, _) => {
+            "With these remedies there is no bug to show: no reused port was refused (exit code 4, as nothing was caught)."
         }
     }
 }
