@@ -201,7 +201,7 @@ fn conclude(remedied: bool, shown: Shown, outcome: Outcome, provoked: Result<Pro
     let theirs = Counts { syns: account.time_wait.syns.into(), rsts: account.time_wait.rsts.into() };
     let caught = collisions > 0;
     let mut text = format!(
-        "\nThe client got a page from {} of {} ports; used again, {} of them were refused and {} let in{}.\n\
+        "\nThe client got a page from {} of {} ports; used again, {} did not get in and {} did{}.\n\
          The device counts {theirs} that met a connection in TIME-WAIT; esp-tcpwatch saw {ours}.\n{}\n",
         totals.first_answered,
         totals.ports,
