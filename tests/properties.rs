@@ -42,7 +42,7 @@ fn sample_frames() -> Vec<Vec<u8>> {
         for trace in notation::parse(&fs::read_to_string(file).unwrap()).unwrap() {
             frames.extend(trace.steps.into_iter().filter_map(|step| match step {
                 Step::Frame { octets, .. } => Some(octets),
-                Step::Gap { .. } | Step::Mode { .. } => None,
+                Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } => None,
             }));
         }
     }
@@ -197,7 +197,7 @@ proptest! {
         let trace = notation::parse(&text).unwrap().swap_remove(0);
         let template: Vec<(f64, Vec<u8>)> = trace.steps.into_iter().take(9).filter_map(|step| match step {
             Step::Frame { at_s, octets } => Some((at_s, octets)),
-            Step::Gap { .. } | Step::Mode { .. } => None,
+            Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } => None,
         }).collect();
         let mut state = seed | 1;
         let mut random = move || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; (state >> 16) as u32 };

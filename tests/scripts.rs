@@ -83,6 +83,7 @@ fn notation_errors_name_the_line_and_what_was_expected() {
         ("+0 A > B . 1:1(0)", 1, "go together"),
         ("expect", 1, "expect` what"),
         ("gap many", 1, "number of frames"),
+        ("tick 9", 1, "expected a time"),
     ] {
         let error = notation::parse(text).unwrap_err();
         assert_eq!(error.line, line, "{text}");
@@ -118,6 +119,10 @@ fn play(trace: &Trace) -> (Vec<Finding>, Summary) {
             }
             Some(Step::Gap { lost }) => {
                 engine.handle(Input::Gap(Gap { at: now, lost: *lost, cause: GapCause::Kernel }));
+            }
+            Some(Step::Tick { at_s }) => {
+                now = Timestamp::from_nanos(origin + (at_s * 1e9) as u64);
+                engine.handle(Input::Tick(now));
             }
             Some(Step::Mode { text }) => {
                 engine.handle(Input::Marker(Marker { at: now, text: text.clone(), mode_changed: true }));

@@ -5,11 +5,12 @@
 //! +0      A > B  S   1000:1000(0)            win 64240  mss 1460
 //! +0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
 //! gap 3
+//! tick +9.5
 //! mode  switched to fixed
 //! expect time-wait-collision 1
 //! ```
 //!
-//! Times are seconds from the beginning of the trace. Numbers are as on the wire, modulo 2^32. A is
+//! Times are seconds from the beginning of the trace; a tick says that nothing came until then. Numbers are as on the wire, modulo 2^32. A is
 //! 10.77.0.1:40000 and B, the device, is 10.77.0.2:80; `C` and `D` are further ports of A: 40001, 40002.
 
 use core::fmt;
@@ -33,6 +34,10 @@ pub enum Step {
     },
     Gap {
         lost: u64,
+    },
+    /// Nothing came, time went on.
+    Tick {
+        at_s: f64,
     },
     Mode {
         text: String,
@@ -97,6 +102,7 @@ pub fn parse(text: &str) -> Result<Vec<Trace>, NotationError> {
                     rest.parse().map_err(|_| fault(format!("`gap {rest}`: expected a number of frames")))?;
                 trace.steps.push(Step::Gap { lost });
             }
+            "tick" => trace.steps.push(Step::Tick { at_s: moment(rest).map_err(fault)? }),
             "mode" => trace.steps.push(Step::Mode { text: rest.to_owned() }),
             _ => trace.steps.push(segment(word, rest).map_err(fault)?),
         }
@@ -105,11 +111,7 @@ pub fn parse(text: &str) -> Result<Vec<Trace>, NotationError> {
 }
 
 fn segment(time: &str, rest: &str) -> Result<Step, String> {
-    let at_s: f64 = time
-        .strip_prefix('+')
-        .and_then(|seconds| seconds.parse().ok())
-        .filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
-        .ok_or_else(|| format!("`{time}`: expected a time like +0.25, or trace, gap, mode, expect"))?;
+    let at_s = moment(time)?;
     let mut words = rest.split_whitespace();
     let mut next =
         |what: &str| words.next().ok_or_else(|| format!("the line ends where {what} should stand"));
@@ -144,6 +146,14 @@ fn segment(time: &str, rest: &str) -> Result<Step, String> {
         return Err(format!("flags `{letters}`: `.` and `ack N` go together"));
     }
     Ok(Step::Frame { at_s, octets: header.frame(len) })
+}
+
+/// `+0.25`: seconds from the beginning of the trace.
+fn moment(text: &str) -> Result<f64, String> {
+    text.strip_prefix('+')
+        .and_then(|seconds| seconds.parse().ok())
+        .filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
+        .ok_or_else(|| format!("`{text}`: expected a time like +0.25, or trace, gap, tick, mode, expect"))
 }
 
 /// `seq:end(len)`; the three must agree.
