@@ -4,13 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use esp_tcpwatch::analysis::{
     detect::{Finding, REGISTRY},
-    engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
-    event::{Event, Start, Summary},
-    host::DeviceScope,
-    input::{Frame, Gap, GapCause, Input, LinkType, Marker},
+    event::Summary,
+    play,
     rule::{RuleSet, built_in_sources},
-    time::Timestamp,
-    wire::notation::{self, Expectation, Step, Trace},
+    wire::notation::{self, Expectation, Trace},
 };
 
 #[test]
@@ -92,52 +89,8 @@ fn notation_errors_name_the_line_and_what_was_expected() {
 }
 
 fn play(trace: &Trace) -> (Vec<Finding>, Summary) {
-    let mut engine = Engine::new(EngineConfig {
-        devices: DeviceScope::Espressif,
-        rules: RuleSet::built_in().unwrap(),
-        flow_events: true,
-        start: Start::default(),
-        max_flows: DEFAULT_MAX_FLOWS,
-    });
-    let origin = 1_700_000_000_000_000_000_u64;
-    let (mut number, mut now) = (0, Timestamp::from_nanos(origin));
-    let mut findings = Vec::new();
-    let mut summary = None;
-    let inputs = trace.steps.iter().map(Some).chain([None]);
-    for step in inputs {
-        match step {
-            Some(Step::Frame { at_s, octets }) => {
-                number += 1;
-                now = Timestamp::from_nanos(origin + (at_s * 1e9) as u64);
-                engine.handle(Input::Frame(Frame {
-                    number,
-                    time: now,
-                    link: LinkType::ETHERNET,
-                    wire_len: octets.len() as u32,
-                    data: octets,
-                }));
-            }
-            Some(Step::Gap { lost }) => {
-                engine.handle(Input::Gap(Gap { at: now, lost: *lost, cause: GapCause::Kernel }));
-            }
-            Some(Step::Tick { at_s }) => {
-                now = Timestamp::from_nanos(origin + (at_s * 1e9) as u64);
-                engine.handle(Input::Tick(now));
-            }
-            Some(Step::Mode { text }) => {
-                engine.handle(Input::Marker(Marker { at: now, text: text.clone(), mode_changed: true }));
-            }
-            None => engine.handle(Input::End),
-        }
-        while let Some(event) = engine.poll_event() {
-            match event {
-                Event::Finding(finding) => findings.push(finding),
-                Event::Summary(last) => summary = Some(last),
-                _ => {}
-            }
-        }
-    }
-    (findings, summary.expect("every run ends with a summary"))
+    let played = play::play(&trace.steps, RuleSet::built_in().unwrap());
+    (played.findings, played.summary.expect("every run ends with a summary"))
 }
 
 fn holds(expectation: &Expectation, findings: &[Finding], summary: &Summary) -> Result<(), String> {

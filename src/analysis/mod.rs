@@ -2,7 +2,7 @@
 //!
 //! This wing is deaf and blind. It asks no clock, opens no file or socket, spawns and prints nothing;
 //! time is the packets' own. Rooms name only those before them:
-//! `wire <- tcp <- flow <- host <- detect <- rule <- engine`.
+//! `wire <- tcp <- flow <- host <- detect <- rule <- engine <- play`.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 
 pub mod certainty;
@@ -12,6 +12,7 @@ pub mod event;
 pub mod flow;
 pub mod host;
 pub mod input;
+pub mod play;
 pub mod rule;
 pub mod summary;
 pub mod tcp;

@@ -1,0 +1,90 @@
+//! A trace of [`notation`](super::wire::notation) played through an engine: for tests, and for the tests that a rule
+//! file brings along.
+//!
+//! Knows no expectation: it hands back what was found.
+
+use super::{
+    detect::Finding,
+    engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
+    event::{Event, Start, Summary},
+    host::DeviceScope,
+    input::{Frame, Gap, GapCause, Input, LinkType, Marker},
+    rule::RuleSet,
+    time::Timestamp,
+    wire::notation::Step,
+};
+
+/// When a trace begins, in nanoseconds since 1970: any time will do, as long as it is always the same.
+const ORIGIN: u64 = 1_700_000_000_000_000_000;
+
+/// What came out of an engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Played {
+    pub findings: Vec<Finding>,
+    /// Present as soon as the engine was told the end.
+    pub summary: Option<Summary>,
+}
+
+/// Plays `steps` to the end under `rules`; devices are known by Espressif's MAC addresses.
+pub fn play(steps: &[Step], rules: RuleSet) -> Played {
+    let mut engine = Engine::new(EngineConfig {
+        devices: DeviceScope::Espressif,
+        rules,
+        flow_events: true,
+        start: Start::default(),
+        max_flows: DEFAULT_MAX_FLOWS,
+    });
+    let mut played = Played::default();
+    let (mut number, mut now) = (0, Timestamp::from_nanos(ORIGIN));
+    for step in steps {
+        match step {
+            Step::Frame { at_s, octets } => {
+                number += 1;
+                now = moment(*at_s);
+                engine.handle(Input::Frame(Frame {
+                    number,
+                    time: now,
+                    link: LinkType::ETHERNET,
+                    wire_len: octets.len() as u32,
+                    data: octets,
+                }));
+            }
+            Step::Tick { at_s } => {
+                now = moment(*at_s);
+                engine.handle(Input::Tick(now));
+            }
+            Step::Gap { lost } => {
+                engine.handle(Input::Gap(Gap { at: now, lost: *lost, cause: GapCause::Kernel }));
+            }
+            Step::Mode { text } => {
+                engine.handle(Input::Marker(Marker { at: now, text: text.clone(), mode_changed: true }));
+            }
+        }
+        played.drain(&mut engine);
+    }
+    engine.handle(Input::End);
+    played.drain(&mut engine);
+    played
+}
+
+fn moment(at_s: f64) -> Timestamp {
+    Timestamp::from_nanos(ORIGIN.saturating_add((at_s * 1e9) as u64))
+}
+
+impl Played {
+    /// Takes what `engine` has to tell; call it after every input.
+    pub fn drain(&mut self, engine: &mut Engine) {
+        while let Some(event) = engine.poll_event() {
+            match event {
+                Event::Finding(finding) => self.findings.push(finding),
+                Event::Summary(summary) => self.summary = Some(summary),
+                Event::Start(_)
+                | Event::Device(_)
+                | Event::Flow(_)
+                | Event::Alert(_)
+                | Event::Capture(_)
+                | Event::Marker(_) => {}
+            }
+        }
+    }
+}
