@@ -135,7 +135,7 @@ captures: build
 ## make soak            the tests that take longer than a minute
 .PHONY: soak
 soak: prerequisites-test twin
-	@$(CARGO) test --locked -- --ignored
+	@$(CARGO) test --locked --test soak -- --ignored --nocapture
 
 ## make macos           does it compile for macOS? (needs that target's standard library)
 .PHONY: macos

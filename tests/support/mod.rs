@@ -2,6 +2,8 @@
 //! itself, run as somebody would run it.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file takes what it needs")]
 
+pub mod lab;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,0 +1,95 @@
+//! What takes longer than a minute: `make soak`. Each test prints its numbers.
+//!
+//! `needs_tap_…`: these need root (or user namespaces), `/dev/net/tun` and the twin (`make twin`).
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::time::Instant;
+
+use support::lab::{account, twin};
+use support::{code, events, run, stderr, stdout, summary};
+
+/// An unfixed device and a patient client: Linux gives up after some 134 s, and each of its SYNs was refused.
+#[test]
+#[ignore = "soak: more than two minutes"]
+fn needs_tap_a_patient_client_gives_up_after_eleven_syns() {
+    let Some(twin) = twin("needs_tap_a_patient_client_gives_up_after_eleven_syns") else { return };
+    let began = Instant::now();
+    let output = run(&["demo", "--json", "--ports", "4", "--duration", "150s", "--twin", &twin]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    let last = summary(&text);
+    let (syns, rsts) = account(&events(&text));
+    println!(
+        "gave up after {:.1} s: {} {}",
+        began.elapsed().as_secs_f64(),
+        last["findings"],
+        last["devices"][0]
+    );
+    assert_eq!(last["findings"]["time-wait-collision"], syns);
+    assert_eq!(last["devices"][0]["time_wait"]["rsts"], rsts);
+    assert_eq!(syns, 4 * 11, "eleven SYNs a client");
+    assert_eq!(last["findings"]["ignored-rst"], syns - 4, "the last RST of a chain proves nothing");
+    assert!(began.elapsed().as_secs_f64() < 145.0, "the client gives up by itself");
+}
+
+/// The bracket holds the real MSL, from the test firmware's short one to that of ESP-IDF.
+#[test]
+#[ignore = "soak: more than a minute"]
+fn needs_tap_the_msl_is_measured_from_6_to_60_seconds() {
+    let Some(twin) = twin("needs_tap_the_msl_is_measured_from_6_to_60_seconds") else { return };
+    let runs: Vec<_> = [(6, "30s"), (30, "80s"), (60, "75s")]
+        .into_iter()
+        .map(|(msl, patience)| {
+            let twin = twin.clone();
+            std::thread::spawn(move || {
+                let remedy = format!("msl_ms={}", msl * 1_000);
+                let words = [
+                    "demo",
+                    "--json",
+                    "--remedy",
+                    &remedy,
+                    "--ports",
+                    "2",
+                    "--duration",
+                    patience,
+                    "--twin",
+                    &twin,
+                ];
+                (f64::from(msl), summary(&stdout(&run(&words))))
+            })
+        })
+        .collect();
+    for run in runs {
+        let (msl, last) = run.join().unwrap();
+        let bracket = &last["devices"][0]["msl_s"];
+        println!(
+            "MSL {msl} s: {bracket}, refused until {}",
+            last["devices"][0]["time_wait"]["refused_until_s"]
+        );
+        assert!(bracket["at_least"].as_f64().unwrap() <= msl, "{last}");
+        assert!(bracket["at_most"].as_f64().is_none_or(|most| msl <= most), "{last}");
+        assert_eq!(bracket["at_most"].is_null(), msl == 60.0, "at 60 s the client gives up first: {last}");
+    }
+}
+
+/// A thousand ports at once: the device's account and ours stay equal, and no frame is lost.
+#[test]
+#[ignore = "soak: about a minute"]
+fn needs_tap_a_thousand_ports_are_counted_alike() {
+    let Some(twin) = twin("needs_tap_a_thousand_ports_are_counted_alike") else { return };
+    let output = run(&["demo", "--json", "--ports", "1000", "--duration", "40s", "--twin", &twin]);
+    let text = stdout(&output);
+    let last = summary(&text);
+    let (syns, rsts) = account(&events(&text));
+    println!(
+        "{} {} {}",
+        last["findings"],
+        last["capture"],
+        stderr(&output).lines().nth(1).unwrap_or_default()
+    );
+    assert_eq!(last["findings"]["time-wait-collision"], syns, "{}", stderr(&output));
+    assert_eq!(last["devices"][0]["time_wait"]["rsts"], rsts);
+    assert_eq!(last["capture"]["dropped"], 0);
+}
