@@ -8,7 +8,9 @@ pub mod finding;
 pub mod seen;
 pub mod watch;
 
+mod ack_loop;
 mod ignored_rst;
+mod rst_storm;
 mod time_wait_collision;
 
 pub use finding::{EvidenceSegment, Finding};
@@ -17,7 +19,8 @@ pub use seen::Seen;
 use super::{host::HostEvent, time::Timestamp};
 
 /// All detectors, by rule id.
-pub static REGISTRY: &[&Spec] = &[&ignored_rst::SPEC, &time_wait_collision::SPEC];
+pub static REGISTRY: &[&Spec] =
+    &[&ack_loop::SPEC, &ignored_rst::SPEC, &rst_storm::SPEC, &time_wait_collision::SPEC];
 
 /// What is known of a detector before it runs.
 #[derive(Debug)]

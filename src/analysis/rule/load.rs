@@ -11,7 +11,9 @@ use crate::analysis::detect::{REGISTRY, Spec};
 /// The rules that are built in: id and text.
 pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     &[
+        ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
+        ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
         ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),
     ]
 }
