@@ -62,3 +62,40 @@ fn one_rule_in_two_files_is_refused() {
     let error = RuleSet::with_files(&files).unwrap_err().to_string();
     assert!(error.contains("b.toml") && error.contains("a.toml") && error.contains("ignored-rst"), "{error}");
 }
+
+#[test]
+fn a_bad_test_table_is_told_file_line_and_what_was_expected() {
+    let (rule, _) = good().split_once("[[test]]").map(|(rule, rest)| (rule.to_owned(), rest.len())).unwrap();
+    let first = rule.lines().count() + 1;
+    let script = "script = \"\"\"\n+0 A > B S 1:1(0)\n\"\"\"\n";
+    for (test, line, words) in [
+        ("name = \"x\"\nfires = 1\n".to_owned(), 1, "`script` and `capture`"),
+        (format!("name = \"x\"\n{script}"), 1, "`fires` and `silent`"),
+        (format!("name = \"x\"\n{script}fires = 1\nsilent = true\n"), 1, "`fires` and `silent`"),
+        (format!("name = \"x\"\nfires = 0\n{script}"), 2, "`silent = true`"),
+        (format!("name = \"x\"\nsilent = false\n{script}"), 2, "expected true"),
+        (format!("name = \" \"\nfires = 1\n{script}"), 1, "needs a name"),
+        (format!("nam = \"x\"\nfires = 1\n{script}"), 1, "`nam`"),
+        ("name = \"x\"\nfires = 1\ncapture = \"/x.pcap\"\n".to_owned(), 3, "relative to this file"),
+        (
+            "name = \"x\"\nfires = 1\nscript = \"\"\"\n+0 A > E S 1:1(0)\"\"\"\n".to_owned(),
+            4,
+            "expected A, B",
+        ),
+        ("name = \"x\"\nfires = 1\nscript = \"+0 A > E S 1:1(0)\"\n".to_owned(), 3, "expected A, B"),
+        ("name = \"x\"\nfires = 1\nscript = \"\"\n".to_owned(), 3, "no segment"),
+        ("name = \"x\"\nfires = 1\nscript = \"\"\"\ngap 3\n\"\"\"\n".to_owned(), 4, "no segment"),
+        (
+            "name = \"x\"\nfires = 1\nscript = \"\"\"\n+0 A > B S 1:1(0)\nexpect ignored-rst 1\n\"\"\"\n"
+                .to_owned(),
+            5,
+            "`fires = N`",
+        ),
+        ("name = \"x\"\nfires = 1\nscript = \"\"\"\ntrace a\ntrace b\n\"\"\"\n".to_owned(), 4, "2 traces"),
+    ] {
+        let error = error(&format!("{rule}[[test]]\n{test}"));
+        let place = format!("my/ignored-rst.toml:{}:", first + line);
+        assert!(error.starts_with(&place), "{test}: `{error}` should begin with `{place}`");
+        assert!(error.contains(words), "{test}: `{error}` should contain `{words}`");
+    }
+}

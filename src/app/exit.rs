@@ -7,7 +7,7 @@ use core::fmt;
 use crate::{cli::PlanError, source::SourceError};
 
 pub const CLEAN: u8 = 0;
-/// At least one alert of severity warning or above.
+/// At least one alert of severity warning or above; for `rules test`, at least one test that does not hold.
 pub const ALERTED: u8 = 1;
 pub const USAGE: u8 = 2;
 pub const PERMISSION: u8 = 3;

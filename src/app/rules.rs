@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use super::{
     exit::{self, usage},
     print::print,
+    rule_test,
 };
 use crate::analysis::rule::{RuleSet, built_in_sources, load::parse};
 use crate::cli::plan::RulesPlan;
@@ -27,6 +28,7 @@ pub fn run(plan: RulesPlan) -> Result<u8> {
         RulesPlan::List { rules } => list(rules.as_deref())?,
         RulesPlan::Show { id, rules } => show(&id, rules.as_deref())?,
         RulesPlan::Check { dir } => check(dir.as_deref())?,
+        RulesPlan::Test { dir } => return rule_test::run(&load(dir.as_deref())?),
     }
     Ok(exit::CLEAN)
 }

@@ -19,7 +19,7 @@ Examples:
 
 Exit codes:
   0  nothing alerted (demo: the bug was shown and caught)
-  1  at least one alert of severity warning or critical
+  1  at least one alert of severity warning or critical (rules test: a test does not hold)
   2  the command line or a rule file is wrong
   3  not permitted to capture
   4  the capture or an input failed (demo: the bug was not shown)";
@@ -185,6 +185,21 @@ impl DemoMode {
     }
 }
 
+const TEST_NOTES: &str = "\
+A test stands in its rule file:
+
+  [[test]]
+  name = \"a reused port is refused\"
+  script = \"\"\"
+  +0      A > B  S   1000:1000(0)            win 64240  mss 1460
+  +0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
+  \"\"\"
+  fires = 1
+
+A is the client (C and D are further ports of it), B the device; the numbers are as on the wire.
+`capture = \"run.pcap\"`, a file beside the rule file, may stand for `script`,
+and `silent = true` for `fires`. Exit code 0: all hold. 1: one does not. 2: a rule file is wrong.";
+
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// One line a rule: severity, id, title
@@ -203,6 +218,12 @@ pub enum RulesCommand {
     },
     /// Check the rule files of a directory (the built-in ones when left out)
     Check {
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// Run the tests that rule files bring along: the built-in ones, and those of a directory in their place
+    #[command(after_help = TEST_NOTES)]
+    Test {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },

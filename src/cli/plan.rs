@@ -101,6 +101,7 @@ pub enum RulesPlan {
     List { rules: Option<PathBuf> },
     Show { id: String, rules: Option<PathBuf> },
     Check { dir: Option<PathBuf> },
+    Test { dir: Option<PathBuf> },
 }
 
 /// A command line that means nothing: which part, and what to type instead.
@@ -133,6 +134,7 @@ impl TryFrom<Cli> for Plan {
                 RulesCommand::List { rules } => RulesPlan::List { rules },
                 RulesCommand::Show { id, rules } => RulesPlan::Show { id, rules },
                 RulesCommand::Check { dir } => RulesPlan::Check { dir },
+                RulesCommand::Test { dir } => RulesPlan::Test { dir },
             })),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{
+    own_test,
     schema::Rule,
     wording::{PLACEHOLDERS, unknown_placeholder},
 };
@@ -127,6 +128,9 @@ pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
         }
     }
     rule.settings = settings(file, text, detector, &rule)?;
+    rule.tests = own_test::check(file, text, &rule.written_tests)?;
+    rule.written_tests = Vec::new();
+    rule.file = file.to_owned();
     Ok(rule)
 }
 
@@ -156,7 +160,7 @@ fn whole(file: &str, what: String) -> RuleError {
     RuleError { file: file.to_owned(), line: 0, column: 0, what }
 }
 
-fn located(file: &str, text: &str, offset: Option<usize>, what: String) -> RuleError {
+pub(super) fn located(file: &str, text: &str, offset: Option<usize>, what: String) -> RuleError {
     let Some(before) = offset.and_then(|offset| text.get(..offset)) else { return whole(file, what) };
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;

@@ -2,11 +2,13 @@
 
 pub mod alert;
 pub mod load;
+pub mod own_test;
 pub mod policy;
 pub mod schema;
 pub mod wording;
 
 pub use alert::{Alert, AlertPhase, Severity};
 pub use load::{RuleError, RuleSet, built_in_sources};
+pub use own_test::{OwnTest, Scene};
 pub use policy::AlertBook;
 pub use schema::{GroupBy, Policy, Rule};

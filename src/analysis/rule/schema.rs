@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::alert::Severity;
+use super::{
+    alert::Severity,
+    own_test::{OwnTest, Written},
+};
 
 /// One rule, as written in `rules/<id>.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,6 +28,15 @@ pub struct Rule {
     /// `parameters` in the detector's order, defaults filled in.
     #[serde(skip)]
     pub settings: Vec<f64>,
+    /// `[[test]]` as written; `tests` is what it means.
+    #[serde(default, rename = "test")]
+    pub(super) written_tests: Vec<Written>,
+    /// For `rules test` alone; the engine never looks at them.
+    #[serde(skip)]
+    pub tests: Vec<OwnTest>,
+    /// The file's name, as a person knows it.
+    #[serde(skip)]
+    pub file: String,
 }
 
 /// When findings become an alert, and when the alert ends.

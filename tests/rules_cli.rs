@@ -1,0 +1,77 @@
+//! The `rules` commands as a person meets them: tests that rule files bring along, pages, overrides.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{code, run, stderr, stdout};
+
+/// `rules/<id>.toml` up to its own tests, and then `tests`.
+fn rule_with(id: &str, tests: &str) -> String {
+    let text = fs::read_to_string(format!("rules/{id}.toml")).unwrap();
+    let (rule, _) = text.split_once("[[test]]").unwrap();
+    format!("{rule}{tests}")
+}
+
+fn directory(file: &str, text: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(file), text).unwrap();
+    dir
+}
+
+fn name(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn the_tests_of_the_built_in_rules_hold() {
+    let output = run(&["rules", "test"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 0, "{text}{}", stderr(&output));
+    assert!(text.lines().any(|line| line.starts_with("ok      ignored-rst: ")), "{text}");
+    assert!(text.lines().last().unwrap().starts_with("all "), "{text}");
+}
+
+#[test]
+fn a_test_that_does_not_hold_is_told_with_its_place_its_frames_and_exit_code_1() {
+    let good = fs::read_to_string("rules/time-wait-collision.toml").unwrap();
+    let line = good.lines().position(|line| line == "[[test]]").unwrap() + 2;
+    for (from, to, told) in [
+        ("fires = 1", "fires = 3", "expected 3 findings of time-wait-collision, got 1"),
+        ("fires = 1", "silent = true", "expected silence of time-wait-collision, got 1"),
+    ] {
+        let dir = directory("mine.toml", &good.replacen(from, to, 1));
+        let output = run(&["rules", "test", name(dir.path())]);
+        let text = stdout(&output);
+        assert_eq!(code(&output), 1, "{text}{}", stderr(&output));
+        let place = format!("{}:{line}: {told}", name(&dir.path().join("mine.toml")));
+        for part in
+            ["FAILED  time-wait-collision: a reused port", &place, "in frames ", "1 of ", "ok      ignored"]
+        {
+            assert!(text.contains(part), "`{part}` is missing in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_capture_beside_the_rule_file_is_a_test_too() {
+    let tests = "[[test]]\nname = \"from the wire\"\ncapture = \"wire.pcap\"\nfires = 2\n";
+    let dir = directory("mine.toml", &rule_with("time-wait-collision", tests));
+    fs::write(dir.path().join("wire.pcap"), support::refused()).unwrap();
+    let output = run(&["rules", "test", name(dir.path())]);
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("ok      time-wait-collision: from the wire\n"));
+
+    fs::write(dir.path().join("wire.pcap"), support::accepted()).unwrap();
+    assert_eq!(code(&run(&["rules", "test", name(dir.path())])), 1);
+
+    fs::remove_file(dir.path().join("wire.pcap")).unwrap();
+    let output = run(&["rules", "test", name(dir.path())]);
+    assert_eq!(code(&output), 4);
+    assert!(
+        stderr(&output).contains("wire.pcap") && stderr(&output).contains("mine.toml:"),
+        "{}",
+        stderr(&output)
+    );
+}
