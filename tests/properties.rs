@@ -7,7 +7,7 @@ use esp_tcpwatch::analysis::{
     event::{Event, Start},
     host::DeviceScope,
     input::{Frame, Gap, GapCause, Input, LinkType, Marker},
-    rule::RuleSet,
+    rule::{RuleSet, Severity},
     time::Timestamp,
     wire::{
         decode,
@@ -219,6 +219,7 @@ proptest! {
                 }
             }
         }
+        let rules = RuleSet::built_in().unwrap();
         let mut engine = engine(DeviceScope::Espressif, 4_096);
         for (number, (at_s, data)) in (1..).zip(&frames) {
             engine.handle(Input::Frame(Frame {
@@ -229,7 +230,14 @@ proptest! {
                 data,
             }));
             while let Some(event) = engine.poll_event() {
-                prop_assert!(!matches!(event, Event::Finding(_) | Event::Alert(_)), "{event:?}");
+                // A notice is honest here: a thousand closes do fill a device's TIME-WAIT.
+                let blamed = match &event {
+                    Event::Finding(finding) => Some(&finding.rule),
+                    Event::Alert(alert) => Some(&alert.rule),
+                    _ => None,
+                };
+                let severity = blamed.and_then(|rule| rules.get(rule)).map(|rule| rule.severity);
+                prop_assert!(severity < Some(Severity::Warning), "{event:?}");
             }
         }
     }

@@ -11,6 +11,7 @@ pub mod watch;
 mod ack_loop;
 mod ignored_rst;
 mod rst_storm;
+mod time_wait_buildup;
 mod time_wait_collision;
 
 pub use finding::{EvidenceSegment, Finding};
@@ -19,8 +20,13 @@ pub use seen::Seen;
 use super::{host::HostEvent, time::Timestamp};
 
 /// All detectors, by rule id.
-pub static REGISTRY: &[&Spec] =
-    &[&ack_loop::SPEC, &ignored_rst::SPEC, &rst_storm::SPEC, &time_wait_collision::SPEC];
+pub static REGISTRY: &[&Spec] = &[
+    &ack_loop::SPEC,
+    &ignored_rst::SPEC,
+    &rst_storm::SPEC,
+    &time_wait_buildup::SPEC,
+    &time_wait_collision::SPEC,
+];
 
 /// What is known of a detector before it runs.
 #[derive(Debug)]

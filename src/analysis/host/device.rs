@@ -102,6 +102,16 @@ impl Device {
         self.ledger.mark_mode_change();
     }
 
+    /// Tuples believed to be in TIME-WAIT now.
+    pub fn held_in_time_wait(&self) -> u64 {
+        self.ledger.held_now()
+    }
+
+    /// How long a tuple counts as held, seconds; `true` where the wire bounds it, else it is lwIP's default.
+    pub fn time_wait_s(&self) -> (f64, bool) {
+        (self.bracket.assumed_time_wait_s(), self.bracket.msl().at_most.is_some())
+    }
+
     pub fn facts(&self) -> DeviceFacts {
         let msl = self.bracket.msl();
         DeviceFacts {

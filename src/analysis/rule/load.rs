@@ -15,6 +15,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
+        ("time-wait-buildup", include_str!("../../../rules/time-wait-buildup.toml")),
         ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),
     ]
 }

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Times are seconds from the beginning of the trace; a tick says that nothing came until then. Numbers are as on the wire, modulo 2^32. A is
-//! 10.77.0.1:40000 and B, the device, is 10.77.0.2:80; `C` and `D` are further ports of A: 40001, 40002.
+//! 10.77.0.1:40000 and B, the device, is 10.77.0.2:80; `C` and `D` are further ports of A: 40001, 40002; `A:5000` is
+//! any other.
 
 use core::fmt;
 
@@ -192,6 +193,10 @@ struct Host {
 }
 
 fn host(name: &str) -> Result<Host, String> {
+    if let Some((name, port)) = name.split_once(':') {
+        let port = port.parse().map_err(|_| format!("`{name}:{port}`: expected a port from 0 to 65535"))?;
+        return Ok(Host { port, ..host(name)? });
+    }
     let client = |port| Host { mac: [2, 0, 0, 0, 0, 1], ip: [10, 77, 0, 1], port };
     match name {
         "A" => Ok(client(40_000)),
