@@ -97,6 +97,12 @@ tests: twin
 docs:
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
 
+## make rule-docs       write docs/rules again, from rules/*.toml and what the detectors declare
+.PHONY: rule-docs
+rule-docs:
+	@$(CARGO) build --locked --bin esp-tcpwatch
+	@rm -f docs/rules/*.md; $(BIN) rules docs docs/rules
+
 ## make deny            licences and origins of everything this is built of
 .PHONY: deny
 deny: cargo-deny

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use esp_tcpwatch::analysis::rule::wording::PLACEHOLDERS;
 use support::{code, run, stderr, stdout};
 
 /// `rules/<id>.toml` up to its own tests, and then `tests`.
@@ -74,4 +75,33 @@ fn a_capture_beside_the_rule_file_is_a_test_too() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn the_pages_of_the_rules_are_what_the_rules_say() {
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!(code(&run(&["rules", "docs", name(fresh.path())])), 0);
+    let pages = |dir: &Path| -> Vec<(String, String)> {
+        let mut pages: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| {
+                (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
+            })
+            .collect();
+        pages.sort();
+        pages
+    };
+    let (generated, kept) = (pages(fresh.path()), pages(Path::new("docs/rules")));
+    let names = |pages: &[(String, String)]| pages.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&kept), names(&generated), "docs/rules is out of date; run: make rule-docs");
+    for ((page, text), (_, wanted)) in kept.iter().zip(&generated) {
+        assert!(text == wanted, "docs/rules/{page} is out of date; run: make rule-docs");
+        for placeholder in PLACEHOLDERS {
+            assert!(
+                !text.contains(&format!("{{{placeholder}}}")),
+                "docs/rules/{page}: {placeholder} in braces"
+            );
+        }
+    }
 }

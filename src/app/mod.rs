@@ -17,6 +17,7 @@ mod print;
 mod privilege;
 mod replay;
 mod report;
+mod rule_docs;
 mod rule_test;
 mod rules;
 mod screen;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::{
     exit::{self, usage},
     print::print,
-    rule_test,
+    rule_docs, rule_test,
 };
 use crate::analysis::rule::{RuleSet, built_in_sources, load::parse};
 use crate::cli::plan::RulesPlan;
@@ -29,6 +29,7 @@ pub fn run(plan: RulesPlan) -> Result<u8> {
         RulesPlan::Show { id, rules } => show(&id, rules.as_deref())?,
         RulesPlan::Check { dir } => check(dir.as_deref())?,
         RulesPlan::Test { dir } => return rule_test::run(&load(dir.as_deref())?),
+        RulesPlan::Docs { dir } => return rule_docs::run(&dir, &load(None)?),
     }
     Ok(exit::CLEAN)
 }

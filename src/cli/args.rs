@@ -221,6 +221,12 @@ pub enum RulesCommand {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+    /// Write a page for every built-in rule, and an index, into a directory (what `make rule-docs` does)
+    #[command(hide = true)]
+    Docs {
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
     /// Run the tests that rule files bring along: the built-in ones, and those of a directory in their place
     #[command(after_help = TEST_NOTES)]
     Test {

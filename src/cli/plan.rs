@@ -102,6 +102,7 @@ pub enum RulesPlan {
     Show { id: String, rules: Option<PathBuf> },
     Check { dir: Option<PathBuf> },
     Test { dir: Option<PathBuf> },
+    Docs { dir: PathBuf },
 }
 
 /// A command line that means nothing: which part, and what to type instead.
@@ -135,6 +136,7 @@ impl TryFrom<Cli> for Plan {
                 RulesCommand::Show { id, rules } => RulesPlan::Show { id, rules },
                 RulesCommand::Check { dir } => RulesPlan::Check { dir },
                 RulesCommand::Test { dir } => RulesPlan::Test { dir },
+                RulesCommand::Docs { dir } => RulesPlan::Docs { dir },
             })),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
