@@ -155,7 +155,8 @@ macos:
 install: prerequisites twin
 	@$(CARGO) build --locked --release
 	@to=$(DESTDIR)$(PREFIX); bin=$(TARGET)/release/esp-tcpwatch; \
-	put() { install -d "$$(dirname "$$to/$$2")"; install -m "$$1" "$$3" "$$to/$$2"; echo "$$to/$$2"; }; \
+	as=; { install -d "$$to/bin" && [ -w "$$to/bin" ]; } 2>/dev/null || { as=sudo; echo "With sudo, since $$to is not ours to write:"; }; \
+	put() { $$as install -d "$$(dirname "$$to/$$2")"; $$as install -m "$$1" "$$3" "$$to/$$2"; echo "$$to/$$2"; }; \
 	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
 	$$bin man > $$made/man; for shell in bash zsh fish; do $$bin completions $$shell > $$made/$$shell; done; \
 	put 755 bin/esp-tcpwatch $$bin; \
