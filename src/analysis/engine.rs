@@ -240,6 +240,9 @@ impl Engine {
         for device in self.hosts.iter_mut() {
             device.note_gap(gap.at);
         }
+        for detector in &mut self.detectors {
+            detector.on_gap(&gap);
+        }
         let whose = match gap.cause {
             GapCause::Kernel => "the kernel's capture buffer was full",
             GapCause::Interface => "the interface dropped them",

@@ -9,23 +9,27 @@ pub mod seen;
 pub mod watch;
 
 mod ack_loop;
+mod app_stall;
 mod ignored_rst;
 mod rst_storm;
 mod time_wait_buildup;
 mod time_wait_collision;
+mod zero_window;
 
 pub use finding::{EvidenceSegment, Finding};
 pub use seen::Seen;
 
-use super::{host::HostEvent, time::Timestamp};
+use super::{host::HostEvent, input::Gap, time::Timestamp};
 
 /// All detectors, by rule id.
 pub static REGISTRY: &[&Spec] = &[
     &ack_loop::SPEC,
+    &app_stall::SPEC,
     &ignored_rst::SPEC,
     &rst_storm::SPEC,
     &time_wait_buildup::SPEC,
     &time_wait_collision::SPEC,
+    &zero_window::SPEC,
 ];
 
 /// What is known of a detector before it runs.
@@ -49,6 +53,9 @@ pub trait Detector: core::fmt::Debug + Send {
 
     /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time.
     fn on_time(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}
+
+    /// Frames were lost: what did not come may have come unseen.
+    fn on_gap(&mut self, _gap: &Gap) {}
 }
 
 /// A threshold that a rule file may set.

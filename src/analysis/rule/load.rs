@@ -13,10 +13,12 @@ use crate::analysis::detect::{REGISTRY, Spec};
 pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     &[
         ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
+        ("app-stall", include_str!("../../../rules/app-stall.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
         ("time-wait-buildup", include_str!("../../../rules/time-wait-buildup.toml")),
         ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),
+        ("zero-window", include_str!("../../../rules/zero-window.toml")),
     ]
 }
 
