@@ -1,4 +1,4 @@
-//! Text from the wire, from file names and from rule files, made fit to be shown to a person.
+//! Text made fit to be shown to a person: what strangers wrote, and numbers in words.
 //!
 //! Knows which characters act on a terminal or hide from the reader. Refuses to know where the text goes:
 //! what Markdown or HTML needs beyond this is their renderer's business.
@@ -49,6 +49,20 @@ pub fn acts_or_hides(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand and musical format controls
             | '\u{e0000}'..='\u{e0fff}' // tags and variation selectors: an invisible alphabet
         )
+}
+
+/// `1 frame`, `2 frames`.
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// `once`, `twice`, `3 times`.
+pub fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{detect::Finding, host::DeviceFacts, rule::Alert, time::When};
+use super::{
+    detect::Finding,
+    host::DeviceFacts,
+    rule::Alert,
+    time::{Timestamp, When},
+};
 
 /// Version of the stream's field names.
 pub const SCHEMA: u32 = 1;
@@ -23,6 +28,24 @@ pub enum Event {
     Capture(CaptureEvent),
     Marker(MarkerEvent),
     Summary(Summary),
+}
+
+impl Event {
+    /// When it happened; `None` before anything did.
+    pub fn time(&self) -> Option<Timestamp> {
+        let When(time) = match self {
+            Event::Start(_) => return None,
+            Event::Flow(flow) => flow.when,
+            Event::Finding(finding) => finding.when,
+            Event::Alert(alert) => alert.when,
+            Event::Device(device) => device.when,
+            Event::Capture(capture) => capture.when,
+            Event::Marker(marker) => marker.when,
+            Event::Summary(summary) => summary.when,
+        };
+        // A run without a frame has no time: its summary must not make one up.
+        (time != Timestamp::ZERO).then_some(time)
+    }
 }
 
 /// What is being watched, and by what; the only event without a time.

@@ -9,8 +9,8 @@ use super::{
     episode::Episode,
     model::Report,
     safe::{code, shell_word},
-    words::counted,
 };
+use crate::text::counted;
 
 /// The steps of checking `episode`, as the items of a Markdown list.
 pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<String> {

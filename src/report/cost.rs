@@ -1,10 +1,7 @@
 //! What it cost: refused SYNs, waiting clients, retries. Only what was counted; estimates say that they are.
 
-use super::{
-    episode::Episode,
-    model::Report,
-    words::{counted, span},
-};
+use super::{episode::Episode, model::Report, words::span};
+use crate::text::counted;
 
 /// Connections listed at most.
 const LISTED: usize = 12;

@@ -2,9 +2,10 @@
 
 use super::{
     safe::{code, prose},
-    words::{counted, span, times},
+    words::span,
 };
 use crate::analysis::host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait};
+use crate::text::{counted, times};
 
 /// The facts of one device as a Markdown table.
 pub fn table(facts: &DeviceFacts) -> String {

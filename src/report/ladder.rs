@@ -8,10 +8,10 @@ use core::fmt::Write;
 use super::{
     episode::{Episode, Rows},
     safe::clip,
-    words::{after, counted, flags, is_opening},
+    words::{after, flags, is_opening},
 };
 use crate::analysis::{detect::EvidenceSegment, time::Timestamp};
-use crate::text::escape;
+use crate::text::{counted, escape};
 
 /// Rows drawn at most: first ones, and last ones.
 const FIRST: usize = 13;

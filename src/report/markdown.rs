@@ -10,12 +10,13 @@ use super::{
     model::Report,
     safe::{code, prose, reference},
     story,
-    words::{counted, list, span, total, utc},
+    words::{list, span, total, utc},
 };
 use crate::analysis::{
     certainty::Certainty,
     host::{Behaviour, SynInTimeWait},
 };
+use crate::text::{counted, times};
 
 /// Characters that a GitHub issue may hold, less some room for what its author adds.
 const LIMIT: usize = 65_536 - 4_096;
@@ -183,7 +184,7 @@ fn observable(report: &Report) -> String {
     said.push(format!(
         "The device accepted {} and was seen to enter TIME-WAIT {}.",
         counted(accepted, "connection"),
-        super::words::times(entered)
+        times(entered)
     ));
     let accepts = report.devices.values().any(|device| {
         device.syn_in_time_wait == SynInTimeWait::Accepted || device.behaves_as == Behaviour::AcceptsSyn

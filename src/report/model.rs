@@ -55,7 +55,7 @@ pub struct Report {
 
 impl Report {
     pub fn fold(&mut self, event: &Event) {
-        if let Some(time) = time_of(event) {
+        if let Some(time) = event.time() {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = Some(self.last.map_or(time, |last| last.max(time)));
         }
@@ -167,21 +167,6 @@ impl Report {
             ..*summary
         });
     }
-}
-
-fn time_of(event: &Event) -> Option<Timestamp> {
-    let when = match event {
-        Event::Start(_) => return None,
-        Event::Flow(flow) => flow.when,
-        Event::Finding(finding) => finding.when,
-        Event::Alert(alert) => alert.when,
-        Event::Device(device) => device.when,
-        Event::Capture(capture) => capture.when,
-        Event::Marker(marker) => marker.when,
-        Event::Summary(summary) => summary.when,
-    };
-    // A run without packets has no time.
-    (when.0 != Timestamp::ZERO).then_some(when.0)
 }
 
 /// Keeps `item` while there is room; 1 where there is none.

@@ -8,9 +8,10 @@ use core::net::SocketAddr;
 use super::{
     episode::Episode,
     safe::prose,
-    words::{after, counted, flags, is_opening, span},
+    words::{after, flags, is_opening, span},
 };
 use crate::analysis::{detect::EvidenceSegment, time::Timestamp};
+use crate::text::counted;
 
 /// Steps told one by one; a chain is summarised long before.
 const STEPS: usize = 12;

@@ -4,22 +4,9 @@ use core::fmt::Display;
 
 use crate::analysis::{detect::EvidenceSegment, time::Timestamp};
 
-pub fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
 /// A sum that a stream with absurd numbers cannot break.
 pub fn total(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
-}
-
-/// `once`, `twice`, `7 times`.
-pub fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        more => format!("{more} times"),
-    }
 }
 
 pub fn list<T: Display>(items: &[T], most: usize) -> String {

@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};
 
-use self::words::{facts, frames, list, many, prose, quality, span, times};
+use self::words::{facts, frames, list, prose, quality, span};
 use super::Sink;
 use crate::analysis::{
     detect::Finding,
@@ -17,7 +17,7 @@ use crate::analysis::{
     rule::{Alert, AlertPhase},
     time::Timestamp,
 };
-use crate::text::escape;
+use crate::text::{counted, escape, times};
 
 mod words;
 
@@ -228,24 +228,30 @@ fn say_summary(out: &mut String, at: &str, summary: &Summary) -> fmt::Result {
     writeln!(
         out,
         "{INDENT}{} in {}: {}, {}, {}",
-        many(summary.frames, "frame"),
+        counted(summary.frames, "frame"),
         span(summary.duration_s),
-        many(summary.segments, "TCP segment"),
-        many(summary.flows, "flow"),
-        many(summary.incarnations, "connection")
+        counted(summary.segments, "TCP segment"),
+        counted(summary.flows, "flow"),
+        counted(summary.incarnations, "connection")
     )?;
     for (reason, count) in &summary.skipped {
         writeln!(out, "{INDENT}not TCP or not readable: {count} × {}", escape(reason))?;
     }
     for (rule, count) in &summary.findings {
         let alerts = summary.alerts.get(rule).copied().unwrap_or(0);
-        writeln!(out, "{INDENT}{}: {}, {}", escape(rule), many(*count, "finding"), many(alerts, "alert"))?;
+        writeln!(
+            out,
+            "{INDENT}{}: {}, {}",
+            escape(rule),
+            counted(*count, "finding"),
+            counted(alerts, "alert")
+        )?;
     }
     for device in &summary.devices {
         writeln!(out, "{INDENT}device {}", facts(device))?;
     }
     if summary.devices_omitted > 0 {
-        writeln!(out, "{INDENT}and {} more", many(summary.devices_omitted, "device"))?;
+        writeln!(out, "{INDENT}and {} more", counted(summary.devices_omitted, "device"))?;
     }
     writeln!(out, "{INDENT}capture: {}", quality(&summary.capture))
 }

@@ -90,7 +90,7 @@ pub struct Forgotten {
 impl Watched {
     pub fn fold(&mut self, event: Event) {
         self.events += 1;
-        if let Some(time) = time_of(&event) {
+        if let Some(time) = event.time() {
             self.first.get_or_insert(time);
             self.last = self.last.max(time);
         }
@@ -281,19 +281,5 @@ impl AlertEntry {
         if self.findings.len() > MAX_FINDINGS_OF_ALERT {
             self.findings.pop_front();
         }
-    }
-}
-
-fn time_of(event: &Event) -> Option<Timestamp> {
-    match event {
-        Event::Start(_) => None,
-        Event::Flow(flow) => Some(flow.when.0),
-        Event::Finding(finding) => Some(finding.when.0),
-        Event::Alert(alert) => Some(alert.when.0),
-        Event::Device(device) => Some(device.when.0),
-        Event::Capture(capture) => Some(capture.when.0),
-        Event::Marker(marker) => Some(marker.when.0),
-        // A run without a frame has no time: its summary must not make one up.
-        Event::Summary(summary) => Some(summary.when.0).filter(|time| *time != Timestamp::ZERO),
     }
 }

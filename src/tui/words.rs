@@ -55,18 +55,6 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-pub fn many(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-pub fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        more => format!("{more} times"),
-    }
-}
-
 pub fn stack(facts: &DeviceFacts) -> String {
     let name = match facts.stack {
         Stack::Unknown => return "stack not known yet".to_owned(),
@@ -131,9 +119,10 @@ pub fn verdict(watched: &Watched, facts: &DeviceFacts) -> (Option<Severity>, Str
             };
             (Some(entry.alert.severity), said)
         }
-        None if facts.accepted > 0 => {
-            (None, format!("Nothing wrong seen: {} accepted.", many(facts.accepted, "connection")))
-        }
+        None if facts.accepted > 0 => (
+            None,
+            format!("Nothing wrong seen: {} accepted.", crate::text::counted(facts.accepted, "connection")),
+        ),
         None => (None, "Nothing asked of it yet.".to_owned()),
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use esp_tcpwatch::analysis::{event::Event, time::Timestamp};
+use esp_tcpwatch::analysis::event::Event;
 use esp_tcpwatch::tui::{self, Host, TuiOptions};
 
 static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -128,7 +128,7 @@ fn play(events: Vec<Event>, sender: &Sender<Event>, speed: f64, live: bool) {
             "live".clone_into(&mut start.source);
             "tap0".clone_into(&mut start.name);
         }
-        if let Some(time) = time_of(&event) {
+        if let Some(time) = event.time() {
             let first = *first.get_or_insert(time);
             let due = Duration::from_secs_f64(time.seconds_after(first).max(0.0) / speed);
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
@@ -163,18 +163,5 @@ fn flood(events: &[Event], sender: &Sender<Event>, rate: u64) {
             let due = Duration::from_secs_f64(sent as f64 / rate as f64);
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
         }
-    }
-}
-
-fn time_of(event: &Event) -> Option<Timestamp> {
-    match event {
-        Event::Start(_) => None,
-        Event::Flow(flow) => Some(flow.when.0),
-        Event::Finding(finding) => Some(finding.when.0),
-        Event::Alert(alert) => Some(alert.when.0),
-        Event::Device(device) => Some(device.when.0),
-        Event::Capture(capture) => Some(capture.when.0),
-        Event::Marker(marker) => Some(marker.when.0),
-        Event::Summary(summary) => Some(summary.when.0),
     }
 }

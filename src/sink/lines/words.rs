@@ -8,7 +8,7 @@ use crate::analysis::{
     event::CaptureQuality,
     host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
 };
-use crate::text::escape;
+use crate::text::{counted, escape, times};
 
 /// Frames listed on one line.
 const FRAMES: usize = 12;
@@ -67,7 +67,12 @@ pub fn quality(quality: &CaptureQuality) -> String {
     if quality.dropped == 0 && quality.gaps == 0 {
         return format!("{} frames received, none known lost", quality.received);
     }
-    format!("{} frames received, {} lost in {}", quality.received, quality.dropped, many(quality.gaps, "gap"))
+    format!(
+        "{} frames received, {} lost in {}",
+        quality.received,
+        quality.dropped,
+        counted(quality.gaps, "gap")
+    )
 }
 
 /// Text that came from outside, on one line: line breaks and runs of blanks become one blank, the rest is escaped.
@@ -88,16 +93,4 @@ pub fn span(seconds: f64) -> String {
 
 pub fn list<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
-}
-
-pub fn many(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-pub fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        more => format!("{more} times"),
-    }
 }

@@ -75,7 +75,11 @@ fn alarm(model: &Model, entry: &AlertEntry) -> String {
     let span = match entry.count {
         1 => "once".to_owned(),
         count => {
-            format!("{} in {}", words::times(count), words::span(entry.last.since(alert.first).as_secs_f64()))
+            format!(
+                "{} in {}",
+                crate::text::times(count),
+                words::span(entry.last.since(alert.first).as_secs_f64())
+            )
         }
     };
     let state = if entry.ended() { "over" } else { "last" };

@@ -79,9 +79,9 @@ fn quality(model: &Model) -> (String, bool) {
     let loss = if lossless {
         format!("{} no loss", glyphs.good)
     } else {
-        format!("{} {} lost, {}", glyphs.bad, quality.dropped, words::many(quality.gaps, "gap"))
+        format!("{} {} lost, {}", glyphs.bad, quality.dropped, crate::text::counted(quality.gaps, "gap"))
     };
-    (format!("{more}{} {} {loss}", words::many(frames, "frame"), glyphs.column), lossless)
+    (format!("{more}{} {} {loss}", crate::text::counted(frames, "frame"), glyphs.column), lossless)
 }
 
 /// A rule with a title in it.

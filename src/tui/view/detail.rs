@@ -114,7 +114,7 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
     let client = alert.client.map_or_else(|| "several clients".to_owned(), |client| client.to_string());
     let facts = format!(
         "{} in {span}, {state}, last {} ago; client {client}, server {}",
-        words::many(entry.count, "finding"),
+        crate::text::counted(entry.count, "finding"),
         words::age(model.now().since(entry.last)),
         alert.server,
     );
@@ -186,11 +186,11 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
             "",
             format!(
                 "met {} and {}",
-                words::many(facts.time_wait.syns, "SYN"),
-                words::many(facts.time_wait.rsts, "RST")
+                crate::text::counted(facts.time_wait.syns, "SYN"),
+                crate::text::counted(facts.time_wait.rsts, "RST")
             ),
         ),
-        ("Accepted", words::many(facts.accepted, "connection")),
+        ("Accepted", crate::text::counted(facts.accepted, "connection")),
     ] {
         lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
     }
@@ -234,7 +234,7 @@ fn flow(model: &Model, key: FlowKey, entry: &FlowEntry, width: u16) -> Vec<Line<
         let text = format!(
             "{} {}, the last by rule {}",
             theme.glyphs().bad,
-            words::many(entry.findings, "finding"),
+            crate::text::counted(entry.findings, "finding"),
             theme.show(rule)
         );
         lines.extend(fit::paragraph(&text, room, 10, " Trouble", theme.bad()));
