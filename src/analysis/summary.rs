@@ -57,6 +57,16 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
     if refusing.is_empty() {
         sentences.push(healthy_sentence(counts, listed));
     }
+    let told = |rule: &str| rule == "time-wait-collision" || rule == "ignored-rst";
+    let others: Vec<String> = counts
+        .findings
+        .iter()
+        .filter(|(rule, _)| !told(rule))
+        .map(|(rule, count)| format!("{rule} ({count})"))
+        .collect();
+    if !others.is_empty() {
+        sentences.push(format!("Found besides: {}; the alerts say what each means.", others.join(", ")));
+    }
     if counts.quality.dropped > 0 {
         sentences.push(format!(
             "{} frames were lost before they could be seen, so this may not be all.",
