@@ -54,9 +54,7 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
     if refusing.len() > 3 {
         sentences.push(format!("{} more devices refused connections in the same way.", refusing.len() - 3));
     }
-    if refusing.is_empty() {
-        sentences.push(healthy_sentence(counts, listed));
-    }
+    // The two rules that the sentences above are about.
     let told = |rule: &str| rule == "time-wait-collision" || rule == "ignored-rst";
     let others: Vec<String> = counts
         .findings
@@ -65,7 +63,11 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
         .map(|(rule, count)| format!("{rule} ({count})"))
         .collect();
     if !others.is_empty() {
-        sentences.push(format!("Found besides: {}; the alerts say what each means.", others.join(", ")));
+        let besides = if sentences.is_empty() { "" } else { " besides" };
+        sentences.push(format!("Found{besides}: {}; the alerts say what each means.", others.join(", ")));
+    }
+    if refusing.is_empty() {
+        sentences.push(healthy_sentence(counts, listed));
     }
     if counts.quality.dropped > 0 {
         sentences.push(format!(

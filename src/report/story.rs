@@ -67,7 +67,8 @@ impl Told<'_> {
         let device = self.episode.device;
         let words = match row.role.as_str() {
             "request" => {
-                format!("on the old connection the client {client} sends its request ({}).", octets(row))
+                let old = self.episode.row("client opens again").map_or("", |_| "on the old connection ");
+                format!("{old}the client {client} sends its request ({}).", octets(row))
             }
             "device closes first" => format!(
                 "**the device closes first**: {device} sends the first FIN. In TCP the side that closes first must \
