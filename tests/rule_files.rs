@@ -99,3 +99,52 @@ fn a_bad_test_table_is_told_file_line_and_what_was_expected() {
         assert!(error.contains(words), "{test}: `{error}` should contain `{words}`");
     }
 }
+
+#[test]
+fn a_bad_override_is_told_file_line_column_and_what_was_expected() {
+    let (rule, _) = good().split_once("[[test]]").map(|(rule, rest)| (rule.to_owned(), rest.len())).unwrap();
+    let first = rule.lines().count() + 1;
+    for (table, line, column, words) in [
+        ("severity = \"info\"\n", 0, 1, "`port`, `device` or both"),
+        ("port = 80\n", 0, 1, "changes nothing"),
+        ("port = 0\nseverity = \"info\"\n", 1, 8, "1 to 65535"),
+        ("port = 70000\nseverity = \"info\"\n", 1, 8, "u16"),
+        ("device = \"moon\"\nseverity = \"info\"\n", 1, 10, "IP address"),
+        ("port = 80\nseverity = \"loud\"\n", 2, 12, "`critical`"),
+        ("port = 80\npolicy.at_least = 0\n", 2, 19, "1 or more"),
+        ("port = 80\npolicy.cooldown_s = 0.0\n", 2, 21, "above 0"),
+        ("port = 80\npolicy.often = 3\n", 2, 8, "`often`"),
+        ("port = 80\nparameters.confirm_cycles = 0\n", 2, 29, "1 to 100"),
+        ("port = 80\nparameters.cycles = 3\n", 2, 21, "`confirm_cycles`"),
+        ("port = 80\ntitle = \"x\"\n", 2, 1, "`title`"),
+        (
+            "port = 80\nseverity = \"info\"\n[[override]]\nport = 80\ndevice = \"10.0.0.1\"\nseverity = \"info\"\n",
+            3,
+            1,
+            "number 1 before it",
+        ),
+    ] {
+        let error = error(&format!("{rule}[[override]]\n{table}"));
+        let place = format!("my/ignored-rst.toml:{}:{column}: ", first + line);
+        assert!(error.starts_with(&place), "{table}: `{error}` should begin with `{place}`");
+        assert!(error.contains(words), "{table}: `{error}` should contain `{words}`");
+    }
+}
+
+#[test]
+fn an_override_keeps_what_it_does_not_set() {
+    let text = good().replace(
+        "[[test]]\nname = \"the exact",
+        "[[override]]\ndevice = \"192.168.1.50\"\nport = 8080\npolicy.at_least = 3\n\n[[test]]\nname = \"the exact",
+    );
+    let rules = RuleSet::with_files(&[("x.toml".to_owned(), text)]).unwrap();
+    let rule = rules.get("ignored-rst").unwrap();
+    let place = &rule.overrides[0];
+    assert_eq!((place.port, place.device), (Some(8080), Some("192.168.1.50".parse().unwrap())));
+    assert_eq!(
+        (place.severity, place.policy.at_least, place.policy.cooldown_s),
+        (Severity::Warning, 3, 120.0)
+    );
+    assert_eq!(place.settings, None);
+    assert_eq!(rule.policy.at_least, 1, "elsewhere the rule stands");
+}

@@ -105,3 +105,51 @@ fn the_pages_of_the_rules_are_what_the_rules_say() {
         }
     }
 }
+
+/// The alerts of `rule`, as (severity, count), and the certainties of its findings, with `overrides` in its file.
+fn judged(capture: &[u8], rule: &str, overrides: &str) -> (Vec<(String, u64)>, Vec<String>) {
+    let dir = directory("mine.toml", &rule_with(rule, overrides));
+    let capture_file = dir.path().join("wire.pcap");
+    fs::write(&capture_file, capture).unwrap();
+    let output = run(&["-r", name(&capture_file), "--json", "--rules", name(dir.path())]);
+    assert!(code(&output) < 2, "{}", stderr(&output));
+    let events = support::events(&stdout(&output));
+    let of_rule = |kind| support::of_type(&events, kind).into_iter().filter(|event| event["rule"] == rule);
+    let ended = of_rule("alert").filter(|alert| alert["phase"] == "ended");
+    (
+        ended
+            .map(|alert| (alert["severity"].as_str().unwrap().to_owned(), alert["count"].as_u64().unwrap()))
+            .collect(),
+        of_rule("finding").map(|finding| finding["certainty"].as_str().unwrap().to_owned()).collect(),
+    )
+}
+
+#[test]
+fn an_override_judges_its_port_and_its_device_alone() {
+    let info = |place: &str| format!("[[override]]\n{place}\nseverity = \"info\"\n");
+    let severity = |overrides: &str| {
+        let (alerts, findings) = judged(&support::refused(), "time-wait-collision", overrides);
+        assert_eq!(findings.len(), 2, "an override of severity hides nothing");
+        alerts
+    };
+    let (is, stays) = (vec![("info".to_owned(), 2)], vec![("critical".to_owned(), 2)]);
+    assert_eq!(severity(&info("port = 80")), is);
+    assert_eq!(severity(&info("device = \"10.77.0.2\"")), is);
+    assert_eq!(severity(&info("device = \"10.77.0.2\"\nport = 80")), is);
+    assert_eq!(severity(&info("port = 8080")), stays);
+    assert_eq!(severity(&info("device = \"10.77.0.3\"\nport = 80")), stays);
+    let two = format!("{}[[override]]\nport = 80\nseverity = \"notice\"\n", info("port = 8080"));
+    assert_eq!(severity(&two), [("notice".to_owned(), 2)]);
+    assert_eq!(severity("[[override]]\nport = 80\npolicy.at_least = 3\n"), []);
+    assert_eq!(severity("[[override]]\nport = 8080\npolicy.at_least = 3\n"), stays);
+}
+
+#[test]
+fn an_override_of_a_parameter_reaches_the_detector_and_doubles_nothing() {
+    let certainties = |place: &str| {
+        let overrides = format!("[[override]]\n{place}\nparameters.confirm_cycles = 1\n");
+        judged(&support::pcap_of("ignored-rst", 0), "ignored-rst", &overrides).1
+    };
+    assert_eq!(certainties("port = 80"), ["inferred", "inferred"]);
+    assert_eq!(certainties("port = 8080"), ["suspected", "inferred"]);
+}

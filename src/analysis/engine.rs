@@ -12,7 +12,7 @@ use super::{
     flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
     input::{Frame, Gap, GapCause, Input, Marker},
-    rule::{AlertBook, RuleSet, Severity},
+    rule::{AlertBook, RuleSet, Severity, scope},
     summary::{self, Counts},
     tcp::progress,
     time::{Timestamp, When},
@@ -71,11 +71,7 @@ impl Engine {
             flow_events: config.flow_events,
             table: FlowTable::with_capacity(config.max_flows),
             hosts: Hosts::new(config.devices),
-            detectors: config
-                .rules
-                .with_detectors()
-                .map(|(detector, rule)| (detector.new)(&rule.settings))
-                .collect(),
+            detectors: scope::detectors(&config.rules),
             alerts: AlertBook::new(config.rules),
             counts: Counts::default(),
             events: VecDeque::from([Event::Start(start)]),

@@ -50,8 +50,36 @@ fn index(rules: &RuleSet) -> Result<String, fmt::Error> {
             cell(&spelled_out(&rule.title))
         )?;
     }
+    text.push_str(OVERRIDES);
     Ok(text)
 }
+
+const OVERRIDES: &str = r#"
+## Another judgement for one port or one device
+
+A rule file may judge one port, one device, or one port of one device otherwise. The first `[[override]]` that fits a finding
+speaks; what it does not set stays as the rule has it. The port is the one that the connection was opened to.
+
+```toml
+[[override]]
+port = 8080
+device = "192.168.1.50"
+severity = "notice"
+policy.at_least = 3            # any of at_least, within_s, cooldown_s, group_by
+parameters.confirm_cycles = 5  # what the rule's page lists under "What can be set"
+```
+
+## A test of your own
+
+```toml
+[[test]]
+name = "what the device did on Monday"
+capture = "monday.pcap"      # beside the rule file; or script = """…""", a written trace
+fires = 2                    # findings of this rule; or silent = true
+```
+
+`esp-tcpwatch rules test DIR` runs it, `esp-tcpwatch rules test --help` shows a written trace.
+"#;
 
 fn page(detector: &Spec, rule: &Rule) -> Result<String, fmt::Error> {
     let mut text = format!(

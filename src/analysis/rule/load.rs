@@ -4,7 +4,8 @@ use core::fmt;
 
 use super::{
     own_test,
-    schema::Rule,
+    schema::{Policy, Rule},
+    scope,
     wording::{PLACEHOLDERS, unknown_placeholder},
 };
 use crate::analysis::detect::{REGISTRY, Spec};
@@ -120,43 +121,52 @@ pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
             return Err(located(file, text, place, what));
         }
     }
-    let policy = &rule.policy;
-    if policy.at_least == 0 {
-        return Err(located(file, text, at("at_least"), "key `at_least`: expected 1 or more".to_owned()));
-    }
-    for (key, value) in [("within_s", policy.within_s), ("cooldown_s", policy.cooldown_s)] {
-        if !(value > 0.0 && value <= 86_400.0) {
-            let what = format!("key `{key}`: {value} given; expected seconds above 0, at most 86400");
-            return Err(located(file, text, at(key), what));
-        }
+    if let Some((key, what)) = policy_fault(&rule.policy) {
+        return Err(located(file, text, at(key), what));
     }
     rule.settings = settings(file, text, detector, &rule)?;
+    rule.overrides = scope::check(file, text, detector, &rule)?;
+    rule.written_overrides = Vec::new();
     rule.tests = own_test::check(file, text, &rule.written_tests)?;
     rule.written_tests = Vec::new();
     rule.file = file.to_owned();
     Ok(rule)
 }
 
-fn settings(file: &str, text: &str, detector: &Spec, rule: &Rule) -> Result<Vec<f64>, RuleError> {
+/// What is wrong with a policy: the key, and the complaint.
+pub(super) fn policy_fault(policy: &Policy) -> Option<(&'static str, String)> {
+    if policy.at_least == 0 {
+        return Some(("at_least", "key `at_least`: expected 1 or more".to_owned()));
+    }
+    let spans = [("within_s", policy.within_s), ("cooldown_s", policy.cooldown_s)];
+    let (key, value) = spans.into_iter().find(|(_, value)| !(*value > 0.0 && *value <= 86_400.0))?;
+    Some((key, format!("key `{key}`: {value} given; expected seconds above 0, at most 86400")))
+}
+
+/// What is wrong with a value for a detector's parameter.
+pub(super) fn parameter_fault(detector: &Spec, name: &str, value: f64) -> Option<String> {
     let declared = detector.parameters;
+    let Some(parameter) = declared.iter().find(|parameter| parameter.name == name) else {
+        let known: Vec<_> = declared.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Some(format!("key `parameters.{name}`: this detector has no such parameter; it has {known}"));
+    };
+    (!(parameter.least..=parameter.most).contains(&value)).then(|| {
+        format!(
+            "key `parameters.{name}`: {value} given; expected {} to {} ({})",
+            parameter.least, parameter.most, parameter.what
+        )
+    })
+}
+
+fn settings(file: &str, text: &str, detector: &Spec, rule: &Rule) -> Result<Vec<f64>, RuleError> {
     for (name, value) in &rule.parameters {
-        let Some(parameter) = declared.iter().find(|parameter| parameter.name == name) else {
-            let known: Vec<_> = declared.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let what =
-                format!("key `parameters.{name}`: this detector has no such parameter; it has {known}");
-            return Err(located(file, text, find_key(text, name), what));
-        };
-        if !(parameter.least..=parameter.most).contains(value) {
-            let what = format!(
-                "key `parameters.{name}`: {value} given; expected {} to {} ({})",
-                parameter.least, parameter.most, parameter.what
-            );
+        if let Some(what) = parameter_fault(detector, name, *value) {
             return Err(located(file, text, find_key(text, name), what));
         }
     }
     let value = |name: &str, default| rule.parameters.get(name).copied().unwrap_or(default);
-    Ok(declared.iter().map(|parameter| value(parameter.name, parameter.default)).collect())
+    Ok(detector.parameters.iter().map(|parameter| value(parameter.name, parameter.default)).collect())
 }
 
 fn whole(file: &str, what: String) -> RuleError {

@@ -5,6 +5,7 @@ pub mod load;
 pub mod own_test;
 pub mod policy;
 pub mod schema;
+pub mod scope;
 pub mod wording;
 
 pub use alert::{Alert, AlertPhase, Severity};

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use super::{
     alert::{Alert, AlertPhase, Severity},
     load::RuleSet,
-    schema::{GroupBy, Rule},
-    wording,
+    schema::{GroupBy, Policy, Rule},
+    scope, wording,
 };
 use crate::analysis::{
     detect::Finding,
@@ -34,6 +34,8 @@ pub struct AlertBook {
 #[derive(Debug)]
 struct Group {
     rule: usize,
+    /// The override of the rule that judges them.
+    place: Option<usize>,
     key: (IpAddr, Option<(SocketAddr, SocketAddr)>),
     /// Times of findings while there are too few for an alert.
     waiting: VecDeque<Timestamp>,
@@ -66,14 +68,20 @@ impl AlertBook {
     /// Counts `finding`; the alert to tell, if this makes one or doubles one.
     pub fn add(&mut self, finding: &Finding) -> Option<Alert> {
         let (rule_index, rule) = self.rules.iter().enumerate().find(|(_, rule)| rule.id == finding.rule)?;
-        let key = match rule.policy.group_by {
+        let place = scope::place_of(&rule.overrides, finding);
+        let policy = rule.policy_at(place);
+        let key = match policy.group_by {
             GroupBy::Device => (finding.device, None),
             GroupBy::Tuple => (finding.device, Some((finding.client, finding.server))),
         };
-        let known = self.groups.iter().position(|group| group.rule == rule_index && group.key == key);
+        let known = self
+            .groups
+            .iter()
+            .position(|group| (group.rule, group.place) == (rule_index, place) && group.key == key);
         let index = known.unwrap_or_else(|| {
             self.groups.push(Group {
                 rule: rule_index,
+                place,
                 key,
                 waiting: VecDeque::new(),
                 early: Vec::new(),
@@ -87,15 +95,15 @@ impl AlertBook {
         if let Some(open) = &mut group.alert {
             return open.count(rule, finding);
         }
-        group.wait(rule, finding);
-        if (group.waiting.len() as u64) < rule.policy.at_least {
+        group.wait(policy, finding);
+        if (group.waiting.len() as u64) < policy.at_least {
             return None;
         }
         group.waiting.clear();
         let findings = core::mem::take(&mut group.early);
-        let open = Open::raise(self.next_id, rule, &findings);
+        let open = Open::raise(self.next_id, rule, rule.severity_at(place), &findings);
         self.next_id += 1;
-        self.worst = self.worst.max(Some(rule.severity));
+        self.worst = self.worst.max(Some(open.alert.severity));
         let told = open.alert.clone();
         group.alert = Some(open);
         Some(told)
@@ -107,7 +115,8 @@ impl AlertBook {
         let crowded = self.groups.len() > MAX_GROUPS;
         let mut ended = Vec::new();
         self.groups.retain_mut(|group| {
-            let quiet = now.since(group.last) > Duration::from_secs_f64(rules[group.rule].policy.cooldown_s);
+            let quiet = now.since(group.last)
+                > Duration::from_secs_f64(rules[group.rule].policy_at(group.place).cooldown_s);
             if quiet || crowded {
                 ended.extend(group.end(rules[group.rule], now));
             }
@@ -124,8 +133,8 @@ impl AlertBook {
 }
 
 impl Group {
-    fn wait(&mut self, rule: &Rule, finding: &Finding) {
-        let within = Duration::from_secs_f64(rule.policy.within_s);
+    fn wait(&mut self, policy: &Policy, finding: &Finding) {
+        let within = Duration::from_secs_f64(policy.within_s);
         while self.waiting.front().is_some_and(|first| finding.when.0.since(*first) > within) {
             self.waiting.pop_front();
             if !self.early.is_empty() {
@@ -148,12 +157,12 @@ impl Group {
 }
 
 impl Open {
-    fn raise(id: u64, rule: &Rule, findings: &[Finding]) -> Open {
+    fn raise(id: u64, rule: &Rule, severity: Severity, findings: &[Finding]) -> Open {
         let first = &findings[0];
         let alert = Alert {
             id,
             rule: rule.id.clone(),
-            severity: rule.severity,
+            severity,
             phase: AlertPhase::Raised,
             certainty: first.certainty,
             count: 0,

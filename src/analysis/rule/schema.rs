@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::{
     alert::Severity,
-    own_test::{OwnTest, Written},
+    own_test::{self, OwnTest},
+    scope::{self, Override},
 };
 
 /// One rule, as written in `rules/<id>.toml`.
@@ -28,9 +30,15 @@ pub struct Rule {
     /// `parameters` in the detector's order, defaults filled in.
     #[serde(skip)]
     pub settings: Vec<f64>,
+    /// `[[override]]` as written; `overrides` is what it means.
+    #[serde(default, rename = "override")]
+    pub(super) written_overrides: Vec<Spanned<scope::Written>>,
+    /// The first that fits a finding speaks.
+    #[serde(skip)]
+    pub overrides: Vec<Override>,
     /// `[[test]]` as written; `tests` is what it means.
     #[serde(default, rename = "test")]
-    pub(super) written_tests: Vec<Written>,
+    pub(super) written_tests: Vec<own_test::Written>,
     /// For `rules test` alone; the engine never looks at them.
     #[serde(skip)]
     pub tests: Vec<OwnTest>,

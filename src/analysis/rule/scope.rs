@@ -1,0 +1,232 @@
+//! Where a rule judges otherwise: for one port, for one device, for one port of one device.
+//!
+//! The first `[[override]]` that fits a finding speaks; what it does not set stays as the rule has it. A detector
+//! gets its numbers once, so one with other numbers is another detector, and each keeps to its own findings.
+
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    alert::Severity,
+    load::{RuleError, RuleSet, located, parameter_fault, policy_fault},
+    schema::{GroupBy, Policy, Rule},
+};
+use crate::analysis::{
+    detect::{Detector, Finding, Seen, Spec},
+    host::HostEvent,
+    time::Timestamp,
+};
+
+/// Overrides a rule may have: each may mean a detector more.
+const MOST: usize = 64;
+
+/// One `[[override]]`, checked, with what it leaves alone filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Override {
+    /// The port that the connection was opened to.
+    pub port: Option<u16>,
+    pub device: Option<IpAddr>,
+    pub severity: Severity,
+    pub policy: Policy,
+    /// The detector's numbers, where they are others than the rule's.
+    pub settings: Option<Vec<f64>>,
+}
+
+/// One `[[override]]`, as written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    port: Option<Spanned<u16>>,
+    device: Option<Spanned<IpAddr>>,
+    severity: Option<Severity>,
+    #[serde(default)]
+    policy: WrittenPolicy,
+    #[serde(default)]
+    parameters: BTreeMap<String, Spanned<f64>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPolicy {
+    at_least: Option<Spanned<u64>>,
+    within_s: Option<Spanned<f64>>,
+    cooldown_s: Option<Spanned<f64>>,
+    group_by: Option<GroupBy>,
+}
+
+impl Override {
+    fn fits(&self, finding: &Finding) -> bool {
+        self.port.is_none_or(|port| port == finding.server.port())
+            && self.device.is_none_or(|device| device == finding.device)
+    }
+
+    /// Whether nothing is left for `later`, should it come after this one.
+    fn covers(&self, later: &Override) -> bool {
+        (self.port.is_none() || self.port == later.port)
+            && (self.device.is_none() || self.device == later.device)
+    }
+}
+
+/// The override that `finding` falls under: the first that fits.
+pub fn place_of(overrides: &[Override], finding: &Finding) -> Option<usize> {
+    overrides.iter().position(|place| place.fits(finding))
+}
+
+impl Rule {
+    /// How grave a finding is in the override at `place`, or outside of all.
+    pub fn severity_at(&self, place: Option<usize>) -> Severity {
+        place.and_then(|place| self.overrides.get(place)).map_or(self.severity, |place| place.severity)
+    }
+
+    /// What makes an alert of findings in the override at `place`, or outside of all.
+    pub fn policy_at(&self, place: Option<usize>) -> &Policy {
+        place.and_then(|place| self.overrides.get(place)).map_or(&self.policy, |place| &place.policy)
+    }
+}
+
+/// The detectors that serve `rules`, in the registry's order.
+pub fn detectors(rules: &RuleSet) -> Vec<Box<dyn Detector>> {
+    let mut detectors = Vec::new();
+    for (detector, rule) in rules.with_detectors() {
+        let numbered = rule.overrides.iter().enumerate();
+        let others: Vec<_> = numbered
+            .filter_map(|(place, other)| other.settings.as_ref().map(|settings| (Some(place), settings)))
+            .collect();
+        if others.is_empty() {
+            detectors.push((detector.new)(&rule.settings));
+            continue;
+        }
+        let overrides = Arc::new(rule.overrides.clone());
+        for (place, settings) in core::iter::once((None, &rule.settings)).chain(others) {
+            let inner = (detector.new)(settings);
+            detectors.push(Box::new(Scoped { inner, place, overrides: Arc::clone(&overrides) }));
+        }
+    }
+    detectors
+}
+
+/// A detector that is heard only where its numbers are the ones in force.
+#[derive(Debug)]
+struct Scoped {
+    inner: Box<dyn Detector>,
+    place: Option<usize>,
+    overrides: Arc<Vec<Override>>,
+}
+
+impl Scoped {
+    fn keep_own(&self, findings: &mut Vec<Finding>, from: usize) {
+        let has_numbers = |place: &usize| self.overrides[*place].settings.is_some();
+        let is_own = |finding: &Finding| place_of(&self.overrides, finding).filter(has_numbers) == self.place;
+        findings.extract_if(from.., |finding| !is_own(finding)).for_each(drop);
+    }
+}
+
+impl Detector for Scoped {
+    fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
+        let from = findings.len();
+        self.inner.on_segment(seen, findings);
+        self.keep_own(findings, from);
+    }
+
+    fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
+        let from = findings.len();
+        self.inner.on_host(event, findings);
+        self.keep_own(findings, from);
+    }
+
+    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        let from = findings.len();
+        self.inner.on_time(now, findings);
+        self.keep_own(findings, from);
+    }
+}
+
+/// Checks the overrides of `rule`, whose file and text these are; its own settings must be there already.
+pub(super) fn check(
+    file: &str,
+    text: &str,
+    detector: &Spec,
+    rule: &Rule,
+) -> Result<Vec<Override>, RuleError> {
+    let mut checked: Vec<Override> = Vec::with_capacity(rule.written_overrides.len());
+    for written in &rule.written_overrides {
+        let here = written.span().start;
+        let fault = |at: usize, what: String| Err(located(file, text, Some(at), what));
+        let it = check_one(file, text, detector, rule, written)?;
+        if let Some(earlier) = checked.iter().position(|earlier| earlier.covers(&it)) {
+            let what = format!(
+                "this override never applies: number {} before it already fits all that it fits",
+                earlier + 1
+            );
+            return fault(here, what);
+        }
+        if checked.len() == MOST {
+            return fault(here, format!("a rule has at most {MOST} overrides"));
+        }
+        checked.push(it);
+    }
+    Ok(checked)
+}
+
+fn check_one(
+    file: &str,
+    text: &str,
+    detector: &Spec,
+    rule: &Rule,
+    whole: &Spanned<Written>,
+) -> Result<Override, RuleError> {
+    let written = whole.get_ref();
+    let fault = |at: usize, what: String| located(file, text, Some(at), what);
+    let here = whole.span().start;
+    if written.port.is_none() && written.device.is_none() {
+        let what = "an override needs `port`, `device` or both, to say where it applies";
+        return Err(fault(here, what.to_owned()));
+    }
+    if let Some(port) = written.port.as_ref().filter(|port| *port.get_ref() == 0) {
+        return Err(fault(port.span().start, "key `port`: 0 given; expected 1 to 65535".to_owned()));
+    }
+    let WrittenPolicy { at_least, within_s, cooldown_s, group_by } = &written.policy;
+    let sets_policy = at_least.is_some() || within_s.is_some() || cooldown_s.is_some() || group_by.is_some();
+    if written.severity.is_none() && !sets_policy && written.parameters.is_empty() {
+        let what = "this override changes nothing; expected `severity`, `policy.…` or `parameters.…`";
+        return Err(fault(here, what.to_owned()));
+    }
+    let mut policy = rule.policy.clone();
+    if let Some(count) = at_least {
+        policy.at_least = *count.get_ref();
+    }
+    for (own, given) in [(&mut policy.within_s, within_s), (&mut policy.cooldown_s, cooldown_s)] {
+        if let Some(seconds) = given {
+            *own = *seconds.get_ref();
+        }
+    }
+    policy.group_by = group_by.unwrap_or(policy.group_by);
+    if let Some((key, what)) = policy_fault(&policy) {
+        let at = match key {
+            "at_least" => at_least.as_ref().map(Spanned::span),
+            "within_s" => within_s.as_ref().map(Spanned::span),
+            _ => cooldown_s.as_ref().map(Spanned::span),
+        };
+        return Err(fault(at.map_or(here, |span| span.start), what));
+    }
+    let mut settings = rule.settings.clone();
+    for (name, value) in &written.parameters {
+        if let Some(what) = parameter_fault(detector, name, *value.get_ref()) {
+            return Err(fault(value.span().start, what));
+        }
+        if let Some(index) = detector.parameters.iter().position(|parameter| parameter.name == name) {
+            settings[index] = *value.get_ref();
+        }
+    }
+    Ok(Override {
+        port: written.port.as_ref().map(|port| *port.get_ref()),
+        device: written.device.as_ref().map(|device| *device.get_ref()),
+        severity: written.severity.unwrap_or(rule.severity),
+        policy,
+        settings: (!written.parameters.is_empty()).then_some(settings),
+    })
+}
