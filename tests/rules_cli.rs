@@ -153,3 +153,24 @@ fn an_override_of_a_parameter_reaches_the_detector_and_doubles_nothing() {
     assert_eq!(certainties("port = 80"), ["inferred", "inferred"]);
     assert_eq!(certainties("port = 8080"), ["suspected", "inferred"]);
 }
+
+#[test]
+fn a_failed_test_names_few_of_many_findings_and_nothing_acts_on_the_terminal() {
+    let cycle = |at: u32| {
+        format!("+0.{at}1 A > B S 9000:9000(0) win 64240\n+0.{at}2 B > A . 5002:5002(0) ack 1002 win 5743\n")
+    };
+    let cycles: String = (10..40).map(cycle).collect();
+    let tests = format!(
+        "[[test]]\nname = \"a\\u001b[2Jb\"\nsilent = true\nscript = '''\n\
+         +0 A > B S 1000:1000(0) win 64240\n+0.001 B > A S. 5000:5000(0) ack 1001 win 5744\n\
+         +0.002 A > B . 1001:1001(0) ack 5001 win 64240\n+0.003 B > A F. 5001:5001(0) ack 1001 win 5744\n\
+         +0.004 A > B F. 1001:1001(0) ack 5002 win 64240\n+0.005 B > A . 5002:5002(0) ack 1002 win 5743\n\
+         {cycles}'''\n"
+    );
+    let dir = directory("mine.toml", &rule_with("time-wait-collision", &tests));
+    let output = run(&["rules", "test", name(dir.path())]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 1, "{text}{}", stderr(&output));
+    assert!(text.contains("expected silence of time-wait-collision, got 30"), "{text}");
+    assert!(text.contains(" more\n") && text.lines().count() < 40 && !text.contains('\u{1b}'), "{text}");
+}

@@ -16,6 +16,7 @@ use crate::analysis::{
     rule::{Rule, RuleSet, Scene},
 };
 use crate::source::{Source, file::CaptureFile};
+use crate::text::escape;
 
 /// Runs every test of `rules`; 1 where one does not hold.
 pub fn run(rules: &RuleSet) -> Result<u8> {
@@ -26,16 +27,17 @@ pub fn run(rules: &RuleSet) -> Result<u8> {
     for rule in rules.iter() {
         for test in &rule.tests {
             let place = format!("{}:{}", rule.file, test.line);
-            let played = show(&test.scene, rule, rules).with_context(|| format!("{place}: {}", test.name))?;
+            let name = escape(&test.name);
+            let played = show(&test.scene, rule, rules).with_context(|| format!("{place}: {name}"))?;
             match test.judge(&rule.id, &played.findings) {
                 Ok(()) => {
                     held += 1;
-                    writeln!(text, "ok      {}: {}", rule.id, test.name)?;
+                    writeln!(text, "ok      {}: {name}", rule.id)?;
                 }
                 Err(fault) => {
                     failed += 1;
                     let fault = fault.replace('\n', "\n        ");
-                    writeln!(text, "FAILED  {}: {}\n        {place}: {fault}", rule.id, test.name)?;
+                    writeln!(text, "FAILED  {}: {name}\n        {place}: {fault}", rule.id)?;
                 }
             }
         }

@@ -11,6 +11,9 @@ use crate::analysis::{
     wire::notation::{self, Step},
 };
 
+/// Findings that a failed test names; a long capture may hold thousands.
+const MOST_TOLD: usize = 16;
+
 /// One `[[test]]`, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnTest {
@@ -54,11 +57,16 @@ impl OwnTest {
             count => format!("expected {count} findings of {rule}"),
         };
         let mut message = format!("{expected}, got {}", own.len());
-        for finding in own {
-            message.push_str(&format!("\n  {} in frames {}", finding.certainty, frames(finding)));
+        let of_own = own.iter().map(|finding| format!("{} in frames {}", finding.certainty, frames(finding)));
+        let of_others = others
+            .iter()
+            .map(|finding| format!("(another rule: {} in frames {})", finding.rule, frames(finding)));
+        for line in of_own.chain(of_others).take(MOST_TOLD) {
+            message.push_str("\n  ");
+            message.push_str(&line);
         }
-        for finding in others {
-            message.push_str(&format!("\n  (another rule: {} in frames {})", finding.rule, frames(finding)));
+        if findings.len() > MOST_TOLD {
+            message.push_str(&format!("\n  and {} more", findings.len() - MOST_TOLD));
         }
         Err(message)
     }
