@@ -75,6 +75,7 @@ fn notation_errors_name_the_line_and_what_was_expected() {
     for (text, line, what) in [
         ("trace x\n+0 A > B S 1:1(0) win 5\n+x A > B S 1:1(0)", 3, "expected a time"),
         ("+0 A > E S 1:1(0)", 1, "expected A, B, C or D"),
+        ("+0 A > B who-has 1", 1, "nothing may follow"),
         ("+0 A:many > B S 1:1(0)", 1, "expected a port"),
         ("+0 A > B S 1:5(0)", 1, "do not end at 5"),
         ("+0 A > B Q 1:1(0)", 1, "flag `Q`"),

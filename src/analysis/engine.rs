@@ -16,7 +16,7 @@ use super::{
     summary::{self, Counts},
     tcp::progress,
     time::{Timestamp, When},
-    wire::{Segment, Skip, decode},
+    wire::{Segment, Sign, Skip, decode, sign},
 };
 
 /// Flows held at once unless told otherwise: some 60 MB of them.
@@ -123,7 +123,14 @@ impl Engine {
         self.counts.first.get_or_insert(frame.time);
         match decode(frame) {
             Ok(segment) => self.segment(&segment),
-            Err(skip) => self.counts.skipped.count(skip),
+            Err(skip) => {
+                self.counts.skipped.count(skip);
+                if matches!(skip, Skip::NotIp | Skip::NotTcp)
+                    && let Some(sign) = sign::read(frame)
+                {
+                    self.sign(&sign);
+                }
+            }
         }
     }
 
@@ -167,6 +174,17 @@ impl Engine {
                 detector.on_host(event, &mut self.found);
             }
             detector.on_segment(&seen, &mut self.found);
+        }
+        self.tell_findings();
+    }
+
+    fn sign(&mut self, sign: &Sign) {
+        for index in self.hosts.of_sign(sign).into_iter().flatten() {
+            self.hosts.device_mut(index).observe_sign(sign);
+            let device = self.hosts.device(index);
+            for detector in &mut self.detectors {
+                detector.on_sign(sign, device, &mut self.found);
+            }
         }
         self.tell_findings();
     }

@@ -10,6 +10,7 @@ pub mod watch;
 
 mod ack_loop;
 mod app_stall;
+mod device_silent;
 mod ignored_rst;
 mod rst_storm;
 mod time_wait_buildup;
@@ -19,12 +20,18 @@ mod zero_window;
 pub use finding::{EvidenceSegment, Finding};
 pub use seen::Seen;
 
-use super::{host::HostEvent, input::Gap, time::Timestamp};
+use super::{
+    host::{Device, HostEvent},
+    input::Gap,
+    time::Timestamp,
+    wire::Sign,
+};
 
 /// All detectors, by rule id.
 pub static REGISTRY: &[&Spec] = &[
     &ack_loop::SPEC,
     &app_stall::SPEC,
+    &device_silent::SPEC,
     &ignored_rst::SPEC,
     &rst_storm::SPEC,
     &time_wait_buildup::SPEC,
@@ -50,6 +57,9 @@ pub trait Detector: core::fmt::Debug + Send {
 
     /// Something happened to a device.
     fn on_host(&mut self, _event: &HostEvent, _findings: &mut Vec<Finding>) {}
+
+    /// Something that is not TCP came from `device` or asked for it; the device has taken it.
+    fn on_sign(&mut self, _sign: &Sign, _device: &Device, _findings: &mut Vec<Finding>) {}
 
     /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time.
     fn on_time(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}

@@ -11,13 +11,14 @@ use super::{
     fingerprint::Fingerprint,
     hold::{Answer, Hold, Refusal},
     ledger::Ledger,
+    liveness::Liveness,
 };
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, Flow, Side},
     tcp::{StateView, TcpState},
     time::Timestamp,
-    wire::{Flags, Note, Segment},
+    wire::{Flags, Note, Segment, Sign},
 };
 
 /// A remedy acts at once; what comes later than this may have other causes.
@@ -34,6 +35,7 @@ pub struct Device {
     pub segments: u64,
     pub refusals: u64,
     pub ignored_rsts: u64,
+    pub liveness: Liveness,
     entered: u64,
     syns: u64,
     rsts: u64,
@@ -53,6 +55,7 @@ impl Device {
             segments: 0,
             refusals: 0,
             ignored_rsts: 0,
+            liveness: Liveness::default(),
             entered: 0,
             syns: 0,
             rsts: 0,
@@ -74,6 +77,7 @@ impl Device {
     ) {
         self.segments += 1;
         if from == device {
+            self.liveness.heard(segment.frame, segment.time, segment.destination_ip());
             self.fingerprint.read(segment);
             self.mac = segment.source_mac.or(self.mac);
             self.observe_own(segment, flow, place, device, events);
@@ -85,6 +89,17 @@ impl Device {
         }
     }
 
+    /// A frame that holds no TCP segment, from this device or asking for it.
+    pub fn observe_sign(&mut self, sign: &Sign) {
+        if sign.from == Some(self.address)
+            || (sign.from.is_none() && sign.mac.is_some() && sign.mac == self.mac)
+        {
+            self.liveness.heard(sign.frame, sign.time, sign.to.unwrap_or(self.address));
+        } else {
+            self.liveness.asked(sign);
+        }
+    }
+
     /// Time went on.
     pub fn advance(&mut self, now: Timestamp) {
         self.ledger.advance(now, Duration::from_secs_f64(self.bracket.assumed_time_wait_s()));
@@ -93,6 +108,7 @@ impl Device {
     /// Frames were lost: what was begun before is no longer proven.
     pub fn note_gap(&mut self, at: Timestamp) {
         self.last_gap = Some(at);
+        self.liveness.note_gap();
     }
 
     /// The device was switched on purpose: what was learned of its behaviour no longer binds.

@@ -9,7 +9,7 @@ use super::{device::Device, espressif::is_espressif, facts::DeviceFacts};
 use crate::analysis::{
     flow::{Flow, FourTuple, Side},
     time::Timestamp,
-    wire::Segment,
+    wire::{Segment, Sign},
 };
 
 /// Devices followed at once; those met later are counted only.
@@ -95,6 +95,16 @@ impl Hosts {
                 self.index_or_add(flow.tuple.socket(server).ip()).map(|index| (server, index))
             }
         }
+    }
+
+    /// The devices that a sign is of: its sender, and the one that it is for.
+    pub fn of_sign(&self, sign: &Sign) -> [Option<usize>; 2] {
+        let from = match sign.from {
+            Some(ip) => self.find(ip),
+            // It has no address yet: known by its MAC.
+            None => sign.mac.and_then(|mac| self.devices.iter().position(|device| device.mac == Some(mac))),
+        };
+        [from, sign.to.and_then(|ip| self.find(ip)).filter(|to| Some(*to) != from)]
     }
 
     pub fn device(&self, index: usize) -> &Device {

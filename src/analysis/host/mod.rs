@@ -10,8 +10,10 @@ pub mod fingerprint;
 pub mod hold;
 pub mod hosts;
 pub mod ledger;
+pub mod liveness;
 
 pub use device::Device;
 pub use event::{Close, HostEvent, Story};
 pub use facts::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts};
 pub use hosts::{DeviceScope, Hosts};
+pub use liveness::{Liveness, Unanswered};

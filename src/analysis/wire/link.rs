@@ -6,6 +6,7 @@ use super::skip::Skip;
 use crate::analysis::input::LinkType;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
+pub const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// 802.1Q, 802.1ad and the tag that came before it.
 const VLAN_TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
@@ -23,16 +24,24 @@ pub struct Packet<'a> {
     pub destination_mac: Option<[u8; 6]>,
 }
 
-/// Takes the link header off `data`.
+/// Takes the link header off `data`, which must hold IP.
 pub fn strip(link: LinkType, data: &[u8]) -> Result<Packet<'_>, Skip> {
+    match open(link, data)? {
+        (packet, None | Some(ETHERTYPE_IPV4 | ETHERTYPE_IPV6)) => Ok(packet),
+        (_, Some(_)) => Err(Skip::NotIp),
+    }
+}
+
+/// The same whatever the frame holds: with its EtherType, where the link tells one.
+pub fn open(link: LinkType, data: &[u8]) -> Result<(Packet<'_>, Option<u16>), Skip> {
     match link.0 {
         1 => ethernet(data),
         // LINKTYPE_RAW, its per-platform DLT_RAW values, LINKTYPE_IPV4, LINKTYPE_IPV6.
-        101 | 12 | 14 | 228 | 229 => Ok(bare(data, 0)),
+        101 | 12 | 14 | 228 | 229 => Ok((bare(data, 0), None)),
         113 => cooked(data, 16, 14, 4..6, 6),
         276 => cooked(data, 20, 0, 11..12, 12),
         // BSD loopback: four octets of address family, in either byte order; the IP version tells the rest.
-        0 | 108 => data.get(4..).map(|ip| bare(ip, 4)).ok_or(Skip::ShortHeader),
+        0 | 108 => data.get(4..).map(|ip| (bare(ip, 4), None)).ok_or(Skip::ShortHeader),
         105 | 119 | 127 | 163 => Err(Skip::MonitorMode),
         _ => Err(Skip::UnknownLink),
     }
@@ -42,7 +51,7 @@ fn bare(ip: &[u8], link_len: usize) -> Packet<'_> {
     Packet { ip, link_len, source_mac: None, destination_mac: None }
 }
 
-fn ethernet(data: &[u8]) -> Result<Packet<'_>, Skip> {
+fn ethernet(data: &[u8]) -> Result<(Packet<'_>, Option<u16>), Skip> {
     let header = Ethernet2HeaderSlice::from_slice(data).map_err(|_| Skip::ShortHeader)?;
     let mut ether_type = header.ether_type().0;
     let mut at = header.slice().len();
@@ -54,13 +63,13 @@ fn ethernet(data: &[u8]) -> Result<Packet<'_>, Skip> {
         ether_type = tag.ether_type().0;
         at += tag.slice().len();
     }
-    is_ip(ether_type)?;
-    Ok(Packet {
+    let packet = Packet {
         ip: &data[at..],
         link_len: at,
         source_mac: Some(header.source()),
         destination_mac: Some(header.destination()),
-    })
+    };
+    Ok((packet, Some(ether_type)))
 }
 
 /// Linux cooked capture, v1 (LINKTYPE_LINUX_SLL) and v2 (LINKTYPE_LINUX_SLL2): they differ in where things stand.
@@ -71,7 +80,7 @@ fn cooked(
     protocol_at: usize,
     address_len_at: core::ops::Range<usize>,
     address_at: usize,
-) -> Result<Packet<'_>, Skip> {
+) -> Result<(Packet<'_>, Option<u16>), Skip> {
     let header = data.get(..header_len).ok_or(Skip::ShortHeader)?;
     let mut protocol = u16::from_be_bytes([header[protocol_at], header[protocol_at + 1]]);
     let mut at = header_len;
@@ -83,18 +92,10 @@ fn cooked(
         protocol = tag.ether_type().0;
         at += tag.slice().len();
     }
-    is_ip(protocol)?;
     let address_len = header[address_len_at].iter().fold(0usize, |len, octet| len << 8 | usize::from(*octet));
     let source_mac = match (address_len, header.get(address_at..address_at + 6)) {
         (6, Some(&[a, b, c, d, e, f])) => Some([a, b, c, d, e, f]),
         _ => None,
     };
-    Ok(Packet { ip: &data[at..], link_len: at, source_mac, destination_mac: None })
-}
-
-fn is_ip(ether_type: u16) -> Result<(), Skip> {
-    match ether_type {
-        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Ok(()),
-        _ => Err(Skip::NotIp),
-    }
+    Ok((Packet { ip: &data[at..], link_len: at, source_mac, destination_mac: None }, Some(protocol)))
 }

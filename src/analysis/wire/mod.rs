@@ -8,6 +8,7 @@ pub mod note;
 pub mod options;
 pub mod segment;
 pub mod seq;
+pub mod sign;
 pub mod skip;
 
 pub use decode::decode;
@@ -16,4 +17,5 @@ pub use note::Note;
 pub use options::SynOptions;
 pub use segment::Segment;
 pub use seq::SeqNum;
+pub use sign::{Sign, SignKind};
 pub use skip::{Skip, SkipCounts};

@@ -6,6 +6,11 @@
 //! +0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
 //! gap 3
 //! tick +9.5
+//! +9.6    A > B  who-has
+//! +9.7    B > A  is-at
+//! +9.8    B > B  announce
+//! +9.9    A > B  ping
+//! +9.91   B > A  pong
 //! mode  switched to fixed
 //! expect time-wait-collision 1
 //! ```
@@ -123,6 +128,12 @@ fn segment(time: &str, rest: &str) -> Result<Step, String> {
         return Err(format!("`{arrow}`: expected `>` between sender and receiver"));
     }
     let letters = next("the flags")?;
+    if let Some(octets) = without_tcp(letters, host(from)?, host(to)?) {
+        return match words.next() {
+            None => Ok(Step::Frame { at_s, octets }),
+            Some(word) => Err(format!("`{word}`: nothing may follow `{letters}`")),
+        };
+    }
     let range = next("the sequence range, like 1000:1030(30)")?;
     let (seq, len) = sequence(range)?;
     let mut header =
@@ -205,6 +216,30 @@ fn host(name: &str) -> Result<Host, String> {
         "B" => Ok(Host { mac: [0x24, 0x0a, 0xc4, 0x77, 0, 2], ip: [10, 77, 0, 2], port: 80 }),
         _ => Err(format!("`{name}`: expected A, B, C or D")),
     }
+}
+
+/// A frame of ARP or ICMP echo, where `word` names one.
+fn without_tcp(word: &str, from: Host, to: Host) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(42);
+    octets.extend(if matches!(word, "who-has" | "announce") { [0xff; 6] } else { to.mac });
+    octets.extend(from.mac);
+    match word {
+        "who-has" | "is-at" | "announce" => {
+            octets.extend([0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, if word == "is-at" { 2 } else { 1 }]);
+            octets.extend(from.mac);
+            octets.extend(from.ip);
+            octets.extend([0; 6]);
+            octets.extend(to.ip);
+        }
+        "ping" | "pong" => {
+            octets.extend([0x08, 0x00, 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 1, 0, 0]);
+            octets.extend(from.ip);
+            octets.extend(to.ip);
+            octets.extend([if word == "ping" { 8 } else { 0 }, 0, 0, 0, 0, 1, 0, 1]);
+        }
+        _ => return None,
+    }
+    Some(octets)
 }
 
 #[derive(Clone, Copy, Debug, Default)]

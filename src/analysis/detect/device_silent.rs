@@ -1,0 +1,134 @@
+//! `device-silent`: a device that was heard before leaves ARP unanswered, and sends nothing else either.
+//!
+//! A device in power save answers late, and one question may be lost on the air: it takes several, and some time.
+//! Only a host that the device answered before counts as asking. Why the device is silent is not on the wire.
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use std::collections::BTreeMap;
+
+use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
+use crate::analysis::{
+    certainty::Certainty,
+    host::{Device, Unanswered},
+    input::{FrameNo, Gap},
+    time::{Timestamp, When},
+    wire::Sign,
+};
+
+pub const SPEC: Spec = Spec {
+    id: "device-silent",
+    parameters: &[
+        Parameter {
+            name: "silent_s",
+            default: 5.0,
+            least: 0.5,
+            most: 3_600.0,
+            what: "seconds without any frame from the device, from the first question on",
+        },
+        Parameter {
+            name: "asked",
+            default: 3.0,
+            least: 1.0,
+            most: 1_000.0,
+            what: "ARP requests or neighbour solicitations left unanswered in that time",
+        },
+    ],
+    new: |settings| {
+        Box::new(DeviceSilent {
+            silent: Duration::from_secs_f64(settings[0]),
+            asked: settings[1] as u32,
+            waiting: Vec::new(),
+        })
+    },
+};
+
+/// Devices waited for at once; a network of which more are silent is down as a whole.
+const CAPACITY: usize = 256;
+
+#[derive(Debug)]
+struct DeviceSilent {
+    silent: Duration,
+    asked: u32,
+    /// In order of the first question. Empty while everybody answers.
+    waiting: Vec<Silence>,
+}
+
+#[derive(Debug)]
+struct Silence {
+    device: IpAddr,
+    last_heard: (FrameNo, Timestamp),
+    asked: Unanswered,
+    told: bool,
+}
+
+impl Detector for DeviceSilent {
+    fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
+        if !self.waiting.is_empty() && seen.from_device() {
+            self.waiting.retain(|silence| silence.device != seen.device.address);
+        }
+    }
+
+    fn on_sign(&mut self, _sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
+        let Some(last_heard) = device.liveness.last_heard() else { return };
+        self.waiting.retain(|silence| silence.device != device.address || silence.last_heard == last_heard);
+        let Some(asked) = device.liveness.unanswered() else { return };
+        let has_room = self.waiting.len() < CAPACITY;
+        match self.waiting.iter_mut().find(|silence| silence.device == device.address) {
+            Some(silence) => silence.asked = asked,
+            None if has_room => {
+                self.waiting.push(Silence { device: device.address, last_heard, asked, told: false });
+            }
+            None => {}
+        }
+    }
+
+    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        for silence in &mut self.waiting {
+            let long_enough = now.since(silence.asked.since) >= self.silent;
+            if !silence.told && long_enough && silence.asked.times >= self.asked {
+                silence.told = true;
+                findings.push(silence.tell(now));
+            }
+        }
+    }
+
+    /// The answer may be among what was lost: the device is asked anew, in the host room too.
+    fn on_gap(&mut self, _gap: &Gap) {
+        self.waiting.retain(|silence| silence.told);
+    }
+}
+
+impl Silence {
+    fn tell(&self, now: Timestamp) -> Finding {
+        let asked_for = seconds(now.seconds_after(self.asked.since));
+        let silent_for = seconds(now.seconds_after(self.last_heard.1));
+        let frames: Vec<FrameNo> = self.asked.frames().collect();
+        let first = frames.first().copied().unwrap_or_default();
+        Finding {
+            id: 0,
+            rule: SPEC.id.to_owned(),
+            // That nothing came follows from what was seen, and an answer may have been lost on its way here.
+            certainty: Certainty::Inferred,
+            when: When(now),
+            device: self.device,
+            client: SocketAddr::new(self.asked.by, 0),
+            server: SocketAddr::new(self.device, 0),
+            incarnation: 0,
+            quantities: BTreeMap::from([
+                ("asked".to_owned(), f64::from(self.asked.times)),
+                ("asked_for_s".to_owned(), asked_for),
+                ("silent_for_s".to_owned(), silent_for),
+            ]),
+            text: format!(
+                "{} has not answered {} requests for its address from {} (the first is frame {first}), and has sent \
+                 nothing at all for {silent_for:.1} s (since frame {}).",
+                self.device, self.asked.times, self.asked.by, self.last_heard.0,
+            ),
+            frames,
+            evidence: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Whether a device shows that it lives: when it was heard last, and who asked it since without an answer.
+//!
+//! Only what asks for an answer that every host must give counts as asking (ARP, neighbour solicitation), and only
+//! from a host that was seen to get the device's frames: of anybody else's answers this place may see none.
+
+use core::net::IpAddr;
+
+use crate::analysis::{
+    input::FrameNo,
+    time::Timestamp,
+    wire::{Sign, SignKind},
+};
+
+/// Hosts remembered as having been answered; more than these talk to no small device.
+const ANSWERED: usize = 8;
+/// Frames kept of those that asked.
+const CITED: usize = 8;
+
+#[derive(Debug, Default)]
+pub struct Liveness {
+    heard: Option<(FrameNo, Timestamp)>,
+    asked: Option<Unanswered>,
+    answered: [Option<IpAddr>; ANSWERED],
+}
+
+/// Questions since the device was heard last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    pub by: IpAddr,
+    pub since: Timestamp,
+    pub times: u32,
+    frames: [FrameNo; CITED],
+}
+
+impl Liveness {
+    /// The device sent something, to `to`.
+    pub fn heard(&mut self, frame: FrameNo, time: Timestamp, to: IpAddr) {
+        self.heard = Some((frame, time));
+        self.asked = None;
+        if self.answered.contains(&Some(to)) || to.is_multicast() {
+            return;
+        }
+        self.answered.rotate_right(1);
+        self.answered[0] = Some(to);
+    }
+
+    /// Something that is not TCP asked it for an answer.
+    pub fn asked(&mut self, sign: &Sign) {
+        let Some(by) = sign.from.filter(|by| self.answered.contains(&Some(*by))) else { return };
+        if sign.kind != SignKind::WhoHas {
+            return;
+        }
+        let asked =
+            self.asked.get_or_insert(Unanswered { by, since: sign.time, times: 0, frames: [0; CITED] });
+        if let Some(free) = asked.frames.get_mut(asked.times as usize) {
+            *free = sign.frame;
+        }
+        asked.times = asked.times.saturating_add(1);
+    }
+
+    /// Frames were lost, and answers perhaps with them.
+    pub fn note_gap(&mut self) {
+        self.asked = None;
+    }
+
+    pub fn last_heard(&self) -> Option<(FrameNo, Timestamp)> {
+        self.heard
+    }
+
+    pub fn unanswered(&self) -> Option<Unanswered> {
+        self.asked
+    }
+}
+
+impl Unanswered {
+    /// The frames that asked: the first few.
+    pub fn frames(&self) -> impl Iterator<Item = FrameNo> {
+        self.frames.into_iter().filter(|frame| *frame > 0)
+    }
+}
