@@ -10,6 +10,7 @@ pub mod watch;
 
 mod ack_loop;
 mod app_stall;
+mod device_reboot;
 mod device_silent;
 mod ignored_rst;
 mod rst_storm;
@@ -31,6 +32,7 @@ use super::{
 pub static REGISTRY: &[&Spec] = &[
     &ack_loop::SPEC,
     &app_stall::SPEC,
+    &device_reboot::SPEC,
     &device_silent::SPEC,
     &ignored_rst::SPEC,
     &rst_storm::SPEC,

@@ -15,6 +15,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     &[
         ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
         ("app-stall", include_str!("../../../rules/app-stall.toml")),
+        ("device-reboot", include_str!("../../../rules/device-reboot.toml")),
         ("device-silent", include_str!("../../../rules/device-silent.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),

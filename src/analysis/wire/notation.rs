@@ -9,6 +9,7 @@
 //! +9.6    A > B  who-has
 //! +9.7    B > A  is-at
 //! +9.8    B > B  announce
+//! +9.81   B > B  probe
 //! +9.9    A > B  ping
 //! +9.91   B > A  pong
 //! mode  switched to fixed
@@ -221,13 +222,14 @@ fn host(name: &str) -> Result<Host, String> {
 /// A frame of ARP or ICMP echo, where `word` names one.
 fn without_tcp(word: &str, from: Host, to: Host) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(42);
-    octets.extend(if matches!(word, "who-has" | "announce") { [0xff; 6] } else { to.mac });
+    octets.extend(if matches!(word, "who-has" | "announce" | "probe") { [0xff; 6] } else { to.mac });
     octets.extend(from.mac);
     match word {
-        "who-has" | "is-at" | "announce" => {
+        "who-has" | "is-at" | "announce" | "probe" => {
             octets.extend([0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, if word == "is-at" { 2 } else { 1 }]);
             octets.extend(from.mac);
-            octets.extend(from.ip);
+            // A probe (RFC 5227) asks for an address without using it.
+            octets.extend(if word == "probe" { [0; 4] } else { from.ip });
             octets.extend([0; 6]);
             octets.extend(to.ip);
         }
