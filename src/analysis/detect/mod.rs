@@ -13,6 +13,7 @@ mod app_stall;
 mod device_reboot;
 mod device_silent;
 mod ignored_rst;
+mod not_on_path;
 mod rst_storm;
 mod time_wait_buildup;
 mod time_wait_collision;
@@ -35,6 +36,7 @@ pub static REGISTRY: &[&Spec] = &[
     &device_reboot::SPEC,
     &device_silent::SPEC,
     &ignored_rst::SPEC,
+    &not_on_path::SPEC,
     &rst_storm::SPEC,
     &time_wait_buildup::SPEC,
     &time_wait_collision::SPEC,

@@ -36,6 +36,8 @@ pub struct Device {
     pub refusals: u64,
     pub ignored_rsts: u64,
     pub liveness: Liveness,
+    /// It sent a TCP segment.
+    pub spoke_tcp: bool,
     entered: u64,
     syns: u64,
     rsts: u64,
@@ -56,6 +58,7 @@ impl Device {
             refusals: 0,
             ignored_rsts: 0,
             liveness: Liveness::default(),
+            spoke_tcp: false,
             entered: 0,
             syns: 0,
             rsts: 0,
@@ -77,6 +80,7 @@ impl Device {
     ) {
         self.segments += 1;
         if from == device {
+            self.spoke_tcp = true;
             self.liveness.heard(segment.frame, segment.time, segment.destination_ip());
             self.fingerprint.read(segment);
             self.mac = segment.source_mac.or(self.mac);

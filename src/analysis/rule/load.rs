@@ -18,6 +18,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("device-reboot", include_str!("../../../rules/device-reboot.toml")),
         ("device-silent", include_str!("../../../rules/device-silent.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
+        ("not-on-path", include_str!("../../../rules/not-on-path.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
         ("time-wait-buildup", include_str!("../../../rules/time-wait-buildup.toml")),
         ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),

@@ -1,0 +1,105 @@
+//! `not-on-path`: the device shows itself by other frames, but none of its TCP is seen.
+//!
+//! Most often nobody talks to it; the other reason is a place on the network where its unicast does not pass. The
+//! two look the same from here, so this is advice and no alarm.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
+use crate::analysis::{
+    certainty::Certainty,
+    host::Device,
+    input::FrameNo,
+    time::{Timestamp, When},
+    wire::Sign,
+};
+
+pub const SPEC: Spec = Spec {
+    id: "not-on-path",
+    parameters: &[Parameter {
+        name: "after_s",
+        default: 10.0,
+        least: 1.0,
+        most: 3_600.0,
+        what: "seconds without TCP from the device, from its first other frame on",
+    }],
+    new: |settings| Box::new(NotOnPath { after: Duration::from_secs_f64(settings[0]), shown: Vec::new() }),
+};
+
+/// Devices followed at once.
+const CAPACITY: usize = 256;
+
+#[derive(Debug)]
+struct NotOnPath {
+    after: Duration,
+    /// Devices that showed themselves, in order of appearance.
+    shown: Vec<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    device: IpAddr,
+    frame: FrameNo,
+    time: Timestamp,
+    /// Told, or not to be told: its TCP was seen.
+    is_settled: bool,
+}
+
+impl Detector for NotOnPath {
+    fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
+        if self.shown.is_empty() || !seen.from_device() {
+            return;
+        }
+        let address = seen.device.address;
+        if let Some(shown) = self.shown.iter_mut().find(|shown| shown.device == address) {
+            shown.is_settled = true;
+        }
+    }
+
+    fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
+        let is_own = sign.from == Some(device.address);
+        if is_own
+            && !device.spoke_tcp
+            && self.shown.len() < CAPACITY
+            && self.shown.iter().all(|shown| shown.device != device.address)
+        {
+            self.shown.push(Shown {
+                device: device.address,
+                frame: sign.frame,
+                time: sign.time,
+                is_settled: false,
+            });
+        }
+    }
+
+    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        for shown in &mut self.shown {
+            if shown.is_settled || now.since(shown.time) < self.after {
+                continue;
+            }
+            shown.is_settled = true;
+            let socket = SocketAddr::new(shown.device, 0);
+            let waited = seconds(now.seconds_after(shown.time));
+            findings.push(Finding {
+                id: 0,
+                rule: SPEC.id.to_owned(),
+                certainty: Certainty::Suspected,
+                when: When(now),
+                device: shown.device,
+                client: socket,
+                server: socket,
+                incarnation: 0,
+                frames: vec![shown.frame],
+                quantities: BTreeMap::from([("waited_s".to_owned(), waited)]),
+                text: format!(
+                    "{} is there (frame {}), but none of its TCP was seen in {waited:.1} s: nobody talks to it, \
+                     it does not answer, or its frames do not pass this place.",
+                    shown.device, shown.frame,
+                ),
+                evidence: Vec::new(),
+            });
+        }
+    }
+}
