@@ -165,6 +165,55 @@ proptest! {
     }
 }
 
+/// Beginnings of the frames that are read for signs of life: ARP, IPv4 and IPv6 with ICMP and with DHCP's ports.
+fn beginnings() -> Vec<Vec<u8>> {
+    let ethernet = |kind: [u8; 2]| [&[0xff; 6][..], &[0x24, 0x0a, 0xc4, 0x77, 0, 2], &kind].concat();
+    let ipv4 = |protocol: u8| {
+        let header = [0x45, 0, 0, 200, 0, 0, 0x40, 0, 64, protocol, 0, 0, 10, 77, 0, 2, 10, 77, 0, 1];
+        [ethernet([0x08, 0x00]), header.to_vec()].concat()
+    };
+    let ipv6 = |next: u8| {
+        let header = [&[0x60, 0, 0, 0, 0, 100, next, 255][..], &[0xfe; 16], &[0xff; 16]].concat();
+        [ethernet([0x86, 0xdd]), header].concat()
+    };
+    let arp = [0, 1, 8, 0, 6, 4, 0];
+    vec![
+        [ethernet([0x08, 0x06]), arp.to_vec()].concat(),
+        ethernet([0x08, 0x06]),
+        ipv4(1),
+        [ipv4(17), vec![0, 68, 0, 67, 0, 180, 0, 0, 1, 1, 6, 0]].concat(),
+        [ipv4(17), vec![0, 67, 0, 68, 0, 180, 0, 0, 2, 1, 6, 0]].concat(),
+        ipv6(58),
+        [ipv6(58), vec![135, 0, 0, 0, 0, 0, 0, 0]].concat(),
+        [ipv6(17), vec![2, 34, 2, 35, 0, 90, 0, 0]].concat(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Signs of life may be as hostile as anything: whole frames of that kind with random ends, cut anywhere.
+    #[test]
+    fn hostile_signs_of_life_are_data(frames in prop::collection::vec(
+        (prop::sample::select(beginnings()), prop::collection::vec(any::<u8>(), 0..320), 0usize..400), 1..40,
+    )) {
+        let mut engine = engine(DeviceScope::Named(vec!["10.77.0.2".parse().unwrap()]), 8);
+        let mut out = String::new();
+        for (number, (begin, end, cut)) in (1..).zip(&frames) {
+            let octets = [begin.as_slice(), end].concat();
+            let data = &octets[..octets.len().min(*cut)];
+            let time = Timestamp::from_nanos(1_700_000_000_000_000_000 + number * 700_000_000);
+            let wire_len = octets.len() as u32;
+            engine.handle(Input::Frame(Frame { number, time, link: LinkType::ETHERNET, wire_len, data }));
+            drain(&mut engine, &mut out);
+        }
+        engine.handle(Input::End);
+        drain(&mut engine, &mut out);
+        let last: Event = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        prop_assert!(matches!(last, Event::Summary(summary) if summary.segments == 0));
+    }
+}
+
 /// One clean connection that the device closes first: the opening of the first script, with its client port and
 /// both sequence spaces moved.
 fn clean_connection(template: &[(f64, Vec<u8>)], port: u16, isn_a: u32, isn_b: u32) -> Vec<(f64, Vec<u8>)> {
