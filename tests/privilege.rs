@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -38,6 +38,9 @@ fn without_privilege_it_ends_with_3_and_says_both_ways_out() {
     assert!(output.stdout.is_empty());
 }
 
+/// Every thread of a live watch but the first.
+const THREADS: [&str; 3] = ["capture", "engine", "signals"];
+
 /// A live watch on the loopback interface that has written its first line.
 struct Watch {
     child: Child,
@@ -61,11 +64,19 @@ impl Watch {
         Watch { child, out, first }
     }
 
-    /// `/proc/PID/task/*/status` of every thread, its name first.
+    /// `/proc/PID/task/*/status` of every thread, once each has its name: until it runs, it bears its maker's.
     fn threads(&self) -> Vec<String> {
-        let dir = format!("/proc/{}/task", self.child.id());
-        let tasks = fs::read_dir(dir).unwrap();
-        tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect()
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+            let threads: Vec<String> =
+                tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect();
+            let named = |name: &&str| threads.iter().any(|status| field(status, "Name") == *name);
+            if THREADS.iter().all(named) || Instant::now() > deadline {
+                return threads;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends it with `signal`; everything it wrote, and its exit code.
@@ -84,7 +95,7 @@ fn field<'a>(status: &'a str, name: &str) -> &'a str {
 
 fn assert_powerless(threads: &[String]) {
     let names: Vec<_> = threads.iter().map(|status| field(status, "Name")).collect();
-    for expected in ["capture", "engine", "signals"] {
+    for expected in THREADS {
         assert!(names.contains(&expected), "{names:?}");
     }
     for status in threads {
