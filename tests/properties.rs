@@ -237,7 +237,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A thousand clean requests, seen by a sniffer that loses, doubles and swaps frames; ports come round again
-    /// after TIME-WAIT, and sometimes within it on a device that accepts newer SYNs. Nothing may be claimed.
+    /// after TIME-WAIT, and sometimes within it on a device that accepts newer SYNs. Nothing may be claimed but that
+    /// the capture has holes, which is true.
     #[test]
     fn clean_traffic_is_met_with_silence_however_badly_it_is_captured(
         seed in any::<u64>(), loss in 0u32..30, doubling in 0u32..10, swapping in 0u32..10, ports in 20u16..400,

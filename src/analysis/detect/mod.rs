@@ -10,8 +10,11 @@ pub mod watch;
 
 mod ack_loop;
 mod app_stall;
+mod capture_gap;
+mod data_stall;
 mod device_reboot;
 mod device_silent;
+mod half_closed;
 mod ignored_rst;
 mod not_on_path;
 mod rst_storm;
@@ -33,8 +36,11 @@ use super::{
 pub static REGISTRY: &[&Spec] = &[
     &ack_loop::SPEC,
     &app_stall::SPEC,
+    &capture_gap::SPEC,
+    &data_stall::SPEC,
     &device_reboot::SPEC,
     &device_silent::SPEC,
+    &half_closed::SPEC,
     &ignored_rst::SPEC,
     &not_on_path::SPEC,
     &rst_storm::SPEC,
