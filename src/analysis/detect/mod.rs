@@ -8,6 +8,7 @@ pub mod finding;
 pub mod seen;
 pub mod watch;
 
+mod accept_overflow;
 mod ack_loop;
 mod app_stall;
 mod capture_gap;
@@ -15,11 +16,18 @@ mod data_stall;
 mod device_reboot;
 mod device_silent;
 mod half_closed;
+mod half_open;
+mod handshake_stall;
 mod ignored_rst;
 mod not_on_path;
+mod reset_close;
 mod rst_storm;
+mod stale_ack;
+mod syn_reset_in_window;
+mod syn_unanswered;
 mod time_wait_buildup;
 mod time_wait_collision;
+mod time_wait_reuse;
 mod zero_window;
 
 pub use finding::{EvidenceSegment, Finding};
@@ -34,6 +42,7 @@ use super::{
 
 /// All detectors, by rule id.
 pub static REGISTRY: &[&Spec] = &[
+    &accept_overflow::SPEC,
     &ack_loop::SPEC,
     &app_stall::SPEC,
     &capture_gap::SPEC,
@@ -41,11 +50,18 @@ pub static REGISTRY: &[&Spec] = &[
     &device_reboot::SPEC,
     &device_silent::SPEC,
     &half_closed::SPEC,
+    &half_open::SPEC,
+    &handshake_stall::SPEC,
     &ignored_rst::SPEC,
     &not_on_path::SPEC,
+    &reset_close::SPEC,
     &rst_storm::SPEC,
+    &stale_ack::SPEC,
+    &syn_reset_in_window::SPEC,
+    &syn_unanswered::SPEC,
     &time_wait_buildup::SPEC,
     &time_wait_collision::SPEC,
+    &time_wait_reuse::SPEC,
     &zero_window::SPEC,
 ];
 

@@ -1,6 +1,7 @@
 //! One segment as the detectors see it: with its flow, its place in the flow, and the state of things before it.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::{EvidenceSegment, Finding, evidence};
@@ -13,6 +14,10 @@ use crate::analysis::{
     time::{Timestamp, When},
     wire::{Note, Segment},
 };
+
+/// A SYN that waits longer has been repeated (RFC 6298 §2: 1 s): what comes later answers something that was not
+/// captured.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -53,6 +58,20 @@ impl Seen<'_> {
 
     pub fn note(&self) -> Note {
         Note::from(self.segment)
+    }
+
+    /// The SYN that this segment answers with an ACK of other numbers: the device lives in another connection.
+    pub fn syn_met_by_stale_ack(&self) -> Option<Note> {
+        let waits = self.place == Belongs::AnotherLife && self.before.awaits_answer();
+        if !waits || !self.from_device() || !self.segment.is_pure_ack() || self.from == self.before.opener {
+            return None;
+        }
+        let syn = self.flow.life.opening;
+        let in_time = self.segment.time.since(syn.time) <= ANSWER_WITHIN;
+        // Not far beyond the SYN: its own connection, where the capture has its frames out of order.
+        let own =
+            self.segment.ack.reaches(syn.seq.plus(1)) && syn.seq.distance_to(self.segment.ack) < 1 << 20;
+        (in_time && !own).then_some(syn)
     }
 
     /// Who and where, to be kept for a finding that comes later.

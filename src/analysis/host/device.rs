@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{
     behaviour::Behaviours,
     bracket::Bracket,
-    event::{Close, HostEvent, Story},
+    event::{Close, HostEvent},
     facts::{DeviceFacts, MslBracket, TimeWaitFacts},
     fingerprint::Fingerprint,
     hold::{Answer, Hold, Refusal},
@@ -86,7 +86,7 @@ impl Device {
             self.mac = segment.source_mac.or(self.mac);
             self.observe_own(segment, flow, place, device, events);
         } else {
-            self.observe_peer(segment, flow);
+            self.observe_peer(segment, flow, place, events);
         }
         if flow.life.endpoint(device).view.is(TcpState::TimeWait) && place != Belongs::AnotherLife {
             self.enter(segment, flow, device);
@@ -175,7 +175,10 @@ impl Device {
             if let Some(hold) = self.ledger.get_mut(flow.tuple) {
                 match hold.device_answered(segment) {
                     Answer::OfOldLife => {}
-                    Answer::ResetInWindow => self.syns += 1,
+                    Answer::ResetInWindow { syn, incarnation } => {
+                        self.syns += 1;
+                        self.reset_in_window(segment, syn, incarnation, flow, events);
+                    }
                     Answer::Accepted { syn } => self.accept(flow, syn),
                     Answer::Unknowing => drop(self.ledger.remove(flow.tuple)),
                 }
@@ -203,11 +206,11 @@ impl Device {
             self.ledger.begin(flow.tuple);
         }
         for refusal in refusals {
-            self.refused(&refusal, flow, device, events);
+            self.refused(&refusal, flow, events);
         }
     }
 
-    fn observe_peer(&mut self, segment: &Segment, flow: &Flow) {
+    fn observe_peer(&mut self, segment: &Segment, flow: &Flow, place: Belongs, events: &mut Vec<HostEvent>) {
         let flags = segment.flags;
         if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !flags.has(Flags::FIN) {
             return;
@@ -218,6 +221,9 @@ impl Device {
             hold.offer_rst(Note::from(segment));
         } else if flags.is_opening() {
             hold.offer_syn(Note::from(segment), flow.life.number);
+            if place == Belongs::NewLife {
+                self.reused(segment, flow, events);
+            }
         } else if flags.has(Flags::FIN) {
             hold.offer_fin(segment);
         }
@@ -262,7 +268,7 @@ impl Device {
         self.ledger.insert(hold);
     }
 
-    fn refused(&mut self, refusal: &Refusal, flow: &Flow, device: Side, events: &mut Vec<HostEvent>) {
+    fn refused(&mut self, refusal: &Refusal, flow: &Flow, events: &mut Vec<HostEvent>) {
         let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
         self.refusals += 1;
         self.syns += 1;
@@ -270,16 +276,7 @@ impl Device {
         if hold.close.is_some() && !hold.mode_changed {
             self.bracket.refused(hold, refusal.syn.time);
         }
-        let lossy = self.last_gap.is_some_and(|gap| gap >= hold.earliest_start);
-        let story = Story {
-            device: self.address,
-            client: flow.tuple.socket(device.other()),
-            server: flow.tuple.socket(device),
-            incarnation: refusal.incarnation,
-            close: hold.close,
-            entered: hold.close.map(|_| hold.entered),
-            certainty: if lossy { hold.certainty.min(Certainty::Inferred) } else { hold.certainty },
-        };
+        let story = hold.story(self.address, refusal.incarnation, self.last_gap);
         let Refusal { syn, stale_ack, nth, nth_ignored, .. } = *refusal;
         events.push(HostEvent::Refused { story, syn, stale_ack, nth });
         if let Some((rst, provoked_by)) = refusal.ignored {
@@ -287,6 +284,40 @@ impl Device {
             self.behaviours.ignored_a_rst |= !hold.mode_changed;
             events.push(HostEvent::RstIgnored { story, provoked_by, rst, syn, stale_ack, nth: nth_ignored });
         }
+    }
+
+    fn reset_in_window(
+        &mut self,
+        segment: &Segment,
+        syn: Note,
+        incarnation: u32,
+        flow: &Flow,
+        events: &mut Vec<HostEvent>,
+    ) {
+        let assumed = Duration::from_secs_f64(self.bracket.assumed_time_wait_s());
+        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        // Past its time the hold is gone, and a RST is what a closed port sends.
+        if hold.close.is_some() && syn.time.since(hold.latest_start) <= assumed {
+            let story = hold.story(self.address, incarnation, self.last_gap);
+            events.push(HostEvent::ResetInWindow { story, syn, reset: Note::from(segment) });
+        }
+    }
+
+    /// A new connection is asked for on a tuple that the device closed first, before TIME-WAIT can be over.
+    fn reused(&mut self, segment: &Segment, flow: &Flow, events: &mut Vec<HostEvent>) {
+        let assumed = Duration::from_secs_f64(self.bracket.assumed_time_wait_s());
+        let known_s = self.bracket.msl().at_least.map_or(0.0, |msl| 2.0 * msl);
+        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        let device_first = hold.close.is_some_and(|close| close.device_fin.frame < close.client_fin.frame);
+        let age = segment.time.seconds_after(hold.latest_start);
+        if !device_first || !hold.counted || hold.mode_changed || age > assumed.as_secs_f64() {
+            return;
+        }
+        let mut story = hold.story(self.address, flow.life.number, self.last_gap);
+        // How long this device holds a tuple is known only as far as it has refused one.
+        let sure = if age <= known_s { Certainty::Inferred } else { Certainty::Suspected };
+        story.certainty = story.certainty.min(sure);
+        events.push(HostEvent::Reused { story, syn: Note::from(segment), assumed });
     }
 
     /// A SYN got through: what let it?

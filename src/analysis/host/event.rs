@@ -1,6 +1,7 @@
 //! What happened to a device, told to the detectors: facts with their frames, no judgement.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use crate::analysis::{certainty::Certainty, time::Timestamp, wire::Note};
 
@@ -52,5 +53,14 @@ pub enum HostEvent {
         stale_ack: Note,
         /// Counts the ignored RSTs of this TIME-WAIT life, from 1.
         nth: u32,
+    },
+    /// A SYN inside the window of the closed life was answered by a RST; the hold survives (lwIP tcp_timewait_input).
+    ResetInWindow { story: Story, syn: Note, reset: Note },
+    /// A SYN of a new connection came while the tuple is, or may be, held; whatever the answer will be.
+    Reused {
+        story: Story,
+        syn: Note,
+        /// How long the tuple is taken to be held, from the latest possible start.
+        assumed: Duration,
     },
 }

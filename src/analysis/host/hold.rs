@@ -3,9 +3,9 @@
 //! SN and RN are the device's SND.NXT and RCV.NXT of the closed life: a stale ACK bears both, and nothing else
 //! does, so no guess of the MSL is needed to recognise a refusal.
 
-use core::time::Duration;
+use core::{net::IpAddr, time::Duration};
 
-use super::event::Close;
+use super::event::{Close, Story};
 use crate::analysis::{
     certainty::Certainty,
     flow::{FourTuple, Side},
@@ -39,7 +39,7 @@ pub enum Answer {
     /// A segment of the closed life, sent again: nothing changed.
     OfOldLife,
     /// A SYN inside the window is answered by a RST, and the hold survives (lwIP tcp_timewait_input).
-    ResetInWindow,
+    ResetInWindow { syn: Note, incarnation: u32 },
     /// A SYN was answered by SYN-ACK: the hold is over.
     Accepted { syn: Note },
     /// The device answered as if it knew nothing of the tuple: the hold is over.
@@ -125,6 +125,20 @@ impl Hold {
         self.close.is_some() || self.ignored >= CONFIRMING_CYCLES
     }
 
+    /// Who and when, for what happens to this hold in the life `incarnation`.
+    pub fn story(&self, device: IpAddr, incarnation: u32, last_gap: Option<Timestamp>) -> Story {
+        let lossy = last_gap.is_some_and(|gap| gap >= self.earliest_start);
+        Story {
+            device,
+            client: self.tuple.socket(self.device.other()),
+            server: self.tuple.socket(self.device),
+            incarnation,
+            close: self.close,
+            entered: self.close.map(|_| self.entered),
+            certainty: if lossy { self.certainty.min(Certainty::Inferred) } else { self.certainty },
+        }
+    }
+
     /// A SYN was offered to the device.
     pub fn offer_syn(&mut self, syn: Note, incarnation: u32) {
         if self.awaiting.iter().all(Option::is_some) {
@@ -196,9 +210,14 @@ impl Hold {
         if segment.flags.has(Flags::RST) {
             // One octet more than was announced last: lwIP gives the FIN's back afterwards.
             let window = 0..=i32::from(self.window()) + 1;
-            let syn = self.answered_syn(segment.time);
-            let in_window = syn.is_some_and(|(syn, _)| window.contains(&self.rn.distance_to(syn.seq)));
-            return if in_window { Answer::ResetInWindow } else { Answer::Unknowing };
+            let Some((syn, incarnation)) = self.answered_syn(segment.time) else { return Answer::Unknowing };
+            let answers = segment.acknowledges() == Some(syn.seq.plus(1));
+            let in_window = window.contains(&self.rn.distance_to(syn.seq));
+            return if answers && in_window {
+                Answer::ResetInWindow { syn, incarnation }
+            } else {
+                Answer::Unknowing
+            };
         }
         let old_life = segment.seq_end() == self.sn || segment.seq.precedes(self.sn);
         if old_life { Answer::OfOldLife } else { Answer::Unknowing }

@@ -13,6 +13,7 @@ use crate::analysis::detect::{REGISTRY, Spec};
 /// The rules that are built in: id and text.
 pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     &[
+        ("accept-overflow", include_str!("../../../rules/accept-overflow.toml")),
         ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
         ("app-stall", include_str!("../../../rules/app-stall.toml")),
         ("capture-gap", include_str!("../../../rules/capture-gap.toml")),
@@ -20,11 +21,18 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("device-reboot", include_str!("../../../rules/device-reboot.toml")),
         ("device-silent", include_str!("../../../rules/device-silent.toml")),
         ("half-closed", include_str!("../../../rules/half-closed.toml")),
+        ("half-open", include_str!("../../../rules/half-open.toml")),
+        ("handshake-stall", include_str!("../../../rules/handshake-stall.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
         ("not-on-path", include_str!("../../../rules/not-on-path.toml")),
+        ("reset-close", include_str!("../../../rules/reset-close.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
+        ("stale-ack", include_str!("../../../rules/stale-ack.toml")),
+        ("syn-reset-in-window", include_str!("../../../rules/syn-reset-in-window.toml")),
+        ("syn-unanswered", include_str!("../../../rules/syn-unanswered.toml")),
         ("time-wait-buildup", include_str!("../../../rules/time-wait-buildup.toml")),
         ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),
+        ("time-wait-reuse", include_str!("../../../rules/time-wait-reuse.toml")),
         ("zero-window", include_str!("../../../rules/zero-window.toml")),
     ]
 }
