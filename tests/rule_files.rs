@@ -38,7 +38,12 @@ fn a_bad_file_is_told_file_line_column_key_and_what_was_expected() {
         ("confirm_cycles = 2", "confirm_cycles = 0", ":23:1: ", &["`parameters.confirm_cycles`", "1 to 100"]),
         ("confirm_cycles = 2", "cycles = 2", ":23:1: ", &["`parameters.cycles`", "`confirm_cycles`"]),
         ("title = \"{device}", "title = \"{devise}", ":3:10: ", &["`title`", "{devise}", "{device}"]),
-        ("id = \"ignored-rst\"", "id = \"ignored\"", ":1:1: ", &["`id`", "expected one of"]),
+        (
+            "id = \"ignored-rst\"",
+            "id = \"ignored\"",
+            ":1:1: ",
+            &["`id`", "expected one of", "ignored-rst", "time-wait-collision", "app-stall"],
+        ),
         ("[policy]", "[policy", ":14:", &["]"]),
     ] {
         assert!(good().contains(from), "the sample changed: {from}");
