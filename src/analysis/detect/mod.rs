@@ -12,7 +12,6 @@ mod accept_overflow;
 mod ack_loop;
 mod app_stall;
 mod capture_gap;
-mod data_stall;
 mod device_reboot;
 mod device_silent;
 mod half_closed;
@@ -46,7 +45,6 @@ pub static REGISTRY: &[&Spec] = &[
     &ack_loop::SPEC,
     &app_stall::SPEC,
     &capture_gap::SPEC,
-    &data_stall::SPEC,
     &device_reboot::SPEC,
     &device_silent::SPEC,
     &half_closed::SPEC,

@@ -17,7 +17,6 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
         ("app-stall", include_str!("../../../rules/app-stall.toml")),
         ("capture-gap", include_str!("../../../rules/capture-gap.toml")),
-        ("data-stall", include_str!("../../../rules/data-stall.toml")),
         ("device-reboot", include_str!("../../../rules/device-reboot.toml")),
         ("device-silent", include_str!("../../../rules/device-silent.toml")),
         ("half-closed", include_str!("../../../rules/half-closed.toml")),
