@@ -135,7 +135,7 @@ fn evidence() -> BoxedStrategy<EvidenceSegment> {
 fn finding() -> BoxedStrategy<Event> {
     (
         (any::<u64>(), rule(), certainty(), when(), ip(), client(), socket(), 0_u32..3),
-        vec(any::<u64>(), 0..40),
+        (vec(any::<u64>(), 0..40), vec(any::<u64>(), 0..4)),
         proptest::collection::btree_map(text(), number(), 0..4),
         text(),
         vec(evidence(), 0..60),
@@ -143,7 +143,7 @@ fn finding() -> BoxedStrategy<Event> {
         .prop_map(
             |(
                 (id, rule, certainty, when, device, client, server, incarnation),
-                frames,
+                (frames, caused_by),
                 quantities,
                 text,
                 evidence,
@@ -160,6 +160,7 @@ fn finding() -> BoxedStrategy<Event> {
                     frames,
                     quantities,
                     text,
+                    caused_by,
                     evidence,
                 })
             },

@@ -98,6 +98,7 @@ fn finding(id: u64, rule: &str, certainty: Certainty, micros: u64, frames: &[u64
         frames: frames.to_vec(),
         quantities: BTreeMap::new(),
         text: String::new(),
+        caused_by: Vec::new(),
         evidence: close(),
     }
 }

@@ -3,18 +3,14 @@
 //! A device in power save answers late, and one question may be lost on the air: it takes several, and some time.
 //! Only a host that the device answered before counts as asking. Why the device is silent is not on the wire.
 
-use core::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
-use std::collections::BTreeMap;
+use core::{net::IpAddr, time::Duration};
 
 use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{
     certainty::Certainty,
     host::{Device, Unanswered},
     input::{FrameNo, Gap},
-    time::{Timestamp, When},
+    time::Timestamp,
     wire::Sign,
 };
 
@@ -107,28 +103,15 @@ impl Silence {
         let silent_for = seconds(now.seconds_after(self.last_heard.1));
         let frames: Vec<FrameNo> = self.asked.frames().collect();
         let first = frames.first().copied().unwrap_or_default();
-        Finding {
-            id: 0,
-            rule: SPEC.id.to_owned(),
-            // That nothing came follows from what was seen, and an answer may have been lost on its way here.
-            certainty: Certainty::Inferred,
-            when: When(now),
-            device: self.device,
-            client: SocketAddr::new(self.asked.by, 0),
-            server: SocketAddr::new(self.device, 0),
-            incarnation: 0,
-            quantities: BTreeMap::from([
-                ("asked".to_owned(), f64::from(self.asked.times)),
-                ("asked_for_s".to_owned(), asked_for),
-                ("silent_for_s".to_owned(), silent_for),
-            ]),
-            text: format!(
-                "{} has not answered {} requests for its address from {} (the first is frame {first}), and has sent \
-                 nothing at all for {silent_for:.1} s (since frame {}).",
-                self.device, self.asked.times, self.asked.by, self.last_heard.0,
-            ),
-            frames,
-            evidence: Vec::new(),
-        }
+        let text = format!(
+            "{} has not answered {} requests for its address from {} (the first is frame {first}), and has sent \
+             nothing at all for {silent_for:.1} s (since frame {}).",
+            self.device, self.asked.times, self.asked.by, self.last_heard.0,
+        );
+        // That nothing came follows from what was seen, and an answer may have been lost on its way here.
+        Finding::of_device(SPEC.id, Certainty::Inferred, now, self.device, frames, text)
+            .with_quantity("asked", f64::from(self.asked.times))
+            .with_quantity("asked_for_s", asked_for)
+            .with_quantity("silent_for_s", silent_for)
     }
 }

@@ -32,12 +32,48 @@ pub struct Finding {
     #[serde(serialize_with = "write_quantities")]
     pub quantities: BTreeMap<String, f64>,
     pub text: String,
+    /// Ids of the findings without which this one would not be, oldest first. Set by the engine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caused_by: Vec<u64>,
     /// `frames` and the frames that explain them, decoded, in time order: enough to draw a ladder.
     #[serde(default)]
     pub evidence: Vec<EvidenceSegment>,
 }
 
 impl Finding {
+    /// A fact about a device as a whole, and about no connection of it: both sockets are its address with port 0, and
+    /// the incarnation is 0.
+    pub fn of_device(
+        rule: &str,
+        certainty: Certainty,
+        at: Timestamp,
+        device: IpAddr,
+        frames: Vec<FrameNo>,
+        text: String,
+    ) -> Finding {
+        let nowhere = SocketAddr::new(device, 0);
+        Finding {
+            id: 0,
+            rule: rule.to_owned(),
+            certainty,
+            when: When(at),
+            device,
+            client: nowhere,
+            server: nowhere,
+            incarnation: 0,
+            frames,
+            quantities: BTreeMap::new(),
+            text,
+            caused_by: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// Whether it is about the device as a whole (see [`Finding::of_device`]).
+    pub fn is_of_device(&self) -> bool {
+        self.incarnation == 0
+    }
+
     /// Adds a number; names end in their unit (`_s`).
     #[must_use]
     pub fn with_quantity(mut self, name: &str, value: f64) -> Finding {

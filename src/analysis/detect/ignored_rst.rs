@@ -68,6 +68,7 @@ impl Detector for IgnoredRst {
                 syn_frame = syn.frame,
                 ack_frame = stale_ack.frame,
             ),
+            caused_by: Vec::new(),
             evidence,
         });
     }

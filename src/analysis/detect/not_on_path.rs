@@ -3,18 +3,10 @@
 //! Most often nobody talks to it; the other reason is a place on the network where its unicast does not pass. The
 //! two look the same from here, so this is advice and no alarm.
 
-use core::net::{IpAddr, SocketAddr};
-use core::time::Duration;
-use std::collections::BTreeMap;
+use core::{net::IpAddr, time::Duration};
 
 use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
-use crate::analysis::{
-    certainty::Certainty,
-    host::Device,
-    input::FrameNo,
-    time::{Timestamp, When},
-    wire::Sign,
-};
+use crate::analysis::{certainty::Certainty, host::Device, input::FrameNo, time::Timestamp, wire::Sign};
 
 pub const SPEC: Spec = Spec {
     id: "not-on-path",
@@ -80,26 +72,16 @@ impl Detector for NotOnPath {
                 continue;
             }
             shown.is_settled = true;
-            let socket = SocketAddr::new(shown.device, 0);
             let waited = seconds(now.seconds_after(shown.time));
-            findings.push(Finding {
-                id: 0,
-                rule: SPEC.id.to_owned(),
-                certainty: Certainty::Suspected,
-                when: When(now),
-                device: shown.device,
-                client: socket,
-                server: socket,
-                incarnation: 0,
-                frames: vec![shown.frame],
-                quantities: BTreeMap::from([("waited_s".to_owned(), waited)]),
-                text: format!(
-                    "{} is there (frame {}), but none of its TCP was seen in {waited:.1} s: nobody talks to it, \
-                     it does not answer, or its frames do not pass this place.",
-                    shown.device, shown.frame,
-                ),
-                evidence: Vec::new(),
-            });
+            let text = format!(
+                "{} is there (frame {}), but none of its TCP was seen in {waited:.1} s: nobody talks to it, \
+                 it does not answer, or its frames do not pass this place.",
+                shown.device, shown.frame,
+            );
+            findings.push(
+                Finding::of_device(SPEC.id, Certainty::Suspected, now, shown.device, vec![shown.frame], text)
+                    .with_quantity("waited_s", waited),
+            );
         }
     }
 }

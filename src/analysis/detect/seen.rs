@@ -132,6 +132,7 @@ impl Parties {
             frames,
             quantities: BTreeMap::new(),
             text,
+            caused_by: Vec::new(),
             evidence: Vec::new(),
         }
     }

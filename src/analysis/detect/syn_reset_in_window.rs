@@ -49,6 +49,7 @@ impl Detector for SynResetInWindow {
                     syn_frame = syn.frame,
                     reset_frame = reset.frame,
                 ),
+                caused_by: Vec::new(),
                 evidence: Vec::new(),
             }
             .with_quantity("since_time_wait_s", since)

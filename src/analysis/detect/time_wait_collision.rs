@@ -60,6 +60,7 @@ impl Detector for TimeWaitCollision {
                 syn_frame = syn.frame,
                 ack_frame = stale_ack.frame,
             ),
+            caused_by: Vec::new(),
             evidence,
         });
     }

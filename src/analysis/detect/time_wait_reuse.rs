@@ -40,6 +40,7 @@ impl Detector for TimeWaitReuse {
                     client = story.client,
                     frame = syn.frame,
                 ),
+                caused_by: Vec::new(),
                 evidence: Vec::new(),
             }
             .with_quantity("since_time_wait_s", since)
