@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    detect::{Detector, Finding, Seen},
+    detect::{Detector, Finding, Seen, chain::Chain},
     event::{CaptureEvent, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SCHEMA, Start},
     flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
@@ -45,6 +45,7 @@ pub struct Engine {
     table: FlowTable,
     hosts: Hosts,
     detectors: Vec<Box<dyn Detector>>,
+    chain: Chain,
     alerts: AlertBook,
     counts: Counts,
     events: VecDeque<Event>,
@@ -72,6 +73,7 @@ impl Engine {
             table: FlowTable::with_capacity(config.max_flows),
             hosts: Hosts::new(config.devices),
             detectors: scope::detectors(&config.rules),
+            chain: Chain::default(),
             alerts: AlertBook::new(config.rules),
             counts: Counts::default(),
             events: VecDeque::from([Event::Start(start)]),
@@ -157,7 +159,8 @@ impl Engine {
         let Some((device_side, index)) = device else { return };
         self.happened.clear();
         let flow = self.table.flow(id);
-        self.hosts.device_mut(index).observe(segment, from, flow, place, device_side, &mut self.happened);
+        let happened = &mut self.happened;
+        self.hosts.device_mut(index).observe(segment, from, (flow, &before), place, device_side, happened);
         let seen = Seen {
             segment,
             from,
@@ -215,6 +218,7 @@ impl Engine {
     fn tell_finding(&mut self, mut finding: Finding) {
         self.counts.findings_told += 1;
         finding.id = self.counts.findings_told;
+        self.chain.link(&mut finding);
         count(&mut self.counts.findings, &finding.rule);
         let alert = self.alerts.add(&finding);
         self.events.push_back(Event::Finding(finding));
@@ -288,7 +292,7 @@ impl Engine {
 
     fn end(&mut self) {
         self.ended = true;
-        self.hosts.advance(self.counts.now);
+        self.hosts.finish(self.counts.now);
         self.tell_devices();
         for alert in self.alerts.finish(self.counts.now) {
             self.events.push_back(Event::Alert(alert));

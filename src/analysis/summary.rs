@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     event::{CaptureQuality, Summary},
-    host::{Behaviour, DeviceFacts, Hosts},
+    host::{Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, Hosts, Outcome},
     time::{Timestamp, When},
     wire::SkipCounts,
 };
@@ -112,7 +112,47 @@ fn refusal_sentence(refusals: u64, ignored: u64, facts: &DeviceFacts) -> String 
         Behaviour::Mixed => " Its behaviour changed during the capture.",
         Behaviour::Unknown => "",
     });
+    if let Some(longest) = facts.delays.longest {
+        text.push(' ');
+        text.push_str(&delay_sentence(&facts.delays, &longest));
+    }
     text
+}
+
+/// What it cost, and what stood in the way of the client that waited longest.
+fn delay_sentence(delays: &DelayFacts, longest: &Delay) -> String {
+    let attempts = delays.delayed + delays.reset + delays.unfinished;
+    let mut text = if attempts == 1 {
+        "One connect()".to_owned()
+    } else {
+        format!("{attempts} connect()s waited {} in all. The longest,", span(delays.waited_s))
+    };
+    text.push_str(&format!(
+        " from {client}{comma} waited {waited} over {syns} (frames {first} to {last}) {end}",
+        client = longest.client,
+        comma = if attempts == 1 { "" } else { "," },
+        waited = span(longest.waited_s),
+        syns = counted(longest.syns.into(), "SYN"),
+        first = longest.first_frame,
+        last = longest.last_frame,
+        end = match longest.outcome {
+            Outcome::Accepted => "until it was let in",
+            Outcome::Reset => "until a RST refused it for good",
+            Outcome::Unfinished => "and was not seen to get in",
+        },
+    ));
+    if let Some(Blocked { incarnation, closed_in }) = longest.blocked_by {
+        text.push_str(&format!(
+            ", blocked by incarnation {incarnation} of the same four-tuple, which the device closed first in frame \
+             {closed_in}"
+        ));
+    }
+    text.push('.');
+    text
+}
+
+fn span(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
 
 fn healthy_sentence(counts: &Counts, listed: &[DeviceFacts]) -> String {

@@ -9,7 +9,10 @@ use esp_tcpwatch::analysis::{
     event::{
         CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary,
     },
-    host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts},
+    host::{
+        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, RstInTimeWait, Stack,
+        SynInTimeWait, TimeWaitFacts,
+    },
     rule::{Alert, AlertPhase, Severity},
     time::{Timestamp, When},
 };
@@ -230,7 +233,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
             Behaviour::Mixed,
         ]),
         any::<u64>(),
-        option::of(text()),
+        (delays(), option::of(text())),
     )
         .prop_map(
             |(
@@ -241,7 +244,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 syn_in_time_wait,
                 behaves_as,
                 accepted,
-                note,
+                (delays, note),
             )| DeviceFacts {
                 address,
                 mac,
@@ -253,9 +256,50 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 syn_in_time_wait,
                 behaves_as,
                 accepted,
+                delays,
                 note,
             },
         )
+        .boxed()
+}
+
+fn delays() -> BoxedStrategy<DelayFacts> {
+    let longest = (
+        (client(), socket(), 0_u32..3, any::<u32>(), any::<u32>()),
+        (any::<u64>(), any::<u64>(), number()),
+        select(vec![Outcome::Accepted, Outcome::Reset, Outcome::Unfinished]),
+        option::of(
+            (0_u32..3, any::<u64>()).prop_map(|(incarnation, closed_in)| Blocked { incarnation, closed_in }),
+        ),
+    )
+        .prop_map(
+            |(
+                (client, server, incarnation, syns, refused),
+                (first_frame, last_frame, waited_s),
+                outcome,
+                blocked_by,
+            )| Delay {
+                client,
+                server,
+                incarnation,
+                syns,
+                refused,
+                first_frame,
+                last_frame,
+                waited_s,
+                outcome,
+                blocked_by,
+            },
+        );
+    (any::<(u64, u64, u64, u64)>(), number(), option::of(longest))
+        .prop_map(|((waiting, delayed, reset, unfinished), waited_s, longest)| DelayFacts {
+            waiting,
+            delayed,
+            reset,
+            unfinished,
+            waited_s,
+            longest,
+        })
         .boxed()
 }
 

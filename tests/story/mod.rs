@@ -9,7 +9,10 @@ use esp_tcpwatch::analysis::{
     certainty::Certainty,
     detect::{EvidenceSegment, Finding},
     event::{CaptureEvent, CaptureQuality, DeviceEvent, Event, MarkerEvent, SCHEMA, Start, Summary},
-    host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts},
+    host::{
+        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, RstInTimeWait, Stack,
+        SynInTimeWait, TimeWaitFacts,
+    },
     rule::{Alert, AlertPhase, RuleSet, Severity},
     time::{Timestamp, When},
 };
@@ -198,6 +201,23 @@ pub fn facts() -> DeviceFacts {
         syn_in_time_wait: SynInTimeWait::Refused,
         behaves_as: Behaviour::Unfixed,
         accepted: 1,
+        delays: DelayFacts {
+            unfinished: 1,
+            waited_s: 67.5195,
+            longest: Some(Delay {
+                client: "10.77.0.1:40000".parse().unwrap(),
+                server: "10.77.0.2:80".parse().unwrap(),
+                incarnation: 2,
+                syns: 11,
+                refused: 11,
+                first_frame: 10,
+                last_frame: 42,
+                waited_s: 67.5195,
+                outcome: Outcome::Unfinished,
+                blocked_by: Some(Blocked { incarnation: 1, closed_in: 7 }),
+            }),
+            ..DelayFacts::default()
+        },
         note: None,
     }
 }
@@ -214,6 +234,7 @@ pub fn eleven_collisions() -> Vec<Event> {
     quiet.rst_in_time_wait = RstInTimeWait::Unknown;
     quiet.syn_in_time_wait = SynInTimeWait::Unknown;
     quiet.behaves_as = Behaviour::Unknown;
+    quiet.delays = DelayFacts { waiting: 1, ..DelayFacts::default() };
     events.push(Event::Device(DeviceEvent { when: When(at(1_897)), facts: quiet }));
     for nth in 0..11 {
         events.push(Event::Finding(collisions[nth].clone()));
@@ -263,6 +284,7 @@ pub fn healthy() -> Vec<Event> {
     facts.syn_in_time_wait = SynInTimeWait::Unknown;
     facts.behaves_as = Behaviour::Unknown;
     facts.accepted = 3;
+    facts.delays = DelayFacts::default();
     let start = Start {
         source: "live".into(),
         name: "wlan0".into(),

@@ -3,6 +3,7 @@
 //! To add one: its file here, `rules/<id>.toml`, `tests/scripts/<id>.seg`, and the two lines below (`mod` and the
 //! registry). `tests/scripts.rs` holds the four one to one.
 
+pub mod chain;
 pub mod evidence;
 pub mod finding;
 pub mod seen;

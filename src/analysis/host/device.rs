@@ -4,10 +4,11 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::{
+    attempt::Attempts,
     behaviour::Behaviours,
     bracket::Bracket,
     event::{Close, HostEvent},
-    facts::{DeviceFacts, MslBracket, TimeWaitFacts},
+    facts::{DeviceFacts, MslBracket, TimeWaitFacts, rounded},
     fingerprint::Fingerprint,
     hold::{Answer, Hold, Refusal},
     ledger::Ledger,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Flow, Side},
+    flow::{Belongs, Flow, Incarnation, Side},
     tcp::{StateView, TcpState},
     time::Timestamp,
     wire::{Flags, Note, Segment, Sign},
@@ -42,6 +43,7 @@ pub struct Device {
     syns: u64,
     rsts: u64,
     bracket: Bracket,
+    attempts: Attempts,
     ledger: Ledger,
     last_gap: Option<Timestamp>,
 }
@@ -63,17 +65,19 @@ impl Device {
             syns: 0,
             rsts: 0,
             bracket: Bracket::default(),
+            attempts: Attempts::default(),
             ledger: Ledger::default(),
             last_gap: None,
         }
     }
 
-    /// A segment of one of its flows, after the flow has taken it. What follows is appended to `events`.
+    /// A segment of one of its flows, after the flow has taken it; `before` is the flow's life before that. What follows
+    /// is appended to `events`, which is empty.
     pub fn observe(
         &mut self,
         segment: &Segment,
         from: Side,
-        flow: &Flow,
+        (flow, before): (&Flow, &Incarnation),
         place: Belongs,
         device: Side,
         events: &mut Vec<HostEvent>,
@@ -91,6 +95,7 @@ impl Device {
         if flow.life.endpoint(device).view.is(TcpState::TimeWait) && place != Belongs::AnotherLife {
             self.enter(segment, flow, device);
         }
+        self.attempts.observe(segment, from == device, (flow, before), place, events);
     }
 
     /// A frame that holds no TCP segment, from this device or asking for it.
@@ -107,6 +112,13 @@ impl Device {
     /// Time went on.
     pub fn advance(&mut self, now: Timestamp) {
         self.ledger.advance(now, Duration::from_secs_f64(self.bracket.assumed_time_wait_s()));
+        self.attempts.advance(now);
+    }
+
+    /// Nothing more will come.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.attempts.finish();
     }
 
     /// Frames were lost: what was begun before is no longer proven.
@@ -152,6 +164,7 @@ impl Device {
             syn_in_time_wait: self.behaviours.syn(),
             behaves_as: self.behaviours.behaves_as(),
             accepted: self.accepted,
+            delays: self.attempts.facts(),
             note: self.bracket.contradicts_itself().then(|| {
                 "The refusals and expiries seen cannot come from one length of TIME-WAIT: the device was changed \
                  or restarted meanwhile, or tuples were evicted."
@@ -239,6 +252,7 @@ impl Device {
         }
         let acked = own.rcv_nxt.is_some_and(|next| next.reaches(client_fin.seq_end()));
         let close = Close {
+            incarnation: flow.life.number,
             request: peer.last_data.filter(|data| data.frame < device_fin.frame),
             device_fin,
             client_fin,
@@ -345,9 +359,4 @@ impl Device {
             self.behaviours.accepted_a_syn = true;
         }
     }
-}
-
-/// Tenths of a millisecond: what a capture's timestamps are worth.
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1e4).round() / 1e4
 }

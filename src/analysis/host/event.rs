@@ -8,6 +8,8 @@ use crate::analysis::{certainty::Certainty, time::Timestamp, wire::Note};
 /// The four steps that put a tuple into TIME-WAIT on the device, as far as they were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
+    /// The life that was closed.
+    pub incarnation: u32,
     /// The last payload from the client before the device closed.
     pub request: Option<Note>,
     pub device_fin: Note,

@@ -1,11 +1,11 @@
 //! The device facts of the contract: plain values, ready to be written.
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::certainty::Certainty;
+use super::super::{certainty::Certainty, input::FrameNo};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceFacts {
@@ -23,6 +23,9 @@ pub struct DeviceFacts {
     /// Connections that the device answered with SYN-ACK.
     #[serde(default)]
     pub accepted: u64,
+    /// Connections that were asked for and did not come about at once.
+    #[serde(default)]
+    pub delays: DelayFacts,
     /// What the numbers cannot say by themselves, in plain words.
     #[serde(default)]
     pub note: Option<String>,
@@ -51,6 +54,57 @@ pub struct TimeWaitFacts {
 pub struct MslBracket {
     pub at_least: Option<f64>,
     pub at_most: Option<f64>,
+}
+
+/// What clients waited for: attempts to connect that were refused by a stale ACK, or whose SYN had to be repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DelayFacts {
+    /// Attempts that go on at the event's time.
+    pub waiting: u64,
+    /// Attempts that were let in, late.
+    pub delayed: u64,
+    /// Attempts that a RST of the device ended.
+    pub reset: u64,
+    /// Attempts that were not seen to get in.
+    pub unfinished: u64,
+    /// Seconds waited in all of those that are over.
+    pub waited_s: f64,
+    /// The longest of those that are over.
+    pub longest: Option<Delay>,
+}
+
+/// One connect() of a client, from its first SYN on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delay {
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    /// The life of the four-tuple that it asked for.
+    pub incarnation: u32,
+    pub syns: u32,
+    /// SYNs answered by a stale ACK.
+    pub refused: u32,
+    /// Its first SYN.
+    pub first_frame: FrameNo,
+    /// The answer that ended it, else its last SYN.
+    pub last_frame: FrameNo,
+    /// From the one to the other.
+    pub waited_s: f64,
+    pub outcome: Outcome,
+    /// The life that stood in its way, where its close was seen.
+    pub blocked_by: Option<Blocked>,
+}
+
+/// An earlier life of the same four-tuple, held in TIME-WAIT by the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    pub incarnation: u32,
+    /// The FIN by which the device closed it.
+    pub closed_in: FrameNo,
+}
+
+/// Tenths of a millisecond: what a capture's timestamps are worth.
+pub(super) fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e4).round() / 1e4
 }
 
 /// Declares a small vocabulary: the enum and the word each value is written as.
@@ -92,4 +146,8 @@ words! {
         AcceptsSyn = "accepts-syn",
         Mixed = "mixed",
     }
+}
+words! {
+    /// How an attempt to connect ended.
+    Outcome { Unfinished = "unfinished", Accepted = "accepted", Reset = "reset" }
 }

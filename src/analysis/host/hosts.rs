@@ -129,6 +129,18 @@ impl Hosts {
         }
     }
 
+    /// Nothing more will come.
+    pub fn finish(&mut self, now: Timestamp) {
+        for device in &mut self.devices {
+            device.finish(now);
+        }
+    }
+
+    /// The device at `address`, where it is one.
+    pub fn at(&self, address: IpAddr) -> Option<&Device> {
+        self.find(address).map(|index| &self.devices[index])
+    }
+
     /// The facts of at most 64 devices, those with most evidence first, and how many more there are.
     pub fn summary(&self) -> (Vec<DeviceFacts>, u64) {
         let mut ranked: Vec<&Device> = self.devices.iter().collect();

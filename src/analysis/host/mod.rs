@@ -1,5 +1,6 @@
 //! What is known of one device: its TIME-WAIT ledger, its MSL, its stack, how it behaves.
 
+pub mod attempt;
 pub mod behaviour;
 pub mod bracket;
 pub mod device;
@@ -14,6 +15,9 @@ pub mod liveness;
 
 pub use device::Device;
 pub use event::{Close, HostEvent, Story};
-pub use facts::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts};
+pub use facts::{
+    Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, RstInTimeWait, Stack,
+    SynInTimeWait, TimeWaitFacts,
+};
 pub use hosts::{DeviceScope, Hosts};
 pub use liveness::{Liveness, Unanswered};
