@@ -193,3 +193,56 @@ fn connections_that_come_about_at_once_cost_nothing() {
         assert_eq!(delays, DelayFacts::default(), "{healthy}");
     }
 }
+
+/// The alert's remedies, each by the words it begins with.
+fn begins(told: &Told, words: [&str; 5]) {
+    let remedies = &told.alert("time-wait-collision").remedies;
+    for (remedy, wanted) in remedies.iter().zip(words) {
+        assert!(remedy.starts_with(wanted), "`{wanted}` expected: {remedies:#?}");
+    }
+    assert_eq!(remedies.len(), words.len());
+}
+
+#[test]
+fn remedies_are_ranked_for_what_was_seen() {
+    let told = capture("refused");
+    begins(&told, ["Let the client", "Accept", "Honour", "Shorten", "SO_LINGER"]);
+    let remedies = &told.alert("time-wait-collision").remedies;
+    assert!(
+        remedies[1]
+            .ends_with("all 5 refused SYNs are newer, and the first of each attempt would have been let in.")
+    );
+    assert!(remedies[2].contains("Here clients sent 5 RSTs"), "{}", remedies[2]);
+    assert!(!remedies[4].contains("Here"), "what never helps is not held against the evidence");
+}
+
+#[test]
+fn a_remedy_that_is_in_place_goes_behind_and_says_so() {
+    let told = capture("honours-rst");
+    begins(&told, ["Let the client", "Accept", "Shorten", "Honour", "SO_LINGER"]);
+    assert!(
+        told.alert("time-wait-collision").remedies[3]
+            .ends_with("does so already: a refusal costs milliseconds.")
+    );
+
+    // Between 6 and 6.5 s, twice three: shortened, and still refused.
+    let told = capture("msl-3s");
+    begins(&told, ["Let the client", "Accept", "Honour", "Shorten", "SO_LINGER"]);
+    assert!(told.alert("time-wait-collision").remedies[3].contains("Here TIME-WAIT lasts between "));
+}
+
+#[test]
+fn a_remedy_that_had_nothing_to_work_on_goes_behind() {
+    // Older numbers, and a client that never resets.
+    let older = "
++1      A > B  S   900:900(0)              win 64240  mss 1460
++1.001  B > A  .   5002:5002(0)  ack 1002  win 5743
++2      A > B  S   900:900(0)              win 64240  mss 1460
++2.001  B > A  .   5002:5002(0)  ack 1002  win 5743
+";
+    let told = trace(&[CLOSED, older].concat());
+    begins(&told, ["Let the client", "Shorten", "Accept", "Honour", "SO_LINGER"]);
+    let remedies = &told.alert("time-wait-collision").remedies;
+    assert!(remedies[2].contains("no refused SYN is newer"), "{}", remedies[2]);
+    assert!(remedies[3].contains("no RST of a client was seen"), "{}", remedies[3]);
+}

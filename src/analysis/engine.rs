@@ -220,7 +220,7 @@ impl Engine {
         finding.id = self.counts.findings_told;
         self.chain.link(&mut finding);
         count(&mut self.counts.findings, &finding.rule);
-        let alert = self.alerts.add(&finding);
+        let alert = self.alerts.add(&finding, self.hosts.at(finding.device));
         self.events.push_back(Event::Finding(finding));
         if let Some(alert) = alert {
             if alert.phase == super::rule::AlertPhase::Raised {
@@ -241,7 +241,7 @@ impl Engine {
         self.next_device_round = time.saturating_add(DEVICE_EVERY);
         self.hosts.advance(time);
         self.tell_devices();
-        for alert in self.alerts.advance(time) {
+        for alert in self.alerts.advance(time, &self.hosts) {
             self.events.push_back(Event::Alert(alert));
         }
     }
@@ -294,7 +294,7 @@ impl Engine {
         self.ended = true;
         self.hosts.finish(self.counts.now);
         self.tell_devices();
-        for alert in self.alerts.finish(self.counts.now) {
+        for alert in self.alerts.finish(self.counts.now, &self.hosts) {
             self.events.push_back(Event::Alert(alert));
         }
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));

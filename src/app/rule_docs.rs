@@ -91,7 +91,7 @@ fn page(detector: &Spec, rule: &Rule) -> Result<String, fmt::Error> {
         id = rule.id,
     );
     for (remedy, number) in rule.remedies.iter().zip(1..) {
-        writeln!(text, "{number}. {}", spelled_out(remedy))?;
+        writeln!(text, "{number}. {}", spelled_out(&remedy.text))?;
     }
     write!(text, "\n## When it alerts\n\n{}\n\n## What can be set\n\n", in_words(&rule.policy))?;
     if detector.parameters.is_empty() {

@@ -177,7 +177,7 @@ pub fn alert(id: u64, phase: AlertPhase, findings: &[&Finding]) -> Alert {
         frames_omitted: 0,
         title: worded(&rule.title),
         why: worded(&rule.why),
-        remedies: rule.remedies.clone(),
+        remedies: rule.remedies.iter().map(|remedy| remedy.text.clone()).collect(),
         references: rule.references.clone(),
     }
 }

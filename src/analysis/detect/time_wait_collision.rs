@@ -27,16 +27,23 @@ impl Detector for TimeWaitCollision {
             ("stale_seq".to_owned(), f64::from(stale_ack.seq.0)),
             ("stale_ack".to_owned(), f64::from(stale_ack.ack.0)),
             ("attempt".to_owned(), f64::from(*nth)),
+            // RFC 1122 §4.2.2.13 lets a host accept it then.
+            ("syn_is_newer".to_owned(), f64::from(u8::from(stale_ack.ack.precedes(syn.seq)))),
         ]);
         let since = story.entered.map(|entered| seconds(syn.time.seconds_after(entered)));
         if let Some(since) = since {
             quantities.insert("since_time_wait_s".to_owned(), since);
         }
-        let held = match since {
-            Some(since) => format!("which it has held in TIME-WAIT for {since:.3} s since it closed first"),
-            None => "which it must hold in TIME-WAIT (the close was before the capture; the numbers and the \
+        let held = match (since, story.close) {
+            (Some(since), Some(close)) => format!(
+                "which it has held in TIME-WAIT for {since:.3} s since it closed first (frame {})",
+                close.device_fin.frame
+            ),
+            (_, _) => {
+                "which it must hold in TIME-WAIT (the close was before the capture; the numbers and the \
                      ignored RSTs leave no other state)"
-                .to_owned(),
+                    .to_owned()
+            }
         };
         let mut evidence = of_close(story);
         evidence.push(row(syn, true, if *nth == 1 { "client opens again" } else { "SYN again" }));

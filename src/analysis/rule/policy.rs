@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use super::{
     alert::{Alert, AlertPhase, Severity},
     load::RuleSet,
+    remedy::{self, Evidence},
     schema::{GroupBy, Policy, Rule},
     scope, wording,
 };
 use crate::analysis::{
     detect::Finding,
+    host::{Device, Hosts},
     time::{Timestamp, When},
 };
 
@@ -49,6 +51,8 @@ struct Open {
     alert: Alert,
     first_finding: Finding,
     told_at: u64,
+    /// What its findings say about remedies.
+    evidence: Evidence,
 }
 
 impl AlertBook {
@@ -65,8 +69,8 @@ impl AlertBook {
         self.worst
     }
 
-    /// Counts `finding`; the alert to tell, if this makes one or doubles one.
-    pub fn add(&mut self, finding: &Finding) -> Option<Alert> {
+    /// Counts `finding` about `device`; the alert to tell, if this makes one or doubles one.
+    pub fn add(&mut self, finding: &Finding, device: Option<&Device>) -> Option<Alert> {
         let (rule_index, rule) = self.rules.iter().enumerate().find(|(_, rule)| rule.id == finding.rule)?;
         let place = scope::place_of(&rule.overrides, finding);
         let policy = rule.policy_at(place);
@@ -93,7 +97,7 @@ impl AlertBook {
         let group = &mut self.groups[index];
         group.last = finding.when.0;
         if let Some(open) = &mut group.alert {
-            return open.count(rule, finding);
+            return open.count(rule, finding, device);
         }
         group.wait(policy, finding);
         if (group.waiting.len() as u64) < policy.at_least {
@@ -101,7 +105,7 @@ impl AlertBook {
         }
         group.waiting.clear();
         let findings = core::mem::take(&mut group.early);
-        let open = Open::raise(self.next_id, rule, rule.severity_at(place), &findings);
+        let open = Open::raise(self.next_id, rule, rule.severity_at(place), &findings, device);
         self.next_id += 1;
         self.worst = self.worst.max(Some(open.alert.severity));
         let told = open.alert.clone();
@@ -110,7 +114,7 @@ impl AlertBook {
     }
 
     /// Alerts that end by `now` because nothing was added for their cooldown.
-    pub fn advance(&mut self, now: Timestamp) -> Vec<Alert> {
+    pub fn advance(&mut self, now: Timestamp, hosts: &Hosts) -> Vec<Alert> {
         let rules: Vec<&Rule> = self.rules.iter().collect();
         let crowded = self.groups.len() > MAX_GROUPS;
         let mut ended = Vec::new();
@@ -118,7 +122,7 @@ impl AlertBook {
             let quiet = now.since(group.last)
                 > Duration::from_secs_f64(rules[group.rule].policy_at(group.place).cooldown_s);
             if quiet || crowded {
-                ended.extend(group.end(rules[group.rule], now));
+                ended.extend(group.end(rules[group.rule], now, hosts));
             }
             !(quiet || crowded)
         });
@@ -126,9 +130,9 @@ impl AlertBook {
     }
 
     /// The run is over: every open alert ends.
-    pub fn finish(&mut self, now: Timestamp) -> Vec<Alert> {
+    pub fn finish(&mut self, now: Timestamp, hosts: &Hosts) -> Vec<Alert> {
         let rules: Vec<&Rule> = self.rules.iter().collect();
-        self.groups.drain(..).filter_map(|mut group| group.end(rules[group.rule], now)).collect()
+        self.groups.drain(..).filter_map(|mut group| group.end(rules[group.rule], now, hosts)).collect()
     }
 }
 
@@ -147,17 +151,23 @@ impl Group {
         }
     }
 
-    fn end(&mut self, rule: &Rule, now: Timestamp) -> Option<Alert> {
+    fn end(&mut self, rule: &Rule, now: Timestamp, hosts: &Hosts) -> Option<Alert> {
         let mut open = self.alert.take()?;
         open.alert.phase = AlertPhase::Ended;
         open.alert.when = When(now.max(open.alert.last));
-        open.word(rule);
+        open.word(rule, hosts.at(open.alert.device));
         Some(open.alert)
     }
 }
 
 impl Open {
-    fn raise(id: u64, rule: &Rule, severity: Severity, findings: &[Finding]) -> Open {
+    fn raise(
+        id: u64,
+        rule: &Rule,
+        severity: Severity,
+        findings: &[Finding],
+        device: Option<&Device>,
+    ) -> Open {
         let first = &findings[0];
         let alert = Alert {
             id,
@@ -177,31 +187,33 @@ impl Open {
             frames_omitted: 0,
             title: String::new(),
             why: String::new(),
-            remedies: rule.remedies.clone(),
+            remedies: Vec::new(),
             references: rule.references.clone(),
         };
-        let mut open = Open { alert, first_finding: first.clone(), told_at: 0 };
+        let evidence = Evidence::default();
+        let mut open = Open { alert, first_finding: first.clone(), told_at: 0, evidence };
         for finding in findings {
             open.cite(finding);
         }
         open.told_at = open.alert.count;
-        open.word(rule);
+        open.word(rule, device);
         open
     }
 
     /// Adds a finding; the alert to tell again where the count has doubled.
-    fn count(&mut self, rule: &Rule, finding: &Finding) -> Option<Alert> {
+    fn count(&mut self, rule: &Rule, finding: &Finding, device: Option<&Device>) -> Option<Alert> {
         self.cite(finding);
         if self.alert.count < self.told_at.saturating_mul(2) {
             return None;
         }
         self.told_at = self.alert.count;
         self.alert.phase = AlertPhase::Grown;
-        self.word(rule);
+        self.word(rule, device);
         Some(self.alert.clone())
     }
 
     fn cite(&mut self, finding: &Finding) {
+        self.evidence.add(finding);
         let alert = &mut self.alert;
         alert.count += 1;
         alert.certainty = alert.certainty.max(finding.certainty);
@@ -226,7 +238,9 @@ impl Open {
         }
     }
 
-    fn word(&mut self, rule: &Rule) {
+    fn word(&mut self, rule: &Rule, device: Option<&Device>) {
+        let facts = device.map(Device::facts);
+        self.alert.remedies = remedy::ranked(&rule.remedies, &self.evidence, facts.as_ref());
         self.alert.title = wording::fill(&rule.title, &self.first_finding, self.alert.count);
         self.alert.why = wording::fill(&rule.why, &self.first_finding, self.alert.count);
     }

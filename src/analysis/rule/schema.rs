@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::{
     alert::Severity,
     own_test::{self, OwnTest},
+    remedy::Remedy,
     scope::{self, Override},
 };
 
@@ -22,7 +23,7 @@ pub struct Rule {
     pub title: String,
     pub why: String,
     /// Best first.
-    pub remedies: Vec<String>,
+    pub remedies: Vec<Remedy>,
     pub references: Vec<String>,
     pub policy: Policy,
     #[serde(default)]
