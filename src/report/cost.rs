@@ -1,7 +1,11 @@
 //! What it cost: refused SYNs, waiting clients, retries. Only what was counted; estimates say that they are.
 
-use super::{episode::Episode, model::Report, words::span};
-use crate::text::counted;
+use super::{
+    episode::Episode,
+    model::Report,
+    words::{span, total},
+};
+use crate::{analysis::host::Outcome, text::counted};
 
 /// Connections listed at most.
 const LISTED: usize = 12;
@@ -26,22 +30,54 @@ pub fn sentences(report: &Report) -> Vec<String> {
         let of_which = if retries == 1 { "was a retry" } else { "were retries" };
         sentences.push(format!("{retries} of them {of_which}: the client's system tried again by itself."));
     }
-    if let Some(longest) = waiting.iter().max_by(|a, b| a.waited_s().total_cmp(&b.waited_s())) {
-        let waited = span(longest.waited_s());
-        if longest.established.is_some() {
-            sentences.push(format!(
-                "connect() took **{waited}** in the longest attempt, from {}.",
-                longest.client
-            ));
-        } else if longest.waited_s() > 0.0 {
-            sentences.push(format!(
-                "connect() on the client waited **at least {waited}** in the longest attempt (from {}): its last \
-                 refusal came that long after its first; no later answer to it is part of the evidence.",
-                longest.client,
-            ));
-        }
+    sentences.extend(longest_wait(report, &waiting));
+    let delays = report.devices.values().map(|facts| facts.delays);
+    let (attempts, waited_s) = delays.fold((0_u64, 0.0), |(attempts, waited_s), delays| {
+        let over = total([delays.delayed, delays.reset, delays.unfinished].into_iter());
+        (attempts.saturating_add(over), waited_s + delays.waited_s)
+    });
+    if attempts > 1 {
+        sentences.push(format!("In all, {attempts} calls of connect() waited {}.", span(waited_s)));
     }
-    if waiting.iter().any(|episode| episode.span_s() > 60.0 && episode.established.is_none()) {
+    sentences
+}
+
+/// How long the client waited that waited longest, and what stood in its way.
+fn longest_wait(report: &Report, waiting: &[&Episode]) -> Vec<String> {
+    let over = report.devices.values().filter_map(|facts| facts.delays.longest);
+    let Some(longest) = over.max_by(|a, b| a.waited_s.total_cmp(&b.waited_s)) else {
+        return longest_so_far(waiting).into_iter().collect();
+    };
+    let waited = span(longest.waited_s);
+    let over = format!(
+        "{} (frames {} to {})",
+        counted(longest.syns.into(), "SYN"),
+        longest.first_frame,
+        longest.last_frame
+    );
+    let client = longest.client;
+    let blocked = longest.blocked_by.map_or(String::new(), |blocked| {
+        format!(
+            " It was blocked by incarnation {} of the same four-tuple, which the device closed first in frame {}.",
+            blocked.incarnation, blocked.closed_in
+        )
+    });
+    let mut sentences = vec![match longest.outcome {
+        Outcome::Accepted => {
+            format!(
+                "connect() took **{waited}** in the longest attempt, from {client}, over {over}.{blocked}"
+            )
+        }
+        Outcome::Reset => format!(
+            "connect() waited **{waited}** in the longest attempt, from {client}, over {over}, and a RST of the device \
+             ended it.{blocked}"
+        ),
+        Outcome::Unfinished => format!(
+            "connect() on the client waited **at least {waited}** in the longest attempt, from {client}, over {over}; \
+             it was not seen to get in.{blocked}"
+        ),
+    }];
+    if longest.outcome == Outcome::Unfinished && longest.waited_s > 60.0 {
         sentences.push(
             "A Linux client with default settings sends its last SYN about 68 s after the first and reports \
              ETIMEDOUT after about 134 s."
@@ -49,6 +85,19 @@ pub fn sentences(report: &Report) -> Vec<String> {
         );
     }
     sentences
+}
+
+/// While none is over yet.
+fn longest_so_far(waiting: &[&Episode]) -> Option<String> {
+    let longest = waiting.iter().max_by(|a, b| a.waited_s().total_cmp(&b.waited_s()))?;
+    (longest.waited_s() > 0.0).then(|| {
+        format!(
+            "connect() on the client has waited **at least {}** in the longest attempt so far (from {}): its last \
+             refusal came that long after its first.",
+            span(longest.waited_s()),
+            longest.client,
+        )
+    })
 }
 
 /// The connections that met a refusal, as a Markdown table; `None` where one sentence says it all.

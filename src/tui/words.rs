@@ -101,6 +101,31 @@ pub fn in_time_wait(facts: &DeviceFacts) -> String {
     format!("In TIME-WAIT {syn}, {rst}.")
 }
 
+/// What clients waited for; empty where every connection came about at once.
+pub fn delays(facts: &DeviceFacts) -> String {
+    let delays = &facts.delays;
+    let mut parts = Vec::new();
+    for (count, what) in [
+        (delays.waiting, "waiting now"),
+        (delays.delayed, "let in late"),
+        (delays.reset, "reset"),
+        (delays.unfinished, "not seen to get in"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    if let Some(longest) = delays.longest {
+        parts.push(format!(
+            "longest {} over {} from {}",
+            span(longest.waited_s),
+            crate::text::counted(longest.syns.into(), "SYN"),
+            longest.client
+        ));
+    }
+    parts.join(", ")
+}
+
 /// The last word on one device, in a sentence, and how grave it is.
 pub fn verdict(watched: &Watched, facts: &DeviceFacts) -> (Option<Severity>, String) {
     let worst = watched

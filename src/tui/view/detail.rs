@@ -129,6 +129,11 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
             "",
             theme.quiet(),
         ));
+        let causes = model.shown().findings.iter().filter(|known| finding.caused_by.contains(&known.id));
+        for cause in causes {
+            let text = format!("Because ({}): {}", theme.show(&cause.rule), theme.show(&cause.text));
+            lines.extend(fit::paragraph(&text, width.saturating_sub(1), 3, "", theme.quiet()));
+        }
     }
     if !alert.remedies.is_empty() {
         lines.extend(heading(theme, "What to do, best first"));
@@ -191,7 +196,11 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
             ),
         ),
         ("Accepted", crate::text::counted(facts.accepted, "connection")),
+        ("Waited", words::delays(facts)),
     ] {
+        if value.is_empty() {
+            continue;
+        }
         lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
     }
     if let Some(note) = &facts.note {
