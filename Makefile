@@ -16,6 +16,9 @@ ARGS ?=
 # Tests must not write new snapshots.
 export INSTA_UPDATE ?= no
 
+# Some tests send signals. One that was ignored before (`nohup make test`) would stay ignored in the program, by design.
+HEARING := $(shell env --default-signal=HUP,INT,QUIT true 2>/dev/null && echo env --default-signal=HUP,INT,QUIT)
+
 .PHONY: help
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -141,7 +144,7 @@ captures: build
 ## make soak            the tests that take longer than a minute
 .PHONY: soak
 soak: prerequisites-test twin
-	@$(CARGO) test --locked --test soak -- --ignored --nocapture
+	@$(HEARING) $(CARGO) test --locked --test soak -- --ignored --nocapture
 
 ## make macos           does it compile for macOS? (needs that target's standard library)
 .PHONY: macos

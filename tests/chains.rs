@@ -246,3 +246,23 @@ fn a_remedy_that_had_nothing_to_work_on_goes_behind() {
     assert!(remedies[2].contains("no refused SYN is newer"), "{}", remedies[2]);
     assert!(remedies[3].contains("no RST of a client was seen"), "{}", remedies[3]);
 }
+
+#[test]
+fn a_verdict_tells_the_gravest_of_the_other_rules_in_their_own_words() {
+    let stalled = "
++0      A > B  S   1000:1000(0)            win 64240  mss 1460
++0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
++0.002  A > B  .   1001:1001(0)  ack 5001  win 64240
++0.003  A > B  P.  1001:1031(30) ack 5001  win 64240
++0.004  B > A  .   5001:5001(0)  ack 1031  win 5714
++9      A > B  R   1031:1031(0)            win 0
+";
+    let told = trace(stalled);
+    let verdict = &told.summary.verdict;
+    assert!(verdict.starts_with("app-stall (1): 10.77.0.2:80 acknowledged the request"), "{verdict}");
+
+    // Reuse that was accepted is found and no alert: no part of the verdict.
+    let told = capture("accepts-syn");
+    assert!(!told.of("time-wait-reuse").is_empty());
+    assert!(!told.summary.verdict.contains("time-wait-reuse"), "{}", told.summary.verdict);
+}

@@ -4,13 +4,12 @@ mod support;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{code, events, of_type, program, run, stderr, stdout, summary};
 
@@ -325,15 +324,6 @@ fn the_lists_and_pages_are_printed() {
 
 fn start(words: &[&str]) -> Child {
     let mut command = program(words);
-    // A hangup that was ignored before (`nohup make test`) stays ignored, by design: here it is to be heard.
-    // SAFETY: between fork and exec only sigaction is called, which is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| {
-            let heard = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-            sigaction(Signal::SIGHUP, &heard)?;
-            Ok(())
-        });
-    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

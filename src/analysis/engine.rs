@@ -12,8 +12,8 @@ use super::{
     flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
     input::{Frame, Gap, GapCause, Input, Marker},
-    rule::{AlertBook, RuleSet, Severity, scope},
-    summary::{self, Counts},
+    rule::{AlertBook, AlertPhase, RuleSet, Severity, scope},
+    summary::{self, Counts, Raised},
     tcp::progress,
     time::{Timestamp, When},
     wire::{Segment, Sign, Skip, decode, sign},
@@ -221,11 +221,13 @@ impl Engine {
         self.chain.link(&mut finding);
         count(&mut self.counts.findings, &finding.rule);
         let alert = self.alerts.add(&finding, self.hosts.at(finding.device));
+        if let Some(alert) = alert.as_ref().filter(|alert| alert.phase == AlertPhase::Raised) {
+            count(&mut self.counts.alerts, &alert.rule);
+            let raised = || Raised { severity: alert.severity, text: finding.text.clone() };
+            self.counts.raised.entry(alert.rule.clone()).or_insert_with(raised);
+        }
         self.events.push_back(Event::Finding(finding));
         if let Some(alert) = alert {
-            if alert.phase == super::rule::AlertPhase::Raised {
-                count(&mut self.counts.alerts, &alert.rule);
-            }
             self.events.push_back(Event::Alert(alert));
         }
     }

@@ -5,9 +5,21 @@ use std::collections::BTreeMap;
 use super::{
     event::{CaptureQuality, Summary},
     host::{Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, Hosts, Outcome},
+    rule::Severity,
     time::{Timestamp, When},
     wire::SkipCounts,
 };
+
+/// Rules, beside refusals, that a verdict tells in full.
+const IN_FULL: usize = 2;
+
+/// What the first alert of a rule was about.
+#[derive(Clone, Debug)]
+pub struct Raised {
+    pub severity: Severity,
+    /// The words of the finding that raised it.
+    pub text: String,
+}
 
 /// What the summary counts.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +31,8 @@ pub struct Counts {
     pub incarnations: u64,
     pub findings: BTreeMap<String, u64>,
     pub alerts: BTreeMap<String, u64>,
+    /// By rule.
+    pub raised: BTreeMap<String, Raised>,
     pub quality: CaptureQuality,
     pub first: Option<Timestamp>,
     pub now: Timestamp,
@@ -54,18 +68,7 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
     if refusing.len() > 3 {
         sentences.push(format!("{} more devices refused connections in the same way.", refusing.len() - 3));
     }
-    // The two rules that the sentences above are about.
-    let told = |rule: &str| rule == "time-wait-collision" || rule == "ignored-rst";
-    let others: Vec<String> = counts
-        .findings
-        .iter()
-        .filter(|(rule, _)| !told(rule))
-        .map(|(rule, count)| format!("{rule} ({count})"))
-        .collect();
-    if !others.is_empty() {
-        let besides = if sentences.is_empty() { "" } else { " besides" };
-        sentences.push(format!("Found{besides}: {}; the alerts say what each means.", others.join(", ")));
-    }
+    sentences.extend(other_sentences(counts));
     if refusing.is_empty() {
         sentences.push(healthy_sentence(counts, listed));
     }
@@ -76,6 +79,27 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
         ));
     }
     sentences.join(" ")
+}
+
+/// What else was alerted: the gravest in the words of its first finding, the rest by name. A finding that no rule makes an
+/// alert of is no part of a verdict.
+fn other_sentences(counts: &Counts) -> Vec<String> {
+    // The two rules that the refusals are about are told already.
+    let told = |rule: &str| rule == "time-wait-collision" || rule == "ignored-rst";
+    let mut others: Vec<(&String, &Raised)> = counts.raised.iter().filter(|(rule, _)| !told(rule)).collect();
+    others.sort_by_key(|(_, raised)| core::cmp::Reverse(raised.severity));
+    let number = |rule: &String| counts.findings.get(rule).copied().unwrap_or_default();
+    let mut sentences = Vec::new();
+    for (rule, raised) in others.iter().take(IN_FULL) {
+        let first = if number(rule) == 1 { "" } else { ", the first" };
+        sentences.push(format!("{rule} ({}{first}): {}", number(rule), raised.text));
+    }
+    let rest: Vec<String> =
+        others.iter().skip(IN_FULL).map(|(rule, _)| format!("{rule} ({})", number(rule))).collect();
+    if !rest.is_empty() {
+        sentences.push(format!("Also found: {}.", rest.join(", ")));
+    }
+    sentences
 }
 
 fn refusal_sentence(refusals: u64, ignored: u64, facts: &DeviceFacts) -> String {
