@@ -86,7 +86,7 @@ firmware: twin
 .PHONY: tests
 tests: twin
 	@rm -f $(TARGET)/tests.summary; mkdir -p $(TARGET); \
-	$(CARGO) test --locked --no-fail-fast 2>&1 | tee $(TARGET)/tests.log || { \
+	$(HEARING) $(CARGO) test --locked --no-fail-fast 2>&1 | tee $(TARGET)/tests.log || { \
 	  echo; grep -E '^test .* FAILED$$' $(TARGET)/tests.log || true; \
 	  echo 'One of them again: cargo test NAME -- --nocapture   (the whole log: $(TARGET)/tests.log)'; exit 1; } >&2
 	@awk '/^test result:/ { p += $$4; i += $$8 } END { printf "%d cargo tests passed, %d ignored", p, i }' \
