@@ -3,10 +3,16 @@
 //! There is no `update`: whoever feeds a segment must say on which side of it this endpoint stood.
 
 use super::{
+    reset::RstValidity,
     state::{StateView, TcpState},
+    timing::RoundTrip,
     transition,
+    window::{ReceiveWindow, Scaling},
 };
-use crate::analysis::wire::{Flags, Note, Segment, SeqNum};
+use crate::analysis::{
+    time::Timestamp,
+    wire::{Flags, Note, Segment, SeqNum},
+};
 
 /// One endpoint in one incarnation (RFC 9293 §3.3.1 names).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +27,13 @@ pub struct Endpoint {
     pub rcv_nxt: Option<SeqNum>,
     /// The window that it last announced, unscaled; those of SYN and RST segments do not count.
     pub window: Option<u16>,
+    /// What its SYNs said of window scaling.
+    pub scaling: Scaling,
+    /// The segment that announced the furthest right edge; SYN and RST segments do not count, nor does an ACK of what
+    /// was not seen. See [`Endpoint::right_edge`].
+    pub widest: Option<Note>,
+    /// How long the other side takes to acknowledge what this one sends.
+    pub round_trip: RoundTrip,
     /// The FIN as it was first seen on the wire.
     pub fin: Option<Note>,
     /// The last segment with payload, retransmissions included.
@@ -36,8 +49,10 @@ impl Endpoint {
         if flags.has(Flags::RST) {
             return self.proven(transition::after_own_rst);
         }
+        self.time(segment, peer);
         let news = self.advance(segment);
         if flags.has(Flags::SYN) {
+            self.scaling = self.scaling.after(&segment.options);
             // Its first SYN of this life: whatever it was in before, it has left.
             let from = match self.iss.replace(segment.seq) {
                 Some(_) => self.view.state().unwrap_or(TcpState::Closed),
@@ -50,6 +65,7 @@ impl Endpoint {
         }
         self.payload += u64::from(news.min(segment.len));
         self.window = Some(segment.window);
+        self.announce(segment, peer);
         if segment.len > 0 {
             self.last_data = Some(Note::from(segment));
         }
@@ -71,7 +87,7 @@ impl Endpoint {
     pub fn offered(&mut self, segment: &Segment, peer: &Endpoint) {
         let flags = segment.flags;
         if flags.has(Flags::RST) {
-            if self.is_exact_rst(segment) {
+            if self.rst_validity(segment, peer) == RstValidity::Exact {
                 self.infer(self.view.state().and_then(transition::offered_rst));
             }
             return;
@@ -81,7 +97,7 @@ impl Endpoint {
             return self.infer(transition::offered_syn(to));
         }
         if let Some(ack) = segment.acknowledges() {
-            self.offered_ack(ack);
+            self.offered_ack(ack, segment.time);
         }
         if flags.has(Flags::FIN) {
             // Only in order: a FIN beyond a hole is not acted upon.
@@ -104,15 +120,75 @@ impl Endpoint {
     /// Frames were lost: nothing about now is proven any more.
     pub fn weaken(&mut self) {
         self.view = self.view.weakened();
+        self.round_trip.forget_timed();
     }
 
-    /// RFC 5961 §3.2: the sequence that this endpoint expects next.
-    fn is_exact_rst(&self, segment: &Segment) -> bool {
-        match (self.view.state(), self.rcv_nxt) {
-            // §3.10.7.3: before the peer's SYN, a RST counts by what it acknowledges.
-            (Some(TcpState::SynSent), _) => segment.acknowledges() == self.snd_nxt,
-            (_, Some(next)) => segment.seq == next,
-            (_, None) => true,
+    /// How far its windows are shifted (RFC 7323 §2.2); `None` where that was not seen.
+    pub fn shift(&self, peer: &Endpoint) -> Option<u8> {
+        self.scaling.shift(peer.scaling)
+    }
+
+    /// Past the furthest octet that it allowed the peer to send.
+    ///
+    /// RFC 9293 §3.8.6: an edge should not move back, so the furthest one stands whatever came later.
+    pub fn right_edge(&self, peer: &Endpoint) -> Option<SeqNum> {
+        Some(self.widest?.right_edge(self.shift(peer)?))
+    }
+
+    /// The numbers that it takes, as far as its own segments tell.
+    pub fn receive_window(&self, peer: &Endpoint) -> Option<ReceiveWindow> {
+        Some(ReceiveWindow::up_to(self.rcv_nxt?, self.right_edge(peer)?))
+    }
+
+    /// RFC 9293 §3.10.7.4: would it take `segment`? `None` where its window was not seen.
+    pub fn accepts(&self, segment: &Segment, peer: &Endpoint) -> Option<bool> {
+        self.receive_window(peer).map(|window| window.accepts(segment.seq, segment.seq_len()))
+    }
+
+    /// What a RST from `peer` is to it.
+    pub fn rst_validity(&self, segment: &Segment, peer: &Endpoint) -> RstValidity {
+        if self.view.is(TcpState::SynSent) {
+            // RFC 9293 §3.10.7.3: before the peer's SYN, a RST counts by what it acknowledges.
+            let is_answer = segment.acknowledges().is_some_and(|ack| Some(ack) == self.snd_nxt);
+            return if is_answer { RstValidity::Exact } else { RstValidity::OutOfWindow };
+        }
+        // What the peer sent last may have arrived although no ACK of it was seen yet.
+        let arrived = peer.snd_nxt.filter(|sent| self.rcv_nxt.is_none_or(|next| sent.reaches(next)));
+        if self.rcv_nxt == Some(segment.seq) || arrived == Some(segment.seq) {
+            return RstValidity::Exact;
+        }
+        match self.receive_window(peer) {
+            Some(window) if window.contains(segment.seq) => RstValidity::InWindow,
+            Some(_) => RstValidity::OutOfWindow,
+            None => RstValidity::Unknown,
+        }
+    }
+
+    /// Times `segment` by Karn's rule; before [`Endpoint::advance`].
+    fn time(&mut self, segment: &Segment, peer: &Endpoint) {
+        let end = segment.seq_end();
+        if segment.seq_len() == 0 {
+            return;
+        }
+        match self.snd_nxt {
+            // Beyond a hole it waits for what is missing.
+            Some(next) if next.precedes(segment.seq) => {}
+            Some(next) if next != segment.seq => self.round_trip.sent_again(segment.seq),
+            // The capture may hold its ACK before it.
+            Some(_) | None if peer.rcv_nxt.is_some_and(|acked| acked.reaches(end)) => {}
+            Some(_) | None => self.round_trip.sent_news(end, segment.time),
+        }
+    }
+
+    /// Keeps `segment` if it moves the right edge on.
+    fn announce(&mut self, segment: &Segment, peer: &Endpoint) {
+        let acks_what_was_sent =
+            segment.acknowledges().is_some_and(|ack| peer.snd_nxt.is_some_and(|sent| sent.reaches(ack)));
+        let Some(shift) = self.shift(peer).filter(|_| acks_what_was_sent) else { return };
+        let note = Note::from(segment);
+        let edge = note.right_edge(shift);
+        if self.widest.is_none_or(|widest| widest.right_edge(shift).precedes(edge)) {
+            self.widest = Some(note);
         }
     }
 
@@ -164,12 +240,13 @@ impl Endpoint {
         }
     }
 
-    fn offered_ack(&mut self, ack: SeqNum) {
+    fn offered_ack(&mut self, ack: SeqNum, at: Timestamp) {
         // Nobody acknowledges what was never sent; such a number belongs to another life.
         if self.snd_nxt.is_some_and(|next| next.precedes(ack)) {
             return;
         }
         self.snd_una = Some(self.snd_una.map_or(ack, |una| una.later_of(ack)));
+        self.round_trip.acknowledged(ack, at);
         if self.iss.is_some_and(|iss| ack.reaches(iss.plus(1))) {
             self.infer_change(transition::offered_ack_of_syn);
         }

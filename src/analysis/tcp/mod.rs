@@ -2,9 +2,15 @@
 
 pub mod endpoint;
 pub mod progress;
+pub mod reset;
 pub mod state;
+pub mod timing;
 pub mod transition;
+pub mod window;
 
 pub use endpoint::Endpoint;
 pub use progress::Kind;
+pub use reset::RstValidity;
 pub use state::{StateView, TcpState};
+pub use timing::RoundTrip;
+pub use window::{ReceiveWindow, Scaling};

@@ -54,7 +54,8 @@ pub fn kind(segment: &Segment, sender: &Endpoint, receiver: &Endpoint) -> Kind {
         return if segment.seq_len() > 0 { Kind::News } else { Kind::AckOfNews };
     };
     let stands_at = next.distance_to(segment.seq);
-    let all_acked = sender.snd_una.is_some_and(|una| una.reaches(next));
+    // One before SND.NXT stands its own FIN, where it sent one: that is a late segment, and no probe.
+    let all_acked = sender.fin.is_none() && sender.snd_una.is_some_and(|una| una.reaches(next));
     let receiver_closed = receiver.window == Some(0);
     if !flags.has(Flags::FIN) && segment.len <= 1 {
         if stands_at == -1 && all_acked {

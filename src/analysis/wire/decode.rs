@@ -128,8 +128,9 @@ fn tcp(frame: &Frame<'_>, packet: &Packet<'_>, ip: &IpPayload<'_>) -> Result<Seg
     };
     let header = TcpHeaderSlice::from_slice(whole).map_err(|_| Skip::BadHeader)?;
     let flags = Flags(captured[13]);
-    let options =
+    let mut options =
         if flags.has(Flags::SYN) { SynOptions::parse(header.options()) } else { SynOptions::default() };
+    options.whole &= captured.len() >= header_len;
     Ok(Segment {
         frame: frame.number,
         time: frame.time,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! trace  a reused port is refused
-//! +0      A > B  S   1000:1000(0)            win 64240  mss 1460
+//! +0      A > B  S   1000:1000(0)            win 64240  mss 1460  wscale 7
 //! +0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
 //! gap 3
 //! tick +9.5
@@ -151,8 +151,12 @@ fn segment(time: &str, rest: &str) -> Result<Step, String> {
                 header.mss =
                     Some(u16::try_from(number).map_err(|_| format!("`mss {number}`: at most 65535"))?)
             }
+            "wscale" => {
+                header.wscale =
+                    Some(u8::try_from(number).map_err(|_| format!("`wscale {number}`: at most 255"))?)
+            }
             "id" => header.ip_id = number as u16,
-            _ => return Err(format!("`{key}`: expected ack, win, mss or id")),
+            _ => return Err(format!("`{key}`: expected ack, win, mss, wscale or id")),
         }
     }
     if header.ack.is_some() != header.flags.has(Flags::ACK) {
@@ -253,6 +257,7 @@ struct Header {
     ack: Option<u32>,
     window: u16,
     mss: Option<u16>,
+    wscale: Option<u8>,
     ip_id: u16,
 }
 
@@ -260,8 +265,9 @@ impl Header {
     /// Ethernet, IPv4 and TCP headers and `len` zero octets; checksums are left at zero, as a sender that
     /// offloads them would.
     fn frame(&self, len: u16) -> Vec<u8> {
-        let options = self.mss.map(|mss| [2, 4, (mss >> 8) as u8, mss as u8]);
-        let tcp_len: u16 = 20 + if options.is_some() { 4 } else { 0 };
+        let mss = self.mss.map(|mss| [2, 4, (mss >> 8) as u8, mss as u8]);
+        let options = [mss, self.wscale.map(|shift| [1, 3, 3, shift])];
+        let tcp_len: u16 = 20 + 4 * options.iter().flatten().count() as u16;
         let mut octets = Vec::with_capacity(usize::from(14 + 20 + tcp_len + len));
         octets.extend(self.to.mac);
         octets.extend(self.from.mac);
@@ -278,7 +284,7 @@ impl Header {
         octets.extend([(tcp_len as u8 / 4) << 4, self.flags.0]);
         octets.extend(self.window.to_be_bytes());
         octets.extend([0; 4]);
-        octets.extend(options.into_iter().flatten());
+        octets.extend(options.into_iter().flatten().flatten());
         octets.resize(octets.len() + usize::from(len), 0);
         octets
     }

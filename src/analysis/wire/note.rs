@@ -21,6 +21,13 @@ impl Note {
         let controls = self.flags.has(Flags::SYN) as u32 + self.flags.has(Flags::FIN) as u32;
         self.seq.plus(self.len.wrapping_add(controls))
     }
+
+    /// Past the last octet that the window of this segment lets in, where it is shifted by `shift` (RFC 7323 §2.3: at
+    /// most 14). SYN and RST segments bear no such window.
+    pub const fn right_edge(&self, shift: u8) -> SeqNum {
+        let shift = if shift > 14 { 14 } else { shift };
+        self.ack.plus((self.window as u32) << shift)
+    }
 }
 
 impl From<&Segment> for Note {

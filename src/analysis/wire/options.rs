@@ -1,6 +1,6 @@
 //! The TCP options that matter when a connection opens.
 
-use etherparse::{TcpOptionElement, TcpOptionsIterator};
+use etherparse::{TcpOptionElement, TcpOptionReadError, TcpOptionsIterator};
 
 /// What a SYN offered (RFC 9293 §3.1, RFC 7323, RFC 2018). Options of other segments are not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,22 +9,67 @@ pub struct SynOptions {
     pub window_scale: Option<u8>,
     pub timestamps: bool,
     pub sack_permitted: bool,
+    /// Every option was read: what is not here was not offered.
+    pub whole: bool,
 }
 
 impl SynOptions {
-    /// Reads up to the first option that is malformed or cut off.
+    /// Reads up to the first option that is malformed or cut off; options of unknown kinds are passed over.
     pub fn parse(octets: &[u8]) -> SynOptions {
-        let mut options = SynOptions::default();
-        for element in TcpOptionsIterator::from_slice(octets) {
-            match element {
-                Ok(TcpOptionElement::MaximumSegmentSize(mss)) => options.mss = Some(mss),
-                Ok(TcpOptionElement::WindowScale(shift)) => options.window_scale = Some(shift),
-                Ok(TcpOptionElement::Timestamp(..)) => options.timestamps = true,
-                Ok(TcpOptionElement::SelectiveAcknowledgementPermitted) => options.sack_permitted = true,
-                Ok(TcpOptionElement::Noop | TcpOptionElement::SelectiveAcknowledgement(..)) => {}
-                Err(_) => break,
+        let mut options = SynOptions { whole: true, ..SynOptions::default() };
+        let mut elements = TcpOptionsIterator::from_slice(octets);
+        loop {
+            let here = elements.rest();
+            match elements.next() {
+                Some(Ok(TcpOptionElement::MaximumSegmentSize(mss))) => options.mss = Some(mss),
+                Some(Ok(TcpOptionElement::WindowScale(shift))) => options.window_scale = Some(shift),
+                Some(Ok(TcpOptionElement::Timestamp(..))) => options.timestamps = true,
+                Some(Ok(TcpOptionElement::SelectiveAcknowledgementPermitted)) => {
+                    options.sack_permitted = true;
+                }
+                Some(Ok(TcpOptionElement::Noop | TcpOptionElement::SelectiveAcknowledgement(..))) => {}
+                None => return options,
+                Some(Err(error)) => match past_unknown(&error, here) {
+                    Some(rest) => elements = TcpOptionsIterator::from_slice(rest),
+                    None => return SynOptions { whole: false, ..options },
+                },
             }
         }
-        options
+    }
+}
+
+/// What follows an option of an unknown kind: RFC 9293 §3.1 gives each its length, so that it can be passed over.
+fn past_unknown<'a>(error: &TcpOptionReadError, option: &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::from(*option.get(1)?);
+    match error {
+        TcpOptionReadError::UnknownId(_) if len >= 2 => option.get(len..),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SynOptions;
+
+    #[test]
+    fn what_is_missing_is_told_from_what_could_not_be_read() {
+        let linux = [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
+        let cases: &[(&str, &[u8], Option<u8>, bool)] = &[
+            ("none at all", &[], None, true),
+            ("lwIP: an MSS alone", &[2, 4, 5, 160], None, true),
+            ("Linux", &linux, Some(7), true),
+            ("nothing counts after the end", &[0, 3, 3, 7], None, true),
+            ("an unknown kind before it (RFC 7413)", &[34, 2, 3, 3, 7], Some(7), true),
+            ("an unknown kind with octets", &[253, 4, 1, 2, 1, 3, 3, 14], Some(14), true),
+            ("an unknown kind without a length", &[34], None, false),
+            ("an unknown kind that cannot be that short", &[34, 1, 3, 3, 7], None, false),
+            ("an unknown kind beyond the end", &[34, 9, 3, 3, 7], None, false),
+            ("a scale of a wrong length", &[2, 4, 5, 160, 3, 2, 7], None, false),
+            ("a scale that was cut off", &[1, 3, 3], None, false),
+        ];
+        for (name, octets, scale, whole) in cases {
+            let options = SynOptions::parse(octets);
+            assert_eq!((options.window_scale, options.whole), (*scale, *whole), "{name}");
+        }
     }
 }
