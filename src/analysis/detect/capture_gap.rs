@@ -1,49 +1,150 @@
-//! `capture-gap`: one side acknowledged octets of the other that the capture does not hold.
+//! `capture-gap`: one side acknowledged octets of the other that the capture does not hold, or the capture itself counted
+//! frames that it lost.
 //!
 //! Nobody acknowledges what was never sent: the frame was on the wire and not in the capture, or stands later in
-//! it. It says nothing of the device; frames that the capture itself counts as lost are told without a rule.
+//! it. What a full buffer lost is counted but not described: it is told of the devices that had just been heard or spoken to,
+//! whose frames they were most likely. Neither says anything against a device.
+
+use core::{net::IpAddr, time::Duration};
 
 use super::{Detector, Finding, Seen, Spec};
-use crate::analysis::{certainty::Certainty, flow::Belongs, tcp::Kind, wire::Flags};
+use crate::analysis::{
+    certainty::Certainty,
+    flow::Belongs,
+    input::{FrameNo, Gap, GapCause},
+    tcp::Kind,
+    time::Timestamp,
+    wire::Flags,
+};
 
 /// Further than this ahead it is a number of another life, not a gap.
 const NEAR: i32 = 1 << 20;
+/// A device without a segment for this long has lost little by a gap.
+const BUSY: Duration = Duration::from_secs(60);
+/// Busy devices told of; one more takes the place of the one that has been quiet longest.
+const CAPACITY: usize = 16;
+/// One loss follows another where the machine is too slow: those within this are told together.
+const TOGETHER: Duration = Duration::from_secs(1);
 
-pub const SPEC: Spec = Spec { id: "capture-gap", parameters: &[], new: |_| Box::new(CaptureGap) };
+pub const SPEC: Spec = Spec { id: "capture-gap", parameters: &[], new: |_| Box::new(CaptureGap::default()) };
 
+#[derive(Debug, Default)]
+struct CaptureGap {
+    /// The last segment of each device, the most recent device first.
+    busy: Vec<(IpAddr, FrameNo, Timestamp)>,
+    lost: Option<Lost>,
+    told: Option<Timestamp>,
+}
+
+/// Frames that were counted as lost and not told of yet.
 #[derive(Debug)]
-struct CaptureGap;
+struct Lost {
+    /// The devices that were busy when it began, and the last segment of each before that.
+    before: Vec<(IpAddr, FrameNo)>,
+    last: Timestamp,
+    frames: u64,
+    gaps: u32,
+    cause: GapCause,
+}
 
 impl Detector for CaptureGap {
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        let segment = seen.segment;
-        if seen.place != Belongs::ThisLife || seen.kind == Kind::Reset || segment.flags.has(Flags::SYN) {
-            return;
-        }
-        let (Some(ack), Some(sent)) = (segment.acknowledges(), seen.receiver_before().snd_nxt) else {
-            return;
-        };
-        let missing = sent.distance_to(ack);
-        if !(1..NEAR).contains(&missing) {
-            return;
-        }
-        // One hole is told once; where one direction is not captured at all, that is one hole.
-        if seen.sender_before().rcv_nxt.is_some_and(|before| sent.precedes(before)) {
-            return;
-        }
-        let (parties, note) = (seen.parties(), seen.note());
-        let text = format!(
-            "{from} acknowledged {missing} octets of sequence space from {to} in frame {frame} that were not \
-             captured before it: frames are missing from the capture, or stand in it out of order.",
-            from = parties.tuple.socket(seen.from),
-            to = parties.tuple.socket(seen.from.other()),
-            frame = note.frame,
-        );
-        findings.push(
-            parties
-                .finding(SPEC.id, Certainty::Inferred, segment.time, vec![note.frame], text)
-                .with_quantity("missing_octets", f64::from(missing))
-                .with_evidence(vec![parties.row(&note, seen.from, "ACKs what was not captured")]),
-        );
+        self.tell_lost(seen.segment.time, findings);
+        self.heard(seen);
+        findings.extend(acknowledged_unseen(seen));
     }
+
+    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        self.tell_lost(now, findings);
+    }
+
+    fn on_gap(&mut self, gap: &Gap) {
+        let busy = self.busy.iter().filter(|(.., time)| gap.at.since(*time) <= BUSY);
+        let lost = self.lost.get_or_insert_with(|| Lost {
+            before: busy.map(|(device, frame, _)| (*device, *frame)).collect(),
+            last: gap.at,
+            frames: 0,
+            gaps: 0,
+            cause: gap.cause,
+        });
+        lost.last = gap.at;
+        lost.frames = lost.frames.saturating_add(gap.lost);
+        lost.gaps = lost.gaps.saturating_add(1);
+        lost.cause = gap.cause;
+    }
+}
+
+impl CaptureGap {
+    fn heard(&mut self, seen: &Seen<'_>) {
+        let (address, this) =
+            (seen.device.address, (seen.device.address, seen.segment.frame, seen.segment.time));
+        match self.busy.iter().position(|(busy, ..)| *busy == address) {
+            Some(at) => self.busy[..=at].rotate_right(1),
+            None if self.busy.len() < CAPACITY => {
+                self.busy.push(this);
+                self.busy.rotate_right(1);
+            }
+            None => self.busy.rotate_right(1),
+        }
+        if let Some(first) = self.busy.first_mut() {
+            *first = this;
+        }
+    }
+
+    fn tell_lost(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        let is_soon = self.told.is_some_and(|told| now.since(told) < TOGETHER);
+        let Some(lost) = self.lost.take_if(|_| !is_soon) else { return };
+        for (device, frame) in &lost.before {
+            self.told = Some(now);
+            findings.push(lost.of(*device, *frame));
+        }
+    }
+}
+
+impl Lost {
+    fn of(&self, device: IpAddr, last_before: FrameNo) -> Finding {
+        let whose = match self.cause {
+            GapCause::Kernel => "the kernel's capture buffer was full",
+            GapCause::Interface => "the interface dropped them",
+            GapCause::Queue => "the analysis fell behind the capture",
+        };
+        let text = format!(
+            "The capture lost {frames} frames after frame {last_before}, the last of {device} before that: {whose}. What they \
+             were is not known; some will have been to or from {device}.",
+            frames = self.frames,
+        );
+        // That frames were lost is counted; that they were this device's is only likely.
+        Finding::of_device(SPEC.id, Certainty::Inferred, self.last, device, vec![last_before], text)
+            .with_quantity("lost_frames", self.frames as f64)
+            .with_quantity("gaps", f64::from(self.gaps))
+    }
+}
+
+fn acknowledged_unseen(seen: &Seen<'_>) -> Option<Finding> {
+    let segment = seen.segment;
+    if seen.place != Belongs::ThisLife || seen.kind == Kind::Reset || segment.flags.has(Flags::SYN) {
+        return None;
+    }
+    let (ack, sent) = (segment.acknowledges()?, seen.receiver_before().snd_nxt?);
+    let missing = sent.distance_to(ack);
+    if !(1..NEAR).contains(&missing) {
+        return None;
+    }
+    // One hole is told once; where one direction is not captured at all, that is one hole.
+    if seen.sender_before().rcv_nxt.is_some_and(|before| sent.precedes(before)) {
+        return None;
+    }
+    let (parties, note) = (seen.parties(), seen.note());
+    let text = format!(
+        "{from} acknowledged {missing} octets of sequence space from {to} in frame {frame} that were not \
+         captured before it: frames are missing from the capture, or stand in it out of order.",
+        from = parties.tuple.socket(seen.from),
+        to = parties.tuple.socket(seen.from.other()),
+        frame = note.frame,
+    );
+    let finding = parties
+        .finding(SPEC.id, Certainty::Inferred, segment.time, vec![note.frame], text)
+        .with_quantity("missing_octets", f64::from(missing))
+        .with_evidence(vec![parties.row(&note, seen.from, "ACKs what was not captured")]);
+    Some(finding)
 }

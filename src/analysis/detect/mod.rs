@@ -13,12 +13,14 @@ mod accept_overflow;
 mod ack_loop;
 mod app_stall;
 mod capture_gap;
+mod data_stall;
 mod device_reboot;
 mod device_silent;
 mod half_closed;
 mod half_open;
 mod handshake_stall;
 mod ignored_rst;
+mod keepalive_failure;
 mod not_on_path;
 mod reset_close;
 mod rst_storm;
@@ -28,6 +30,7 @@ mod syn_unanswered;
 mod time_wait_buildup;
 mod time_wait_collision;
 mod time_wait_reuse;
+mod window_shrink;
 mod zero_window;
 
 pub use finding::{EvidenceSegment, Finding};
@@ -46,12 +49,14 @@ pub static REGISTRY: &[&Spec] = &[
     &ack_loop::SPEC,
     &app_stall::SPEC,
     &capture_gap::SPEC,
+    &data_stall::SPEC,
     &device_reboot::SPEC,
     &device_silent::SPEC,
     &half_closed::SPEC,
     &half_open::SPEC,
     &handshake_stall::SPEC,
     &ignored_rst::SPEC,
+    &keepalive_failure::SPEC,
     &not_on_path::SPEC,
     &reset_close::SPEC,
     &rst_storm::SPEC,
@@ -61,6 +66,7 @@ pub static REGISTRY: &[&Spec] = &[
     &time_wait_buildup::SPEC,
     &time_wait_collision::SPEC,
     &time_wait_reuse::SPEC,
+    &window_shrink::SPEC,
     &zero_window::SPEC,
 ];
 

@@ -17,12 +17,14 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("ack-loop", include_str!("../../../rules/ack-loop.toml")),
         ("app-stall", include_str!("../../../rules/app-stall.toml")),
         ("capture-gap", include_str!("../../../rules/capture-gap.toml")),
+        ("data-stall", include_str!("../../../rules/data-stall.toml")),
         ("device-reboot", include_str!("../../../rules/device-reboot.toml")),
         ("device-silent", include_str!("../../../rules/device-silent.toml")),
         ("half-closed", include_str!("../../../rules/half-closed.toml")),
         ("half-open", include_str!("../../../rules/half-open.toml")),
         ("handshake-stall", include_str!("../../../rules/handshake-stall.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
+        ("keepalive-failure", include_str!("../../../rules/keepalive-failure.toml")),
         ("not-on-path", include_str!("../../../rules/not-on-path.toml")),
         ("reset-close", include_str!("../../../rules/reset-close.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
@@ -32,6 +34,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("time-wait-buildup", include_str!("../../../rules/time-wait-buildup.toml")),
         ("time-wait-collision", include_str!("../../../rules/time-wait-collision.toml")),
         ("time-wait-reuse", include_str!("../../../rules/time-wait-reuse.toml")),
+        ("window-shrink", include_str!("../../../rules/window-shrink.toml")),
         ("zero-window", include_str!("../../../rules/zero-window.toml")),
     ]
 }
