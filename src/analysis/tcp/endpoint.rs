@@ -106,6 +106,12 @@ impl Endpoint {
                 let to = self.view.state().unwrap_or(TcpState::Established);
                 self.infer(transition::offered_fin(to, self.fin_acked()));
             }
+        } else if let Some(fin) = peer.fin
+            && self.view.is(TcpState::FinWait2)
+            && self.rcv_nxt.is_some_and(|next| next.reaches(fin.seq.plus(fin.len)))
+        {
+            // The two FINs crossed: the peer's was offered before this endpoint's own was on the wire.
+            self.infer(transition::offered_fin(TcpState::FinWait2, true));
         }
     }
 
