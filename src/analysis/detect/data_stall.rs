@@ -104,6 +104,9 @@ impl Detector for DataStall {
                 theirs.disarm(tuple);
             }
         }
+        if seen.answers_what_was_not_captured() {
+            self.watch(seen.from).disarm(tuple);
+        }
         if let Some(octet) = repeated_octet(seen) {
             self.repeated(seen, octet, findings);
         }
@@ -112,7 +115,7 @@ impl Detector for DataStall {
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         for index in 0..self.waiting.len() {
             while let Some((tuple, wait)) = self.waiting[index].expired(now) {
-                if !wait.is_told && wait.again.len() >= EVIDENCE {
+                if !wait.is_told && wait.is_evident() {
                     let at = wait.first.time.saturating_add(self.stalled).max(wait.last().time);
                     self.tell(index, tuple, at, wait, findings);
                 }
@@ -147,9 +150,8 @@ impl DataStall {
             return self.keep(seen.from, tuple, Wait { first: note, again: Vec::new(), heard: 0, ..wait });
         }
         wait.again.push(note);
-        let grows = wait.grows();
-        let is_long = note.time.since(wait.first.time) >= stalled && wait.again.len() >= EVIDENCE;
-        if grows && (wait.again.len() >= needed || is_long) {
+        let is_long = note.time.since(wait.first.time) >= stalled;
+        if wait.is_evident() && (wait.again.len() >= needed || is_long) {
             return self.tell(index(seen.from), tuple, note.time, wait, findings);
         }
         if wait.again.len() >= CITED {
@@ -160,7 +162,7 @@ impl DataStall {
 
     /// Goes on waiting for what is waited for.
     fn keep(&mut self, sender: Side, tuple: FourTuple, wait: Wait) {
-        let is_due = !wait.is_told && wait.again.len() >= EVIDENCE && wait.grows();
+        let is_due = !wait.is_told && wait.is_evident();
         let (from, after) =
             if is_due { (wait.first.time, self.stalled) } else { (wait.last().time, REMEMBER) };
         self.watch(sender).arm(tuple, from, after, wait);
@@ -254,6 +256,11 @@ impl Wait {
     fn shrinks_with(&self, next: &Note) -> bool {
         let gap = next.time.since(self.last().time);
         self.gaps().last().is_some_and(|before| gap.saturating_add(gap / 8) < before)
+    }
+
+    /// Enough repetitions, and waits as a timer makes them.
+    fn is_evident(&self) -> bool {
+        self.again.len() >= EVIDENCE && self.grows()
     }
 
     /// From the first wait to the last: a timer that backs off doubles, or nearly so (lwIP's first wait is cut by its ticks).

@@ -85,13 +85,14 @@ impl Detector for KeepaliveFailure {
         let (needed, answer) = (self.probes, self.answer);
         let watch = self.watch(seen.from);
         if seen.kind != Kind::KeepAlive {
-            // It sends something else, and waits for the answer to that.
-            if seen.segment.seq_len() > 0 {
+            // It sends something else, and waits for the answer to that; or it had one that was not captured.
+            if seen.segment.seq_len() > 0 || seen.answers_what_was_not_captured() {
                 watch.disarm(tuple);
             }
             return;
         }
-        let mut asked = watch.disarm(tuple).unwrap_or_else(|| Asked {
+        let before = watch.disarm(tuple).filter(|_| !seen.answers_what_was_not_captured());
+        let mut asked = before.unwrap_or_else(|| Asked {
             parties: seen.parties(),
             side: seen.from,
             probes: Vec::new(),

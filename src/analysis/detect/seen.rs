@@ -60,6 +60,15 @@ impl Seen<'_> {
         Note::from(self.segment)
     }
 
+    /// Its sender has received, since it last spoke, octets that were not captured: with them may have come whatever
+    /// else seems to be missing.
+    pub fn answers_what_was_not_captured(&self) -> bool {
+        let (Some(ack), Some(sent)) = (self.segment.acknowledges(), self.receiver_before().snd_nxt) else {
+            return false;
+        };
+        sent.precedes(ack) && self.sender_before().rcv_nxt.is_none_or(|known| known.precedes(ack))
+    }
+
     /// The SYN that this segment answers with an ACK of other numbers: the device lives in another connection.
     pub fn syn_met_by_stale_ack(&self) -> Option<Note> {
         let waits = self.place == Belongs::AnotherLife && self.before.awaits_answer();
