@@ -19,7 +19,7 @@ use super::{
     wire::{Segment, Sign, Skip, decode, sign},
 };
 
-/// Flows held at once unless told otherwise: some 60 MB of them.
+/// Flows held at once unless told otherwise: some 85 MB of them.
 pub const DEFAULT_MAX_FLOWS: usize = 131_072;
 /// How often detectors look at the clock.
 const DETECTORS_EVERY: Duration = Duration::from_millis(100);

@@ -195,9 +195,11 @@ impl DataStall {
             1 => "1 segment came back, and no ACK of it".to_owned(),
             heard => format!("{heard} segments came back, and no ACK of it"),
         };
-        let usual = wait.usual.map_or_else(String::new, |usual| {
-            format!(" Before that, an ACK took about {:.0} ms.", usual.as_secs_f64() * 1e3)
-        });
+        let usual = match wait.usual.map(|usual| usual.as_millis()) {
+            None => String::new(),
+            Some(0) => " Before that, an ACK took less than a millisecond.".to_owned(),
+            Some(millis) => format!(" Before that, an ACK took about {millis} ms."),
+        };
         let text = format!(
             "{who} ({address}) sent the data at sequence number {octet} {times} times in {waited:.3} s (frames {list}), and \
              {heard}.{usual}",
