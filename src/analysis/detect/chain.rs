@@ -44,6 +44,8 @@ pub static LINKS: &[Link] = &[
     Link { effect: "syn-reset-in-window", cause: "time-wait-reuse", bond: Bond::Life },
     Link { effect: "time-wait-collision", cause: "time-wait-reuse", bond: Bond::Life },
     // Who answers nobody does not answer here either.
+    Link { effect: "data-stall", cause: "device-silent", bond: Bond::Device(SILENCE) },
+    Link { effect: "keepalive-failure", cause: "device-silent", bond: Bond::Device(SILENCE) },
     Link { effect: "syn-unanswered", cause: "device-silent", bond: Bond::Device(SILENCE) },
 ];
 
