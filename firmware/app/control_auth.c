@@ -10,6 +10,8 @@
 /* What a signature is for stands in front of what is signed, so that one for another purpose is none. */
 static const char purpose[] = "esp-tcpwatch control 1\n";
 
+/* Births are counted in these, so that two requests in a row have nonces of their own. */
+#define NONCE_TICK_MS 10u
 /* Tries judged in one second; the host needs one. */
 #define TRIES_A_SECOND 10u
 /* Changes taken in the life of one nonce. */
@@ -29,7 +31,7 @@ static unsigned used_next;
 static uint64_t tries_second;
 static unsigned tries;
 
-static void nonce_of(const void *address, size_t address_length, uint32_t second,
+static void nonce_of(const void *address, size_t address_length, uint32_t tick,
                      uint8_t nonce[NONCE_OCTETS]);
 static bool may_try(uint64_t now_ms);
 
@@ -49,7 +51,7 @@ void control_auth_nonce(const void *address, size_t address_length, uint64_t now
                         char nonce[NONCE_HEX + 1])
 {
   uint8_t octets[NONCE_OCTETS];
-  nonce_of(address, address_length, (uint32_t)(now_ms / 1000), octets);
+  nonce_of(address, address_length, (uint32_t)(now_ms / NONCE_TICK_MS), octets);
   octets_to_hex(octets, sizeof octets, nonce);
 }
 
@@ -70,9 +72,9 @@ enum auth_verdict control_auth_judge(const void *address, size_t address_length,
     return AUTH_STALE;
   }
   uint32_t born = (uint32_t)given[0] << 24 | (uint32_t)given[1] << 16 | (uint32_t)given[2] << 8 | given[3];
-  uint32_t now = (uint32_t)(now_ms / 1000);
+  uint32_t now = (uint32_t)(now_ms / NONCE_TICK_MS);
   nonce_of(address, address_length, born, ours);
-  if (!octets_equal(given, ours, sizeof ours) || now - born > NONCE_LIFE_MS / 1000) {
+  if (!octets_equal(given, ours, sizeof ours) || now - born > NONCE_LIFE_MS / NONCE_TICK_MS) {
     return AUTH_STALE;
   }
   if (!octets_from_hex(mac, mac_length, given_mac, sizeof given_mac)) {
@@ -90,7 +92,7 @@ enum auth_verdict control_auth_judge(const void *address, size_t address_length,
       return memcmp(used[i].mac, our_mac, sizeof our_mac) == 0 ? AUTH_RETRY : AUTH_STALE;
     }
   }
-  /* One second more than a nonce lives: ages are counted in whole seconds. */
+  /* One second more than a nonce lives: ages are counted in ticks. */
   struct used *slot = &used[used_next];
   if (slot->at_ms != 0 && now_ms - slot->at_ms <= NONCE_LIFE_MS + 1000) {
     return AUTH_SLOW_DOWN;
@@ -102,15 +104,15 @@ enum auth_verdict control_auth_judge(const void *address, size_t address_length,
   return AUTH_OK;
 }
 
-static void nonce_of(const void *address, size_t address_length, uint32_t second,
+static void nonce_of(const void *address, size_t address_length, uint32_t tick,
                      uint8_t nonce[NONCE_OCTETS])
 {
   uint8_t digest[SHA256_OCTETS];
   struct hmac hmac;
-  nonce[0] = (uint8_t)(second >> 24);
-  nonce[1] = (uint8_t)(second >> 16);
-  nonce[2] = (uint8_t)(second >> 8);
-  nonce[3] = (uint8_t)second;
+  nonce[0] = (uint8_t)(tick >> 24);
+  nonce[1] = (uint8_t)(tick >> 16);
+  nonce[2] = (uint8_t)(tick >> 8);
+  nonce[3] = (uint8_t)tick;
   hmac_begin(&hmac, secret, sizeof secret);
   hmac_add(&hmac, nonce, 4);
   hmac_add(&hmac, address, address_length);

@@ -3,7 +3,7 @@
  * Knows: the key, nonces and which were used, how often somebody may try.
  * Refuses to know: JSON, and what a change is.
  *
- * A nonce holds the second of its birth and a MAC of that and of the asker's address under a secret of this start, so
+ * A nonce holds the time of its birth and a MAC of that and of the asker's address under a secret of this start, so
  * a flood of challenges costs no memory and pushes nobody out. Used nonces are remembered for as long as they live.
  */
 #ifndef APP_CONTROL_AUTH_H
