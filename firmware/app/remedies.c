@@ -18,6 +18,8 @@ static const struct {
 } modes[] = {
     {"unfixed", {60000, RST_IGNORE, SYN_REFUSE, CLOSE_SERVER_FIRST, 0}},
     {"fixed", {6000, RST_HONOUR, SYN_ACCEPT, CLOSE_SERVER_FIRST, 12}},
+    {"fixed-app", {60000, RST_IGNORE, SYN_REFUSE, CLOSE_KEEP_ALIVE, 0}},
+    {"fixed-all", {6000, RST_HONOUR, SYN_ACCEPT, CLOSE_KEEP_ALIVE, 12}},
 };
 #define MODE_COUNT (sizeof modes / sizeof modes[0])
 
@@ -145,7 +147,7 @@ const char *remedies_mode_name(const struct remedies *r)
 
 const char *remedies_mode_list(void)
 {
-  return "unfixed or fixed";
+  return "unfixed, fixed, fixed-app or fixed-all";
 }
 
 const char *rst_in_time_wait_name(enum rst_in_time_wait value)

@@ -38,7 +38,7 @@ const char *remedies_set_by_name(struct remedies *into, const char *name, const 
 
 /* A named set of all five. False: no such mode. */
 bool remedies_of_mode(const char *mode, struct remedies *into);
-/* "unfixed", "fixed", or "custom" when the values match no named mode. */
+/* The name of the mode, or "custom" when the values match none. */
 const char *remedies_mode_name(const struct remedies *remedies);
 const char *remedies_mode_list(void);
 

@@ -27,6 +27,7 @@ static const char help_text[] =
     "  --seed N            makes chance repeatable: lost frames, initial sequence numbers\n"
     "  --mode MODE         unfixed: 60000, ignore, refuse, server-first, 0 [default]\n"
     "                      fixed:    6000, honour, accept, server-first, 12\n"
+    "                      fixed-app: unfixed with keep-alive; fixed-all: fixed with keep-alive\n"
     "and over the mode, each on its own:\n"
     "  --msl-ms N                    250 to 600000; TIME-WAIT lasts twice that\n"
     "  --rst-in-time-wait WORD       ignore | honour (the exact sequence only)\n"
