@@ -625,7 +625,7 @@ def test_the_ends():
         (["--ip", DEVICE], "--tap-fd or --tap"), (["--tap-fd", "0"], "--ip"), (["--ip"], "--ip needs a value"),
         (["--ip", DEVICE, "--tap-fd", "x"], "--tap-fd x"), (["--tap-fd", "0", "--ip", "10.77"], "--ip 10.77"), (["--nonsense", "1"], "--nonsense"),
         (["--tap-fd", "0", "--ip", DEVICE, "--msl-ms", "0"], "--msl-ms 0"),
-        (["--tap-fd", "0", "--ip", DEVICE, "--mode", "broken"], "unfixed or fixed"),
+        (["--tap-fd", "0", "--ip", DEVICE, "--mode", "broken"], "unfixed, fixed, fixed-app or fixed-all"),
         (["--tap-fd", "0", "--ip", DEVICE], "not an open TAP"),
         (["--tap-fd", "0", "--ip", DEVICE, "--ip6", "::x"], "--ip6 ::x"),
         (["--tap-fd", "0", "--ip", DEVICE, "--netmask", "255.0.255.0"], "--netmask"),
