@@ -8,4 +8,8 @@ pub mod protocol;
 #[cfg(feature = "control")]
 mod client;
 #[cfg(feature = "control")]
+mod signing;
+#[cfg(feature = "control")]
 pub use client::{Client, ClientError, status_blocking};
+#[cfg(feature = "control")]
+pub use signing::{Key, KeyError};
