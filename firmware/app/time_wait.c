@@ -83,7 +83,9 @@ static bool give_back_header(struct tcp_hdr *hdr, u16_t optlen, const u8_t *opt2
   if (opt2 != NULL) {
     return false; /* options split over two pbufs: not a SYN any stack sends; leave it to lwIP */
   }
-  if (pbuf_add_header(p, (size_t)TCP_HLEN + optlen) != 0) {
+  /* By force: a Wi-Fi driver's buffer comes as a PBUF_REF, to which nothing may be put in front, and
+   * lwIP cannot know that what we ask for is what it has just hidden itself. */
+  if (pbuf_add_header_force(p, (size_t)TCP_HLEN + optlen) != 0) {
     return false;
   }
   hdr->src = lwip_htons(hdr->src);

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,11 +22,19 @@
 #define FRAME_MAX 1518
 #define MAILBOX_PATIENCE_MS 500
 
+/* ESP-IDF hands lwIP the Wi-Fi driver's own buffer by reference; so do we, since lwIP takes some
+ * liberties only with pbufs that carry their octets themselves. */
+struct received_frame {
+  struct pbuf_custom pbuf; /* first: freeing one is freeing the other */
+  char octets[FRAME_MAX];
+};
+
 static _Atomic uint64_t down_until_ms;
 
 static err_t send_frame(struct netif *netif, struct pbuf *p);
 static void receive_frames(void *netif);
 static void deliver(struct netif *netif, const char *frame, size_t length);
+static void free_frame(struct pbuf *p);
 static bool link_is_down(void);
 
 err_t link_init(struct netif *netif)
@@ -100,11 +109,18 @@ static void deliver(struct netif *netif, const char *frame, size_t length)
   if (link_is_down() || random_one_in_permille(fault_now(FAULT_LOSS_IN_PERMILLE))) {
     return;
   }
-  struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_POOL);
-  if (p == NULL) {
+  struct received_frame *received = malloc(sizeof *received);
+  if (received == NULL) {
     return;
   }
-  pbuf_take(p, frame, (u16_t)length);
+  memcpy(received->octets, frame, length);
+  received->pbuf.custom_free_function = free_frame;
+  struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, (u16_t)length, PBUF_REF, &received->pbuf,
+                                       received->octets, (u16_t)length);
+  if (p == NULL) {
+    free(received);
+    return;
+  }
   /* ERR_MEM: the tcpip thread's mailbox is full. A chip drops the frame then; here it mostly means
    * that the host was busy, which must not look like a lossy device, so the TAP's queue waits. */
   for (int ms = 0; netif->input(p, netif) != ERR_OK; ms++) {
@@ -114,6 +130,11 @@ static void deliver(struct netif *netif, const char *frame, size_t length)
     }
     usleep(1000);
   }
+}
+
+static void free_frame(struct pbuf *p)
+{
+  free(p);
 }
 
 static bool link_is_down(void)

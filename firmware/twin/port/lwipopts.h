@@ -16,8 +16,7 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 16
 #define MEMP_NUM_UDP_PCB 16
 #define MEMP_NUM_NETCONN 10 /* this one does limit: it is the size of the socket table */
-#define PBUF_POOL_SIZE 64
-#define PBUF_POOL_BUFSIZE 1600 /* host: a frame in one buffer */
+#define LWIP_SUPPORT_CUSTOM_PBUF 1
 
 #define LWIP_IPV4 1
 #define LWIP_IPV6 1
