@@ -33,7 +33,7 @@ demo: prerequisites build
 
 ## make test            every check there is, but for soak and audit; what CI runs
 # The order: cheap and often wrong first.
-TEST_STEPS := fmt lint purity twin firmware tests docs deny
+TEST_STEPS := fmt lint purity twin firmware firmware-rv32 tests docs deny
 .PHONY: test
 test: prerequisites-test
 	@began=$$SECONDS; ran=""; for step in $(TEST_STEPS); do \
@@ -43,7 +43,7 @@ test: prerequisites-test
 	  ran="$$ran $$step ($$((SECONDS - before)) s)"; \
 	done; \
 	printf '\nmake test: all passed in %d s:%s\n' $$((SECONDS - began)) "$$ran"; \
-	cat $(TARGET)/tests.summary
+	cat $(TARGET)/tests.summary; cat $(TARGET)/firmware-rv32.summary 2>/dev/null || true
 
 .PHONY: prerequisites prerequisites-test
 prerequisites:
@@ -81,6 +81,17 @@ purity:
 firmware: twin
 	@$(MAKE) -s -C firmware/twin test OUT=$(TARGET)/twin || \
 	  { echo 'One of them again: firmware/twin/test.sh $(TWIN) PART-OF-ITS-NAME' >&2; exit 1; }
+
+## make firmware-rv32   the ESP32's firmware compiled for a RISC-V chip, as far as that goes without ESP-IDF
+RV32_PROBE = echo 'int main(void) { return 0; }' | riscv64-unknown-elf-gcc --specs=picolibc.specs \
+  -march=rv32imc -mabi=ilp32 -x c - -c -o /dev/null 2>/dev/null
+.PHONY: firmware-rv32
+firmware-rv32:
+	@mkdir -p $(TARGET); rm -f $(TARGET)/firmware-rv32.summary; \
+	check="$(MAKE) -s -j2 -C firmware/esp-idf/check OUT=$(TARGET)/rv32 TWIN_OUT=$(TARGET)/twin"; \
+	if $(RV32_PROBE); then $$check; \
+	else $$check agree console-line; echo 'NOT RUN: what make firmware-rv32 compiles: it needs riscv64-unknown-elf-gcc with picolibc' \
+	  '(Debian, Ubuntu: gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf)' | tee $(TARGET)/firmware-rv32.summary; fi
 
 ## make tests           all of cargo's tests, the lab tests with the twin among them
 .PHONY: tests

@@ -32,6 +32,32 @@ links() { # links LIBRARY...: does a C program compile and link with them?
         "$CC" -x c - -o /dev/null ${flags[@]+"${flags[@]}"} >/dev/null 2>&1
 }
 
+install_line() { # install_line PACKAGE...: what apt is told
+    printf '%s' "apt-get update && apt-get install -y --no-install-recommends $*"
+}
+
+become_root() { # sets as_root, or says no where a password would be asked for
+    if [ "$(id -u)" = 0 ]; then
+        as_root=()
+    elif sudo -n true 2>/dev/null; then
+        as_root=(sudo -n)
+    else
+        return 1
+    fi
+}
+
+run_as_root() { ${as_root[@]+"${as_root[@]}"} sh -c "export DEBIAN_FRONTEND=noninteractive; $1" >&2; }
+
+rv32() { # the compiler for a RISC-V chip: large (1.2 GB), and `make test` says NOT RUN and goes on without it
+    local packages="gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
+    [ "$purpose" = test ] && command -v apt-get >/dev/null || return 0
+    echo 'int main(void) { return 0; }' | riscv64-unknown-elf-gcc --specs=picolibc.specs \
+        -march=rv32imc -mabi=ilp32 -x c - -c -o /dev/null 2>/dev/null && return 0
+    become_root || return 0
+    say "For make firmware-rv32: $packages"
+    run_as_root "$(install_line "$packages")" || say "That failed (see above); make firmware-rv32 will not be run."
+}
+
 missing=()
 if [ "$purpose" = test ] && [ "$(uname)" = Linux ]; then
     # What the twin's tests are made with.
@@ -40,7 +66,10 @@ fi
 links || missing+=(compiler)
 # Without a compiler the library cannot be asked for; it is then asked for as well, which does no harm.
 links pcap || missing+=(pcap)
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ ${#missing[@]} -gt 0 ] || {
+    rv32
+    exit 0
+}
 
 names() { # names COMPILER PCAP IP: this system's packages for what is missing
     local thing
@@ -57,19 +86,15 @@ names() { # names COMPILER PCAP IP: this system's packages for what is missing
 
 if command -v apt-get >/dev/null; then
     packages=$(names "gcc libc6-dev" libpcap-dev iproute2)
-    line="apt-get update && apt-get install -y --no-install-recommends $packages"
-    if [ "$(id -u)" = 0 ]; then
-        as_root=()
-    elif sudo -n true 2>/dev/null; then
-        as_root=(sudo -n)
-    else
+    line=$(install_line "$packages")
+    become_root || {
         say "Missing: $packages"
         say "Type: sudo sh -c '$line'"
         exit 1
-    fi
+    }
     say "Missing: $packages"
     say "Running: $line"
-    ${as_root[@]+"${as_root[@]}"} sh -c "export DEBIAN_FRONTEND=noninteractive; $line" >&2 || {
+    run_as_root "$line" || {
         say "That failed (see above). Install $packages yourself, then try again."
         exit 1
     }
@@ -77,6 +102,7 @@ if command -v apt-get >/dev/null; then
         say "Still no C program links with libpcap; is '$CC' the compiler you mean (CC=...)?"
         exit 1
     }
+    rv32
 elif command -v dnf >/dev/null; then
     say "Missing. Type: sudo dnf install $(names gcc libpcap-devel iproute)"
     exit 1

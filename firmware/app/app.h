@@ -14,6 +14,7 @@
 struct app_identity {
   const char *firmware; /* version of the test firmware */
   const char *chip;     /* "esp32c3", "twin" */
+  const uint8_t *control_key; /* 32 octets, or NULL: nobody may change remedies */
 };
 
 /* The server and the control channel, each in a task of its own. Call when the tcpip thread runs,
