@@ -7,7 +7,6 @@ import ctypes
 import fcntl
 import json
 import os
-import random
 import select
 import signal
 import socket
@@ -17,6 +16,10 @@ import sys
 import threading
 import time
 import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import protocol_tests as protocol
 
 TWIN = sys.argv[1]
 DEVICE, HOST, DEVICE6, HOST6 = "10.77.0.2", "10.77.0.1", "fd77::2", "fd77::1"
@@ -489,73 +492,23 @@ def test_faults():
 
 
 def test_errors_are_named():
-    cases = [
-        (b"hello", "bad-json", None), (b"", "bad-json", None), (b"{}", "bad-version", None),
-        (b'{"v":1}', "bad-json", None), (b'{"v":2,"id":4,"op":"status"}', "bad-version", 4),
-        (b'{"v":1,"id":4,"op":"reboot"}', "unknown-op", 4),
-        (b'{"v":1,"id":4,"op":"set","set":{"msl_ms":6000}}', "unknown-op", 4),
-        (b'{"v":1,"id":4,"op":"\\u001b[31m"}', "unknown-op", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"gremlins":1}}', "unknown-fault", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":1,"gremlins":1}}', "unknown-fault", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":3600001}}', "out-of-range", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":-1}}', "out-of-range", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":true}}', "out-of-range", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"no_accept":1}}', "out-of-range", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":1e2}}', "out-of-range", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":1,"stall_ms":2}}', "bad-json", 4),
-        (b'{"v":1,"id":4,"op":"fault","set":[1]}', "bad-json", 4),
-        (b'{"v":1,"id":4,"id":5,"op":"status"}', "bad-json", None),
-        (b'{"v":1,"id":4294967296,"op":"status"}', "bad-json", None),
-        (b'{"v":1,"id":4,"op":"status"} x', "bad-json", None),
-        (b'{"v":1,"id":4,"op":"status",}', "bad-json", None),
-        (b'{"v":01,"id":4,"op":"status"}', "bad-json", None),
-        ('{"v":1,"id":4,"op":"stätus"}'.encode(), "bad-json", None),
-        (b'{"v":1,"id":4,"op":"status","x":' + b"[" * 8 + b"]" * 8 + b"}", None, 4),
-        (b'{"v":1,"id":4,"op":"status","x":' + b"[" * 9 + b"]" * 9 + b"}", "bad-json", None),
-        (b'{"v":1,"id":4,"op":"status","later":{"a":[1,-2.5e3,null,"\\u00e4",true]}}', None, 4),
-        (b'{"v":1,"id":4,"op":"status"}' + b" " * 996, None, 4),
-        (b'{"v":1,"id":4,"op":"status"}' + b" " * 997, "too-large", None),
-        (b"x" * 8000, "too-large", None),
-    ]
-    with Device() as d:
-        before = d.fault()
-        for datagram, error, id_ in cases:
-            reply = d.ask(datagram)
-            same(datagram[:70], (reply.get("error"), reply["id"], reply["v"]), (error, id_, 1))
-        same("nothing changed", d.fault(), before)
+    with Device():
+        protocol.errors_are_named(protocol.Channel(DEVICE))
 
 
-def test_thousands_of_malformed_datagrams():
-    dice = random.Random(7)
-    good = [b'{"v":1,"id":4,"op":"status"}',
-            b'{"v":1,"id":8,"op":"fault","set":{"stall_ms":0,"no_accept":false,"backlog":5}}']
-    with Device() as d, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
-        u.connect((DEVICE, 7777))
-        answered = 0
-        for n in range(12000):
-            kind = n % 4
-            if kind == 0:
-                datagram = dice.randbytes(dice.randrange(0, 1400))
-            elif kind == 1:
-                datagram = bytearray(dice.choice(good))
-                for _ in range(dice.randrange(1, 4)):
-                    datagram[dice.randrange(len(datagram))] = dice.randrange(256)
-            elif kind == 2:
-                text = dice.choice(good)
-                datagram = text[:dice.randrange(len(text))]
-            else:
-                datagram = bytes(dice.choice(b'{}[]",:\\u0123456789eE+-.tfnrals vidopset \n') for _ in range(dice.randrange(120)))
-            if b"stall_ms" in datagram and b'"stall_ms":0' not in datagram:
-                continue  # one digit turned into an order to stall would only slow this test
-            u.send(datagram)
-            if n % 4 == 3:
-                while select.select([u], [], [], 0.002)[0]:
-                    answered += 1
-                    assert len(u.recv(4096)) < 1400
-        d.fault(stall_ms=0, leak_ms=0, no_read_ms=0, no_accept=False, backlog=5)
-        print("    %d of 12000 answered" % answered)
-        assert answered > 5000
+def test_ten_thousand_strange_datagrams_change_nothing():
+    with Device():
+        protocol.ten_thousand_strange_datagrams_change_nothing(protocol.Channel(DEVICE))
         get()
+
+
+def test_the_protocol_of_changes():
+    for test in (protocol.a_signed_change_is_taken_once, protocol.what_is_not_signed_by_the_owner_changes_nothing,
+                 protocol.remedies_are_taken_all_or_none, protocol.tries_and_changes_are_counted,
+                 protocol.a_device_without_a_key_is_changed_by_nobody):
+        print("    %s" % test.__name__)
+        with Device():
+            test(protocol.Channel(DEVICE))
 
 
 def test_many_requests_leave_nothing_behind():
