@@ -33,7 +33,7 @@ demo: prerequisites build
 
 ## make test            every check there is, but for soak and audit; what CI runs
 # The order: cheap and often wrong first.
-TEST_STEPS := fmt lint purity twin firmware firmware-rv32 tests docs deny
+TEST_STEPS := fmt lint purity twin firmware firmware-rv32 micropython tests docs deny
 .PHONY: test
 test: prerequisites-test
 	@began=$$SECONDS; ran=""; for step in $(TEST_STEPS); do \
@@ -92,6 +92,12 @@ firmware-rv32:
 	if $(RV32_PROBE); then $$check; \
 	else $$check agree console-line; echo 'NOT RUN: what make firmware-rv32 compiles: it needs riscv64-unknown-elf-gcc with picolibc' \
 	  '(Debian, Ubuntu: gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf)' | tee $(TARGET)/firmware-rv32.summary; fi
+
+## make micropython     the firmware of stock MicroPython boards, compiled for them and tested under two Pythons
+.PHONY: micropython
+micropython:
+	@firmware/micropython/test.sh $(TARGET)/micropython || \
+	  { echo 'One of them again: firmware/micropython/test.sh $(TARGET)/micropython PART-OF-ITS-NAME' >&2; exit 1; }
 
 ## make tests           all of cargo's tests, the lab tests with the twin among them
 .PHONY: tests

@@ -14,7 +14,7 @@ import time
 PURPOSE = b"esp-tcpwatch control 1\n"
 ERRORS = {
     "bad-json", "too-large", "bad-version", "unknown-op", "unknown-fault", "out-of-range", "not-compiled-in",
-    "unknown-remedy", "no-key", "stale-nonce", "bad-mac", "slow-down",
+    "unknown-remedy", "no-key", "stale-nonce", "bad-mac", "slow-down", "snapshot-gone",
 }
 
 
@@ -138,6 +138,16 @@ def errors_are_named(device):
         cases.append((b'{"v":1,"id":4,"op":"fault","set":{"no_accept":1}}', "out-of-range", 4))
     else:
         cases.append((b'{"v":1,"id":4,"op":"fault","set":{"stall_ms":1,"no_accept":true}}', "not-compiled-in", 4))
+    if device.ask({"v": 1, "id": 4, "op": "pcbs"}).get("error") != "unknown-op":
+        cases += [
+            (b'{"v":1,"id":4,"op":"pcbs","from":1}', "out-of-range", 4),
+            (b'{"v":1,"id":4,"op":"pcbs","snapshot":"1"}', "out-of-range", 4),
+            (b'{"v":1,"id":4,"op":"pcbs","snapshot":-1}', "out-of-range", 4),
+            (b'{"v":1,"id":4,"op":"pcbs","snapshot":1,"from":4294967296}', "out-of-range", 4),
+            (b'{"v":1,"id":4,"op":"pcbs","snapshot":4294967295,"from":0}', "snapshot-gone", 4),
+            (b'{"v":1,"id":4,"op":"pcbs","snapshot":1,"snapshot":1}', "bad-json", None),
+            (b'{"v":1,"id":4,"op":"pcbs","snapshot":1,"from":1,"from":1}', "bad-json", None),
+        ]
     before = device.in_force()
     for datagram, error, id_ in cases:
         reply = device.ask(datagram)
@@ -235,7 +245,8 @@ def remedies_are_taken_all_or_none(device):
         ({"mode": "broken"}, "unknown-remedy"), ({"close": "sideways"}, "out-of-range"), ({"close": 1}, "out-of-range"),
         ({"close": None}, "out-of-range"),
     ]
-    for name, out_of_range in (("msl_ms", 249), ("rst_in_time_wait", "honor"), ("syn_in_time_wait", 1), ("pcb_cap", 256)):
+    beyond = {"msl_ms": 249, "rst_in_time_wait": "honor", "syn_in_time_wait": 1, "pcb_cap": 256}
+    for name, out_of_range in beyond.items():
         wrong.append(({"close": "keep-alive", name: out_of_range}, "out-of-range" if name in can else "not-compiled-in"))
     if len(can) < 5:
         wrong.append(({"mode": "fixed-app"}, "not-compiled-in"))
@@ -268,7 +279,8 @@ def tries_and_changes_are_counted(device):
 def ten_thousand_strange_datagrams_change_nothing(device, count=10000):
     dice = random.Random(7)
     asks = [b'{"v":1,"id":4,"op":"status"}', b'{"v":1,"id":5,"op":"challenge"}',
-            b'{"v":1,"id":8,"op":"fault","set":{"stall_ms":"long","no_accept":0}}']
+            b'{"v":1,"id":8,"op":"fault","set":{"stall_ms":"long","no_accept":0}}',
+            b'{"v":1,"id":9,"op":"pcbs","snapshot":1,"from":0}']
     signs = device.can_be_changed()
     if signs:
         taken = device.signed({"close": "client-first"}, device.nonce())

@@ -60,8 +60,10 @@ rv32() { # the compiler for a RISC-V chip: large (1.2 GB), and `make test` says 
 
 missing=()
 if [ "$purpose" = test ] && [ "$(uname)" = Linux ]; then
-    # What the twin's tests are made with.
+    # What the firmware's tests are made with.
     for tool in python3 ip unshare; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+    # Debian keeps what makes a virtual environment apart.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(venv)
 fi
 links || missing+=(compiler)
 # Without a compiler the library cannot be asked for; it is then asked for as well, which does no harm.
@@ -71,7 +73,7 @@ links pcap || missing+=(pcap)
     exit 0
 }
 
-names() { # names COMPILER PCAP IP: this system's packages for what is missing
+names() { # names COMPILER PCAP IP [VENV]: this system's packages for what is missing
     local thing
     for thing in "${missing[@]}"; do
         case $thing in
@@ -80,12 +82,13 @@ names() { # names COMPILER PCAP IP: this system's packages for what is missing
             ip) printf '%s ' "$3" ;;
             unshare) printf 'util-linux ' ;;
             python3) printf 'python3 ' ;;
+            venv) printf '%s ' "${4:-python3}" ;;
         esac
     done
 }
 
 if command -v apt-get >/dev/null; then
-    packages=$(names "gcc libc6-dev" libpcap-dev iproute2)
+    packages=$(names "gcc libc6-dev" libpcap-dev iproute2 python3-venv)
     line=$(install_line "$packages")
     become_root || {
         say "Missing: $packages"

@@ -59,7 +59,7 @@ def join_wifi(config):
 
 
 def bound_socket(kind, config, port):
-    """A socket that does not wait. A chip listens on every address it has; a PC only on its own, unless told otherwise."""
+    """A socket that does not wait. A chip listens on every address it has, a PC on its own unless told otherwise."""
     address = "0.0.0.0" if network else getattr(config, "ADDRESS", "127.0.0.1")
     made = socket.socket(socket.AF_INET, kind)
     if kind == socket.SOCK_STREAM:
@@ -81,6 +81,7 @@ def identity(firmware):
     name = "MicroPython" if sys.implementation.name == "micropython" else "CPython"
     return {
         "firmware": firmware,
+        "boot": int.from_bytes(os.urandom(4), "big"),  # another number at each start
         "chip": sys.implementation.name + "-" + _machine(),
         # A script is not told which lwIP it runs on, only which MicroPython.
         "stack": ("lwIP of %s %s" if network else "this PC's, under %s %s") % (name, version),

@@ -13,7 +13,8 @@ import json_read
 VERSION = 1
 REQUEST_MAX = 1024
 
-# `reset` would take SO_LINGER, which ESP-IDF compiles out.
+# No `reset`: ESP-IDF compiles SO_LINGER out, and the other firmware's way, to leave an octet unread, takes MSG_PEEK,
+# which MicroPython's recv() does not have on a chip.
 CLOSES = ("server-first", "client-first", "keep-alive")
 _STACK_REMEDIES = ("msl_ms", "rst_in_time_wait", "syn_in_time_wait", "pcb_cap")
 _MODES = ("unfixed", "fixed", "fixed-app", "fixed-all")
@@ -38,7 +39,7 @@ class Refused(Exception):
 
 class Channel:
     def __init__(self, socket, server, auth, identity, address_of):
-        """`identity`: firmware, chip and stack. `address_of`: from what recvfrom() tells to the octets of an address."""
+        """`identity`: the members of status that never change. `address_of`: what recvfrom() tells, as octets."""
         self._socket = socket
         self._server = server
         self._auth = auth
@@ -168,7 +169,7 @@ def _read_remedies(asked):
     for name, value in _members_once(asked):
         if name == "close":
             if value == "reset":
-                raise Refused("not-compiled-in", "ESP-IDF compiles SO_LINGER out; there are " + ", ".join(CLOSES))
+                raise Refused("not-compiled-in", "reset is beyond a script; there are " + ", ".join(CLOSES))
             if value not in CLOSES:
                 raise Refused("out-of-range", "close is " + ", ".join(CLOSES))
             close = value

@@ -47,7 +47,7 @@ class Server:
         }
 
     def run(self, now_ms):
-        """Goes as far as it can without waiting. Each connection is tried: for eight, asking which is ready is no gain."""
+        """Goes as far as it can without waiting. Each connection is tried: of eight, it is no use to ask which."""
         for connection in self._connections:
             self._served += connection.run(now_ms, self.stall_ms)
             if connection.failed:

@@ -4,8 +4,8 @@ MicroPython's own takes a comma for white space and says nothing of a member giv
 
 Knows: the grammar, and a bound on depth.
 Refuses to know: what a member means. An object is a list of (name, value) in its order, doubles included, since only
-its reader knows what to say of them; an array is a tuple; a number that is not whole, or not below 2^32, is OTHER_NUMBER.
-Strings keep their escapes: no name or word of ours has one.
+its reader knows what to say of them; an array is a tuple; a number that is not whole, or not below 2^32, is
+OTHER_NUMBER. Strings keep their escapes: no name or word of ours has one.
 """
 
 DEPTH = 8
