@@ -143,16 +143,17 @@ pub struct Status {
     pub pcbs: PcbCounts,
 }
 
-/// The five remedies, as in force.
+/// The five remedies, as in force. `None`: the firmware can neither switch nor see it, as on
+/// MicroPython's stock lwIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedies {
     /// Milliseconds of MSL; TIME-WAIT lasts twice that.
-    pub msl_ms: u32,
-    pub rst_in_time_wait: RstInTimeWait,
-    pub syn_in_time_wait: SynInTimeWait,
+    pub msl_ms: Option<u32>,
+    pub rst_in_time_wait: Option<RstInTimeWait>,
+    pub syn_in_time_wait: Option<SynInTimeWait>,
     pub close: CloseMode,
     /// PCBs at which the oldest TIME-WAIT gives way; 0: no cap.
-    pub pcb_cap: u32,
+    pub pcb_cap: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -373,9 +374,9 @@ mod tests {
         let read = status(STATUS);
         assert_eq!((read.chip.as_str(), read.stack.as_str()), ("twin", "lwIP 2.2.1"));
         assert_eq!((read.mode.as_str(), read.uptime_ms), ("unfixed", 4776));
-        assert_eq!(read.remedies.msl_ms, 60_000);
-        assert_eq!(read.remedies.rst_in_time_wait, RstInTimeWait::Ignore);
-        assert_eq!(read.remedies.syn_in_time_wait, SynInTimeWait::Refuse);
+        assert_eq!(read.remedies.msl_ms, Some(60_000));
+        assert_eq!(read.remedies.rst_in_time_wait, Some(RstInTimeWait::Ignore));
+        assert_eq!(read.remedies.syn_in_time_wait, Some(SynInTimeWait::Refuse));
         assert_eq!(read.remedies.close, CloseMode::ServerFirst);
         assert_eq!((read.time_wait.syns, read.time_wait.rsts, read.pcbs.time_wait), (5, 5, 1));
         assert_eq!(read.time_wait.stale_acks(), 5);
@@ -388,6 +389,18 @@ mod tests {
             .replace(r#""chip":"#, r#""heap":[1,{"free":2}],"chip":"#)
             .replace("server-first", "by-carrier-pigeon");
         assert_eq!(status(&more).remedies.close, CloseMode::Other);
+    }
+
+    /// Taken from the MicroPython firmware, which cannot see into lwIP.
+    #[test]
+    fn a_device_that_does_not_know_its_remedies_says_null() {
+        let read = status(
+            r#"{"v":1,"id":4,"ok":true,"status":{"protocol":1,"uptime_ms":717,"mode":"custom","remedies":{"msl_ms":null,"rst_in_time_wait":null,"syn_in_time_wait":null,"pcb_cap":null,"close":"keep-alive"},"faults":{"stall_ms":0},"http":{"accepted":0,"served":0,"errors":0},"firmware":"0.1.0","boot":2817354241,"chip":"micropython-esp32c3","stack":"lwIP of MicroPython 1.24.1"}}"#,
+        );
+        assert_eq!((read.chip.as_str(), read.mode.as_str()), ("micropython-esp32c3", "custom"));
+        let remedies = read.remedies;
+        assert_eq!((remedies.msl_ms, remedies.pcb_cap, remedies.close), (None, None, CloseMode::KeepAlive));
+        assert_eq!((remedies.rst_in_time_wait, remedies.syn_in_time_wait), (None, None));
     }
 
     #[test]
