@@ -35,6 +35,8 @@ HOST, OTHER_SOURCE = "127.0.0.1", "127.0.0.2"
 FILES = ["main.py", "board.py", "control.py", "control_auth.py", "http_server.py", "json_read.py"]
 MICROPYTHON = len(sys.argv) > 1 and "micropython" in os.path.basename(sys.argv[1])
 INTERPRETER = shutil.which(sys.argv[1]) if len(sys.argv) > 1 else sys.exit(__doc__)
+# A chip has about as much memory for Python.
+COMMAND = [INTERPRETER, "-X", "heapsize=100k", "main.py"] if MICROPYTHON else [INTERPRETER, "main.py"]
 
 
 def free_port(kind):
@@ -62,7 +64,7 @@ class Device(protocol.Channel):
             f.write(config + '\nKEY = "%s"\nHTTP_PORT = %d\nCONTROL_PORT = %d\n' % (
                 key.hex() if key else "", self.http, self.at[1]))
         self.process = subprocess.Popen(
-            [INTERPRETER, "main.py"], cwd=self.folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            COMMAND, cwd=self.folder.name, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             preexec_fn=die_with_parent if sys.platform == "linux" else None)
         self.ready = self.process.stdout.readline()
 
@@ -347,7 +349,7 @@ def test_a_big_answer_does_not_silence_the_control_channel():
         head = len(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n")
         same("octets", octets, head + 30000000)
         print("    30 MB in %.1f s; the slowest status took %.0f ms" % (time.monotonic() - began, slowest * 1000))
-        assert slowest < 0.5
+        assert slowest < 1
         body = d.get("/big?1000")[0][head:]
         row = b"0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz\n"
         same("what it is made of", body, (row * 14)[:1000])
@@ -360,7 +362,7 @@ def test_stalls_end_when_they_are_lifted():
         same("in force", d.ask({"v": 1, "id": 1, "op": "fault", "set": {"stall_ms": 400}})["faults"], {"stall_ms": 400})
         began = time.monotonic()
         d.get()
-        assert 0.35 < time.monotonic() - began < 1.2, time.monotonic() - began
+        assert 0.35 < time.monotonic() - began < 3, time.monotonic() - began
         d.ask({"v": 1, "id": 1, "op": "fault", "set": {"stall_ms": 3600000}})
         with d.connect() as held, d.connect() as gone, d.connect() as stall:
             held.send(b"GET / HTTP/1.1\r\n\r\n")
@@ -375,9 +377,10 @@ def test_stalls_end_when_they_are_lifted():
             gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             gone.close()
             held.settimeout(3)
-            busy = cpu_seconds(d.process.pid)
-            time.sleep(0.5)
-            assert cpu_seconds(d.process.pid) - busy < 0.2, "it runs in circles while it waits"
+            awake, began = seconds_awake(d.process.pid), time.monotonic()
+            time.sleep(1)
+            share = (seconds_awake(d.process.pid) - awake) / (time.monotonic() - began)
+            assert share < 0.6, "it runs in circles while it waits: awake for %.2f of the time" % share
             same("lifted", d.ask({"v": 1, "id": 1, "op": "fault", "set": {"stall_ms": 0}})["faults"], {"stall_ms": 0})
             same("answered", until_closed(held).endswith(HELLO), True)
             stall.settimeout(0.3)
@@ -388,19 +391,22 @@ def test_stalls_end_when_they_are_lifted():
                 pass
 
 
-def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid) as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def seconds_awake(pid):
+    """Running, or waiting for a processor that others have."""
+    with open("/proc/%d/schedstat" % pid) as f:
+        running, waiting = f.read().split()[:2]
+    return (int(running) + int(waiting)) / 1e9
 
 
 def test_rude_clients_leave_nothing_behind():
     with Device() as d:
-        with d.connect() as s:  # a browser's long head, its end in two pieces
-            s.send(b"GET / HTTP/1.1\r\nCookie: " + b"x" * 5000 + b"\r\n\r")
-            time.sleep(0.1)
-            s.send(b"\n")
-            same("a long head", until_closed(s).endswith(HELLO), True)
+        for length in (5119, 5120, 5121, 5200):  # a browser's long head; what is kept of it is cut around the first ones
+            with d.connect() as s:
+                head = b"GET / HTTP/1.1\r\nCookie: "
+                s.send(head + b"x" * (length - len(head) - 3) + b"\r\n\r")
+                time.sleep(0.1)
+                s.send(b"\n")
+                same("a long head", until_closed(s).endswith(HELLO), True)
         for n in range(200):
             time.sleep(0.002)  # a full backlog costs a SYN, and that a second
             with d.connect() as s:
@@ -413,10 +419,14 @@ def test_rude_clients_leave_nothing_behind():
                         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 except OSError as error:  # the places were taken by the ones before
                     assert error.errno in (errno.EPIPE, errno.ECONNRESET), error
-        time.sleep(0.3)
-        same("sockets held", sorted(open_sockets(d.process.pid)), ["listener and control"] * 2)
-        idle = [d.connect() for _ in range(8)]
-        time.sleep(0.7)
+        patience = time.monotonic() + 5
+        while open_sockets(d.process.pid) > 2 and time.monotonic() < patience:
+            time.sleep(0.05)
+        same("sockets held: listener and control", open_sockets(d.process.pid), 2)
+        idle = []
+        for _ in range(8):
+            idle.append(d.connect())
+            time.sleep(0.05)
         with d.connect() as ninth:
             try:
                 same("the ninth", ninth.recv(1), b"")
@@ -431,18 +441,18 @@ def test_rude_clients_leave_nothing_behind():
 def open_sockets(pid):
     folder = "/proc/%d/fd" % pid
     links = [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
-    return ["listener and control" for link in links if link.startswith("socket:")]
+    return sum(link.startswith("socket:") for link in links)
 
 
 def test_a_missing_or_wrong_config_says_what_to_do():
     with tempfile.TemporaryDirectory() as folder:
         for name in FILES:
             shutil.copy(os.path.join(HERE, name), folder)
-        run = subprocess.run([INTERPRETER, "main.py"], cwd=folder, capture_output=True, text=True, timeout=10)
+        run = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True, timeout=10)
         assert run.returncode != 0 and "config.example.py" in run.stdout + run.stderr, run
         with open(os.path.join(folder, "config.py"), "w") as f:
             f.write('KEY = "secret"\n')
-        run = subprocess.run([INTERPRETER, "main.py"], cwd=folder, capture_output=True, text=True, timeout=10)
+        run = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True, timeout=10)
         assert run.returncode != 0 and "64 hexadecimal digits" in run.stdout + run.stderr, run
 
 
