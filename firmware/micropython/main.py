@@ -15,7 +15,8 @@ import http_server
 try:
     import config
 except ImportError:
-    raise SystemExit("Copy config.example.py to config.py, and put your Wi-Fi and a key into it.")
+    # No SystemExit: a board would take that for an order to start again, without a word and without end.
+    raise RuntimeError("copy config.example.py to config.py, and put your Wi-Fi and a key into it")
 
 FIRMWARE = "0.1.0"
 # Stalls end and connections idle by this clock; nothing else needs a finer one.
