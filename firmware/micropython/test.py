@@ -187,7 +187,7 @@ def part_json_is_what_python_calls_json():
 
     def no_constant(word):
         raise ValueError(word)  # NaN and the infinities are Python's own
-    for _ in range(30000):
+    for _ in range(12000):
         text = bytearray(dice.choice(base))
         for _ in range(dice.randrange(4)):
             at = dice.randrange(len(text))
@@ -211,7 +211,7 @@ def part_json_is_what_python_calls_json():
             plain = [name for name, _ in ours if "\\" not in name]
             assert set(plain) <= set(python), text
     print("    %d texts read, %d refused, by both alike" % (read, refused))
-    assert min(read, refused) > 5000
+    assert min(read, refused) > 2000
     same("numbers", members(b'{"a":4294967295,"b":4294967296,"c":0,"d":-0,"e":1.0,"f":%s}' % (b"9" * 900)),
          [("a", 4294967295), ("b", -1), ("c", 0), ("d", -1), ("e", -1), ("f", -1)])
     same("doubles", members(b'{"a":1,"a":2}'), [("a", 1), ("a", 2)])
