@@ -12,7 +12,7 @@ use super::{
     flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
     input::{Frame, Gap, GapCause, Input, Marker},
-    rule::{AlertBook, AlertPhase, RuleSet, Severity, scope},
+    rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts, Raised},
     tcp::progress,
     time::{Timestamp, When},
@@ -47,6 +47,8 @@ pub struct Engine {
     detectors: Vec<Box<dyn Detector>>,
     chain: Chain,
     alerts: AlertBook,
+    /// The rules of users' own; they hear findings, flows and devices, and never each other.
+    own: Listeners,
     counts: Counts,
     events: VecDeque<Event>,
     /// What happened to a device in the frame at hand, and what was found; kept to spare the allocation.
@@ -74,6 +76,7 @@ impl Engine {
             hosts: Hosts::new(config.devices),
             detectors: scope::detectors(&config.rules),
             chain: Chain::default(),
+            own: Listeners::of(&config.rules),
             alerts: AlertBook::new(config.rules),
             counts: Counts::default(),
             events: VecDeque::from([Event::Start(start)]),
@@ -153,7 +156,7 @@ impl Engine {
         self.counts.flows += u64::from(is_new);
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
         let device = self.hosts.side(self.table.flow(id));
-        if self.flow_events {
+        if self.flow_events || self.own.hear_flows() {
             self.tell_flow(id, place, &before, segment, device.map(|(side, _)| side));
         }
         let Some((device_side, index)) = device else { return };
@@ -209,10 +212,20 @@ impl Engine {
             return;
         }
         let mut found = core::mem::take(&mut self.found);
-        for finding in found.drain(..) {
+        for mut finding in found.drain(..) {
+            finding.id = self.counts.findings_told + 1;
+            self.own.hear(Heard::Finding(&finding));
             self.tell_finding(finding);
+            self.tell_own();
         }
         self.found = found;
+    }
+
+    /// Tells what users' rules found in the event just told.
+    fn tell_own(&mut self) {
+        while let Some(finding) = self.own.next_finding() {
+            self.tell_finding(finding);
+        }
     }
 
     fn tell_finding(&mut self, mut finding: Finding) {
@@ -299,6 +312,7 @@ impl Engine {
         for alert in self.alerts.finish(self.counts.now, &self.hosts) {
             self.events.push_back(Event::Alert(alert));
         }
+        self.counts.unevaluated = self.own.unevaluated();
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));
     }
 
@@ -311,8 +325,11 @@ impl Engine {
                 Some(told) => *told = facts.clone(),
                 None => self.told.push(facts.clone()),
             }
-            self.events.push_back(Event::Device(DeviceEvent { when: When(self.counts.now), facts }));
+            let when = When(self.counts.now);
+            self.own.hear(Heard::device(when, &facts, device.liveness.last_heard()));
+            self.events.push_back(Event::Device(DeviceEvent { when, facts }));
         }
+        self.tell_own();
     }
 
     fn tell_flow(
@@ -333,7 +350,7 @@ impl Engine {
         };
         let (client, server) =
             (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
-        self.events.push_back(Event::Flow(FlowEvent {
+        let told = FlowEvent {
             when: When(segment.time),
             change,
             client: flow.client(),
@@ -345,7 +362,12 @@ impl Engine {
             server_state: server.view.to_string(),
             client_bytes: client.payload,
             server_bytes: server.payload,
-        }));
+        };
+        self.own.hear(Heard::Flow(&told));
+        if self.flow_events {
+            self.events.push_back(Event::Flow(told));
+        }
+        self.tell_own();
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Field names are the contract's: they never change meaning, new ones may come.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ use super::{
     rule::Alert,
     time::{Timestamp, When},
 };
+
+pub use super::flow::{FlowChange, FlowEvent};
 
 /// Version of the stream's field names.
 pub const SCHEMA: u32 = 1;
@@ -64,33 +66,6 @@ pub struct Start {
     /// Ids of the rules in force.
     pub rules: Vec<String>,
     pub snaplen: Option<u32>,
-}
-
-/// A flow opened, changed state, or closed. Written only when asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FlowEvent {
-    #[serde(flatten)]
-    pub when: When,
-    pub change: FlowChange,
-    pub client: SocketAddr,
-    pub server: SocketAddr,
-    pub device: Option<IpAddr>,
-    pub incarnation: u32,
-    pub frame: u64,
-    /// RFC 9293 state with its certainty, for example `ESTABLISHED (proven)`.
-    pub client_state: String,
-    pub server_state: String,
-    /// Payload octets sent so far in this incarnation.
-    pub client_bytes: u64,
-    pub server_bytes: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FlowChange {
-    Opened,
-    State,
-    Closed,
 }
 
 /// What is known of a device changed.
@@ -146,6 +121,10 @@ pub struct Summary {
     pub findings: BTreeMap<String, u64>,
     /// Alert ids by rule id.
     pub alerts: BTreeMap<String, u64>,
+    /// How often the condition of a user's rule could not be evaluated, most often because the event lacks a field
+    /// that others have; by rule id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unevaluated: BTreeMap<String, u64>,
     pub devices: Vec<DeviceFacts>,
     pub devices_omitted: u64,
     pub capture: CaptureQuality,

@@ -37,6 +37,8 @@ pub struct Counts {
     pub first: Option<Timestamp>,
     pub now: Timestamp,
     pub findings_told: u64,
+    /// Conditions of users' rules that could not be evaluated, by rule id.
+    pub unevaluated: BTreeMap<String, u64>,
 }
 
 pub fn of(counts: &Counts, hosts: &Hosts) -> Summary {
@@ -50,6 +52,7 @@ pub fn of(counts: &Counts, hosts: &Hosts) -> Summary {
         incarnations: counts.incarnations,
         findings: counts.findings.clone(),
         alerts: counts.alerts.clone(),
+        unevaluated: counts.unevaluated.clone(),
         verdict: verdict(counts, hosts, &devices),
         devices,
         devices_omitted,

@@ -162,6 +162,7 @@ impl Report {
             verdict: clip(&summary.verdict, 2_000).into_owned(),
             skipped: bounded_counts(&summary.skipped),
             findings: bounded_counts(&summary.findings),
+            unevaluated: bounded_counts(&summary.unevaluated),
             alerts: bounded_counts(&summary.alerts),
             devices: Vec::new(), // kept above
             ..*summary

@@ -1,10 +1,12 @@
 //! Four-tuples and their lives: which segment belongs to which incarnation of which connection.
 
+pub mod event;
 pub mod flow_state;
 pub mod incarnation;
 pub mod table;
 pub mod tuple;
 
+pub use event::{FlowChange, FlowEvent};
 pub use flow_state::Flow;
 pub use incarnation::{Belongs, Incarnation, PastLife};
 pub use table::{FlowId, FlowTable};

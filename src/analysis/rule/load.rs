@@ -3,12 +3,12 @@
 use core::fmt;
 
 use super::{
-    own_test,
+    own, own_test,
     schema::{Policy, Rule},
     scope,
     wording::{PLACEHOLDERS, unknown_placeholder},
 };
-use crate::analysis::detect::{REGISTRY, Spec};
+use crate::analysis::detect::{Parameter, REGISTRY, Spec};
 
 /// The rules that are built in: id and text.
 pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
@@ -39,7 +39,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
-/// The rules in force: one for every detector, in the registry's order.
+/// The rules in force: one for every detector, in the registry's order, then those of users' own, by id.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
     rules: Vec<Rule>,
@@ -72,29 +72,50 @@ impl RuleSet {
         RuleSet::with_files(&[])
     }
 
-    /// The built-in rules, each replaced by the file of the same id where there is one.
+    /// The built-in rules, each replaced by the file of the same id where there is one, and the further rules of
+    /// `files`; the first fault otherwise.
     ///
     /// `files`: the name that a person knows a file by, and its text.
     pub fn with_files(files: &[(String, String)]) -> Result<RuleSet, RuleError> {
-        let mut own: Vec<(&str, Rule)> = Vec::new();
+        RuleSet::read(files).map_err(|mut faults| faults.swap_remove(0))
+    }
+
+    /// The same; every fault of every file otherwise, and at least one.
+    pub fn read(files: &[(String, String)]) -> Result<RuleSet, Vec<RuleError>> {
+        let mut faults = Vec::new();
+        let mut given: Vec<(&str, Rule)> = Vec::new();
         for (name, text) in files {
-            let rule = parse(name, text)?;
-            if let Some((other, _)) = own.iter().find(|(_, known)| known.id == rule.id) {
-                let what = format!("rule `{}` is also in {other}; remove one of the two", rule.id);
-                return Err(whole(name, what));
+            match read(name, text) {
+                Err(more) => faults.extend(more),
+                Ok(rule) => {
+                    if let Some((other, _)) = given.iter().find(|(_, known)| known.id == rule.id) {
+                        let what = format!("rule `{}` is also in {other}; remove one of the two", rule.id);
+                        faults.push(located(name, text, find_key(text, "id"), what));
+                    } else {
+                        given.push((name, rule));
+                    }
+                }
             }
-            own.push((name, rule));
         }
         let mut rules = Vec::with_capacity(REGISTRY.len());
         for detector in REGISTRY {
             let id = detector.id;
-            if let Some(at) = own.iter().position(|(_, rule)| rule.id == id) {
-                rules.push(own.swap_remove(at).1);
+            if let Some(at) = given.iter().position(|(_, rule)| rule.id == id) {
+                rules.push(given.swap_remove(at).1);
             } else if let Some((_, text)) = built_in_sources().iter().find(|(known, _)| *known == id) {
-                rules.push(parse(&format!("built-in rules/{id}.toml"), text)?);
+                match read(&format!("built-in rules/{id}.toml"), text) {
+                    Ok(rule) => rules.push(rule),
+                    Err(more) => faults.extend(more),
+                }
             }
         }
-        Ok(RuleSet { rules })
+        if let Some((name, _)) = given.get(own::MOST) {
+            faults.push(whole(name, format!("there are more than {} rules of one's own", own::MOST)));
+        }
+        let mut further: Vec<Rule> = given.into_iter().map(|(_, rule)| rule).collect();
+        further.sort_by(|one, other| one.id.cmp(&other.id));
+        rules.extend(further);
+        if faults.is_empty() { Ok(RuleSet { rules }) } else { Err(faults) }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
@@ -111,8 +132,14 @@ impl RuleSet {
     }
 }
 
-/// Reads and checks one rule file.
+/// Reads and checks one rule file; its first fault otherwise.
 pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
+    read(file, text).map_err(|mut faults| faults.swap_remove(0))
+}
+
+/// Reads and checks one rule file; all its faults otherwise, and at least one. What is no rule file in its very form
+/// (not TOML, a key unknown or missing) has one.
+fn read(file: &str, text: &str) -> Result<Rule, Vec<RuleError>> {
     let mut rule: Rule = toml::from_str(text).map_err(|error| {
         let key = error.span().and_then(|span| key_at(text, span.start));
         let message = error.message().trim_end();
@@ -120,31 +147,64 @@ pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
             Some(key) if !message.contains(&format!("`{key}`")) => format!("key `{key}`: {message}"),
             _ => message.to_owned(),
         };
-        located(file, text, error.span().map(|span| span.start), what)
+        vec![located(file, text, error.span().map(|span| span.start), what)]
     })?;
+    let mut faults = Vec::new();
     let at = |key: &str| find_key(text, key);
-    let Some(detector) = REGISTRY.iter().find(|detector| detector.id == rule.id) else {
-        let known: Vec<_> = REGISTRY.iter().map(|detector| detector.id).collect();
-        let what =
-            format!("key `id`: no detector is called `{}`; expected one of {}", rule.id, known.join(", "));
-        return Err(located(file, text, at("id"), what));
-    };
+    let detector = REGISTRY.iter().find(|detector| detector.id == rule.id);
+    let own_key = [("when", rule.when.as_ref()), ("listens_to", rule.listens_to.as_ref())];
+    let own_key = own_key.into_iter().find_map(|(key, written)| written.map(|_| key));
+    match (detector, own_key) {
+        (Some(detector), None) => match settings(file, text, detector, &rule) {
+            Ok(settings) => rule.settings = settings,
+            Err(fault) => faults.push(fault),
+        },
+        (Some(_), Some(key)) => {
+            let what = format!(
+                "key `{key}`: `{}` is found by a detector; a rule of one's own needs another id",
+                rule.id
+            );
+            faults.push(located(file, text, at(key), what));
+        }
+        (None, Some(_)) => rule.own = own::check(file, text, &rule, &mut faults),
+        (None, None) => {
+            let known: Vec<_> = REGISTRY.iter().map(|detector| detector.id).collect();
+            let what = format!(
+                "key `id`: no detector is called `{}`; expected one of {}; or `listens_to` and `when`, which make \
+                 it a rule of one's own",
+                rule.id,
+                known.join(", ")
+            );
+            faults.push(located(file, text, at("id"), what));
+        }
+    }
+    if let (Some(_), Some(written)) = (detector, &rule.certainty) {
+        let what = "key `certainty`: a detector knows how sure it is".to_owned();
+        faults.push(located(file, text, Some(written.span().start), what));
+    }
     for (key, words) in [("title", &rule.title), ("why", &rule.why)] {
         if let Some((name, _)) = unknown_placeholder(words) {
             let place = text.find(&format!("{{{name}}}")).or_else(|| at(key));
             let known: Vec<_> = PLACEHOLDERS.iter().map(|name| format!("{{{name}}}")).collect();
             let what = format!("key `{key}`: nobody fills {{{name}}}; expected one of {}", known.join(", "));
-            return Err(located(file, text, place, what));
+            faults.push(located(file, text, place, what));
         }
     }
     if let Some((key, what)) = policy_fault(&rule.policy) {
-        return Err(located(file, text, at(key), what));
+        faults.push(located(file, text, at(key), what));
+    } else {
+        // An override begins with the rule's own policy and numbers: faults of those are told once.
+        let parameters = detector.map_or(&[][..], |detector| detector.parameters);
+        rule.overrides = scope::check(file, text, parameters, &rule, &mut faults);
     }
-    rule.settings = settings(file, text, detector, &rule)?;
-    rule.overrides = scope::check(file, text, detector, &rule)?;
+    rule.tests = own_test::check(file, text, &rule.written_tests, &mut faults);
+    if !faults.is_empty() {
+        faults.sort_by_key(|fault| (fault.line, fault.column));
+        return Err(faults);
+    }
     rule.written_overrides = Vec::new();
-    rule.tests = own_test::check(file, text, &rule.written_tests)?;
     rule.written_tests = Vec::new();
+    (rule.listens_to, rule.when, rule.certainty) = (None, None, None);
     rule.file = file.to_owned();
     Ok(rule)
 }
@@ -160,8 +220,7 @@ pub(super) fn policy_fault(policy: &Policy) -> Option<(&'static str, String)> {
 }
 
 /// What is wrong with a value for a detector's parameter.
-pub(super) fn parameter_fault(detector: &Spec, name: &str, value: f64) -> Option<String> {
-    let declared = detector.parameters;
+pub(super) fn parameter_fault(declared: &[Parameter], name: &str, value: f64) -> Option<String> {
     let Some(parameter) = declared.iter().find(|parameter| parameter.name == name) else {
         let known: Vec<_> = declared.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -177,7 +236,7 @@ pub(super) fn parameter_fault(detector: &Spec, name: &str, value: f64) -> Option
 
 fn settings(file: &str, text: &str, detector: &Spec, rule: &Rule) -> Result<Vec<f64>, RuleError> {
     for (name, value) in &rule.parameters {
-        if let Some(what) = parameter_fault(detector, name, *value) {
+        if let Some(what) = parameter_fault(detector.parameters, name, *value) {
             return Err(located(file, text, find_key(text, name), what));
         }
     }
@@ -197,7 +256,7 @@ pub(super) fn located(file: &str, text: &str, offset: Option<usize>, what: Strin
 }
 
 /// Octet offset of the line that sets `key`.
-fn find_key(text: &str, key: &str) -> Option<usize> {
+pub(super) fn find_key(text: &str, key: &str) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let indent = line.len() - line.trim_start().len();

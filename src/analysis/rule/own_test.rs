@@ -77,8 +77,16 @@ fn frames(finding: &Finding) -> String {
 }
 
 /// Checks the tests of `file`, whose text is `text`.
-pub(super) fn check(file: &str, text: &str, written: &[Written]) -> Result<Vec<OwnTest>, RuleError> {
-    written.iter().map(|test| check_one(file, text, test)).collect()
+///
+/// Wherever one is faulty, `faults` gets it.
+pub(super) fn check(
+    file: &str,
+    text: &str,
+    written: &[Written],
+    faults: &mut Vec<RuleError>,
+) -> Vec<OwnTest> {
+    let checked = written.iter().map(|test| check_one(file, text, test));
+    checked.filter_map(|test| test.map_err(|fault| faults.push(fault)).ok()).collect()
 }
 
 fn check_one(file: &str, text: &str, written: &Written) -> Result<OwnTest, RuleError> {

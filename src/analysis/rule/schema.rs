@@ -1,22 +1,25 @@
 //! What a rule file holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
     alert::Severity,
+    own::Own,
     own_test::{self, OwnTest},
     remedy::Remedy,
     scope::{self, Override},
 };
+use crate::analysis::certainty::Certainty;
 
 /// One rule, as written in `rules/<id>.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// A detector's id.
+    /// A detector's id, or a new one for a rule of a user's own.
     pub id: String,
     pub severity: Severity,
     /// One line; `{placeholders}` as in [`super::wording`].
@@ -43,6 +46,13 @@ pub struct Rule {
     /// For `rules test` alone; the engine never looks at them.
     #[serde(skip)]
     pub tests: Vec<OwnTest>,
+    /// What a rule of a user's own listens to, when it holds, and how sure it is, as written; `own` is what it means.
+    pub(super) listens_to: Option<Spanned<String>>,
+    pub(super) when: Option<Spanned<String>>,
+    pub(super) certainty: Option<Spanned<Certainty>>,
+    /// Present in a rule of a user's own, which has no detector.
+    #[serde(skip)]
+    pub own: Option<Arc<Own>>,
     /// The file's name, as a person knows it.
     #[serde(skip)]
     pub file: String,

@@ -16,7 +16,7 @@ use super::{
     schema::{GroupBy, Policy, Rule},
 };
 use crate::analysis::{
-    detect::{Detector, Finding, Seen, Spec},
+    detect::{Detector, Finding, Parameter, Seen},
     host::HostEvent,
     time::Timestamp,
 };
@@ -56,6 +56,13 @@ struct WrittenPolicy {
     within_s: Option<Spanned<f64>>,
     cooldown_s: Option<Spanned<f64>>,
     group_by: Option<GroupBy>,
+}
+
+impl Written {
+    /// Where it sets a port.
+    pub(super) fn port_at(&self) -> Option<usize> {
+        self.port.as_ref().map(|port| port.span().start)
+    }
 }
 
 impl Override {
@@ -146,36 +153,47 @@ impl Detector for Scoped {
 }
 
 /// Checks the overrides of `rule`, whose file and text these are; its own settings must be there already.
+///
+/// Wherever one is faulty, `faults` gets it.
 pub(super) fn check(
     file: &str,
     text: &str,
-    detector: &Spec,
+    parameters: &[Parameter],
     rule: &Rule,
-) -> Result<Vec<Override>, RuleError> {
+    faults: &mut Vec<RuleError>,
+) -> Vec<Override> {
     let mut checked: Vec<Override> = Vec::with_capacity(rule.written_overrides.len());
     for written in &rule.written_overrides {
         let here = written.span().start;
-        let fault = |at: usize, what: String| Err(located(file, text, Some(at), what));
-        let it = check_one(file, text, detector, rule, written)?;
+        let mut fault = |at: usize, what: String| faults.push(located(file, text, Some(at), what));
+        let it = match check_one(file, text, parameters, rule, written) {
+            Ok(it) => it,
+            Err(error) => {
+                faults.push(error);
+                continue;
+            }
+        };
         if let Some(earlier) = checked.iter().position(|earlier| earlier.covers(&it)) {
             let what = format!(
                 "this override never applies: number {} before it already fits all that it fits",
                 earlier + 1
             );
-            return fault(here, what);
+            fault(here, what);
+            continue;
         }
         if checked.len() == MOST {
-            return fault(here, format!("a rule has at most {MOST} overrides"));
+            fault(here, format!("a rule has at most {MOST} overrides"));
+            break;
         }
         checked.push(it);
     }
-    Ok(checked)
+    checked
 }
 
 fn check_one(
     file: &str,
     text: &str,
-    detector: &Spec,
+    parameters: &[Parameter],
     rule: &Rule,
     whole: &Spanned<Written>,
 ) -> Result<Override, RuleError> {
@@ -215,11 +233,14 @@ fn check_one(
     }
     let mut settings = rule.settings.clone();
     for (name, value) in &written.parameters {
-        if let Some(what) = parameter_fault(detector, name, *value.get_ref()) {
+        if let Some(what) = parameter_fault(parameters, name, *value.get_ref()) {
             return Err(fault(value.span().start, what));
         }
-        if let Some(index) = detector.parameters.iter().position(|parameter| parameter.name == name) {
-            settings[index] = *value.get_ref();
+        if let Some(index) = parameters.iter().position(|parameter| parameter.name == name) {
+            // The rule's own settings are missing where they are faulty themselves.
+            if let Some(setting) = settings.get_mut(index) {
+                *setting = *value.get_ref();
+            }
         }
     }
     Ok(Override {
