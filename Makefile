@@ -121,7 +121,7 @@ docs:
 .PHONY: rule-docs
 rule-docs:
 	@$(CARGO) build --locked --bin esp-tcpwatch
-	@rm -f docs/rules/*.md; $(BIN) rules docs docs/rules
+	@rm -f docs/rules/*.md; $(BIN) rules docs docs/rules --fields docs/writing-rules.md
 
 ## make deny            licences and origins of everything this is built of
 .PHONY: deny

@@ -6,7 +6,7 @@
 use super::{
     detect::Finding,
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
-    event::{Event, Start, Summary},
+    event::{DeviceEvent, Event, FlowEvent, Start, Summary},
     host::DeviceScope,
     input::{Frame, Gap, GapCause, Input, LinkType, Marker},
     rule::RuleSet,
@@ -14,6 +14,8 @@ use super::{
     wire::notation::Step,
 };
 
+/// Events of flows and of devices that are kept of a run: enough to tell what was heard.
+const KEPT: usize = 16;
 /// When a trace begins, in nanoseconds since 1970: any time will do, as long as it is always the same.
 const ORIGIN: u64 = 1_700_000_000_000_000_000;
 
@@ -21,6 +23,9 @@ const ORIGIN: u64 = 1_700_000_000_000_000_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Played {
     pub findings: Vec<Finding>,
+    /// The first few.
+    pub flows: Vec<FlowEvent>,
+    pub devices: Vec<DeviceEvent>,
     /// Present as soon as the engine was told the end.
     pub summary: Option<Summary>,
 }
@@ -78,6 +83,8 @@ impl Played {
             match event {
                 Event::Finding(finding) => self.findings.push(finding),
                 Event::Summary(summary) => self.summary = Some(summary),
+                Event::Flow(flow) if self.flows.len() < KEPT => self.flows.push(flow),
+                Event::Device(device) if self.devices.len() < KEPT => self.devices.push(device),
                 Event::Start(_)
                 | Event::Device(_)
                 | Event::Flow(_)

@@ -18,6 +18,7 @@ mod privilege;
 mod replay;
 mod report;
 mod rule_docs;
+mod rule_fields;
 mod rule_test;
 mod rules;
 mod screen;

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{exit, privilege};
+use super::{exit, privilege, rule_fields};
 use crate::analysis::{
     detect::Spec,
     rule::{GroupBy, Policy, Rule, RuleSet},
 };
 
-/// Writes the pages into `dir`.
-pub fn run(dir: &Path, rules: &RuleSet) -> Result<u8> {
+/// Writes the pages into `dir`, and the list of fields into the page at `fields`.
+pub fn run(dir: &Path, fields: Option<&Path>, rules: &RuleSet) -> Result<u8> {
     // What is written belongs to whoever called us.
     privilege::drop_all(privilege::invoker()?)?;
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -28,6 +28,13 @@ pub fn run(dir: &Path, rules: &RuleSet) -> Result<u8> {
         write(&format!("{}.md", rule.id), page(detector, rule)?)?;
     }
     write("README.md", index(rules)?)?;
+    if let Some(path) = fields {
+        let page = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let spliced = rule_fields::splice(&page)?.with_context(|| {
+            format!("{} has no part to be generated: its two markers are gone", path.display())
+        })?;
+        fs::write(path, spliced).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(exit::CLEAN)
 }
 
@@ -35,7 +42,8 @@ fn index(rules: &RuleSet) -> Result<String, fmt::Error> {
     let mut text = String::from(
         "<!-- Generated from rules/*.toml by `make rule-docs`; edit those. -->\n\n# The rules\n\n\
          What esp-tcpwatch can tell, the gravest first. `esp-tcpwatch rules show ID` prints the file of a rule, and\n\
-         `--rules DIR` puts files of yours in the place of the built-in ones.\n\n\
+         `--rules DIR` puts files of yours in the place of the built-in ones. A rule of a kind of its own needs no Rust\n\
+         either: [Writing rules](../writing-rules.md).\n\n\
          | severity | rule | what it says |\n| --- | --- | --- |\n",
     );
     let mut all: Vec<&Rule> = rules.iter().collect();

@@ -11,25 +11,30 @@ use anyhow::{Context, Result};
 use super::{
     exit::{self, usage},
     print::print,
-    rule_docs, rule_test,
+    rule_docs, rule_fields, rule_test,
 };
-use crate::analysis::rule::{RuleSet, built_in_sources, load::parse};
+use crate::analysis::rule::{RuleError, RuleSet, built_in_sources, load::parse};
 use crate::cli::plan::RulesPlan;
 
-/// The rules in force: the built-in ones, and those of `dir` in the place of theirs.
+/// The rules in force: the built-in ones, those of `dir` in the place of theirs, and those that are a user's own.
 pub fn load(dir: Option<&Path>) -> Result<RuleSet> {
     let files = dir.map(files).transpose()?.unwrap_or_default();
     // A rule file is part of what was asked for: a slip in it is answered like a slip on the command line.
-    RuleSet::with_files(&files).map_err(usage)
+    // Every fault of every file is told, so that one round of corrections is enough.
+    let tell = |faults: Vec<RuleError>| {
+        usage(faults.iter().map(RuleError::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    RuleSet::read(&files).map_err(tell)
 }
 
 pub fn run(plan: RulesPlan) -> Result<u8> {
     match plan {
         RulesPlan::List { rules } => list(rules.as_deref())?,
         RulesPlan::Show { id, rules } => show(&id, rules.as_deref())?,
+        RulesPlan::Fields { event } => rule_fields::run(event)?,
         RulesPlan::Check { dir } => check(dir.as_deref())?,
         RulesPlan::Test { dir } => return rule_test::run(&load(dir.as_deref())?),
-        RulesPlan::Docs { dir } => return rule_docs::run(&dir, &load(None)?),
+        RulesPlan::Docs { dir, fields } => return rule_docs::run(&dir, fields.as_deref(), &load(None)?),
     }
     Ok(exit::CLEAN)
 }
@@ -41,7 +46,8 @@ fn list(dir: Option<&Path>) -> Result<()> {
     for rule in rules.iter() {
         // Which device it will be is not known yet: the placeholders stay visible as such.
         let title = rule.title.replace('{', "<").replace('}', ">");
-        writeln!(text, "{:<8}  {:<width$}  {title}", rule.severity.to_string(), rule.id)?;
+        let own = if rule.own.is_some() { "(own) " } else { "" };
+        writeln!(text, "{:<8}  {:<width$}  {own}{title}", rule.severity.to_string(), rule.id)?;
     }
     print(text)
 }
@@ -50,15 +56,19 @@ fn show(id: &str, dir: Option<&Path>) -> Result<()> {
     if let Some(dir) = dir {
         load(Some(dir))?;
         for (name, text) in files(dir)? {
-            if parse(&name, &text).is_ok_and(|rule| rule.id == id) {
-                return print(text);
-            }
+            let Some(rule) = parse(&name, &text).ok().filter(|rule| rule.id == id) else { continue };
+            return match rule.own {
+                None => print(text),
+                // Still a rule file: what is added are comments.
+                Some(own) => print(text + &rule_fields::comments(own.condition.kind, &own.condition.source)?),
+            };
         }
     }
     match built_in_sources().iter().find(|(known, _)| *known == id) {
         Some((_, text)) => print(text),
         None => {
-            let known: Vec<_> = built_in_sources().iter().map(|(id, _)| *id).collect();
+            let rules = load(dir)?;
+            let known: Vec<_> = rules.iter().map(|rule| rule.id.as_str()).collect();
             Err(usage(format!("no rule is called `{id}`\n  there are: {}", known.join(", "))))
         }
     }

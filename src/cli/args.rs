@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::rules::RulesCommand;
+
 const EXAMPLES: &str = "\
 Examples:
   esp-tcpwatch demo                              see the bug caught, without any hardware
@@ -79,7 +81,7 @@ pub struct OutputArgs {
     /// Draw with ASCII only
     #[arg(long, help_heading = "Output")]
     pub ascii: bool,
-    /// Rule files (*.toml) that replace built-in rules of the same id
+    /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
 }
@@ -126,7 +128,7 @@ pub struct ReportArgs {
     pub output: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = ReportFormat::Markdown)]
     pub format: ReportFormat,
-    /// Rule files (*.toml) that replace built-in rules of the same id
+    /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
 }
@@ -183,54 +185,4 @@ impl DemoMode {
             DemoMode::Fixed => "fixed",
         }
     }
-}
-
-const TEST_NOTES: &str = "\
-A test stands in its rule file:
-
-  [[test]]
-  name = \"a reused port is refused\"
-  script = \"\"\"
-  +0      A > B  S   1000:1000(0)            win 64240  mss 1460
-  +0.001  B > A  S.  5000:5000(0)  ack 1001  win 5744   mss 1440
-  \"\"\"
-  fires = 1
-
-A is the client (C and D are further ports of it), B the device; the numbers are as on the wire.
-`capture = \"run.pcap\"`, a file beside the rule file, may stand for `script`,
-and `silent = true` for `fires`. Exit code 0: all hold. 1: one does not. 2: a rule file is wrong.";
-
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// One line a rule: severity, id, title
-    List {
-        /// Rule files (*.toml) that replace built-in rules of the same id
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        rules: Option<PathBuf>,
-    },
-    /// Print a rule's file, as a start for one's own
-    Show {
-        #[arg(value_name = "ID")]
-        id: String,
-        /// Rule files (*.toml) that replace built-in rules of the same id
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        rules: Option<PathBuf>,
-    },
-    /// Check the rule files of a directory (the built-in ones when left out)
-    Check {
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: Option<PathBuf>,
-    },
-    /// Write a page for every built-in rule, and an index, into a directory (what `make rule-docs` does)
-    #[command(hide = true)]
-    Docs {
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: PathBuf,
-    },
-    /// Run the tests that rule files bring along: the built-in ones, and those of a directory in their place
-    #[command(after_help = TEST_NOTES)]
-    Test {
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: Option<PathBuf>,
-    },
 }

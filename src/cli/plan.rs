@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 
 use super::args::{
-    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, RulesCommand,
-    WatchArgs,
+    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
 };
+
+pub use super::rules::RulesPlan;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,15 +97,6 @@ pub struct DemoPlan {
     pub output: OutputPlan,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub enum RulesPlan {
-    List { rules: Option<PathBuf> },
-    Show { id: String, rules: Option<PathBuf> },
-    Check { dir: Option<PathBuf> },
-    Test { dir: Option<PathBuf> },
-    Docs { dir: PathBuf },
-}
-
 /// A command line that means nothing: which part, and what to type instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct PlanError {
@@ -131,13 +123,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Watch(args)) => watch(args).map(Plan::Watch),
             Some(Command::Report(args)) => report(args).map(Plan::Report),
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
-            Some(Command::Rules(command)) => Ok(Plan::Rules(match command {
-                RulesCommand::List { rules } => RulesPlan::List { rules },
-                RulesCommand::Show { id, rules } => RulesPlan::Show { id, rules },
-                RulesCommand::Check { dir } => RulesPlan::Check { dir },
-                RulesCommand::Test { dir } => RulesPlan::Test { dir },
-                RulesCommand::Docs { dir } => RulesPlan::Docs { dir },
-            })),
+            Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
             Some(Command::Man) => Ok(Plan::Man),
