@@ -260,6 +260,7 @@ pub fn eleven_collisions() -> Vec<Event> {
         frames: 46,
         segments: 42,
         skipped: BTreeMap::from([("arp".into(), 4)]),
+        unevaluated: BTreeMap::new(),
         flows: 1,
         incarnations: 2,
         findings: BTreeMap::from([("time-wait-collision".into(), 11), ("ignored-rst".into(), 10)]),
