@@ -380,7 +380,7 @@ fn counts() -> BoxedStrategy<BTreeMap<String, u64>> {
 fn summary() -> BoxedStrategy<Event> {
     (
         (when(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>()),
-        (counts(), counts(), counts()),
+        (counts(), counts(), counts(), counts()),
         vec(facts(), 0..6),
         any::<u64>(),
         quality(),
@@ -390,7 +390,7 @@ fn summary() -> BoxedStrategy<Event> {
         .prop_map(
             |(
                 (when, frames, segments, flows, incarnations),
-                (skipped, findings, alerts),
+                (skipped, findings, alerts, unevaluated),
                 devices,
                 devices_omitted,
                 capture,
@@ -406,6 +406,7 @@ fn summary() -> BoxedStrategy<Event> {
                     incarnations,
                     findings,
                     alerts,
+                    unevaluated,
                     devices,
                     devices_omitted,
                     capture,
