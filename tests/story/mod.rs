@@ -9,7 +9,7 @@ use esp_tcpwatch::analysis::{
     certainty::Certainty,
     detect::{EvidenceSegment, Finding},
     event::{CaptureEvent, CaptureQuality, DeviceEvent, Event, MarkerEvent, SCHEMA, Start, Summary},
-    host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts},
+    host::{Behaviour, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts},
     rule::{Alert, AlertPhase, RuleSet, Severity},
     time::{Timestamp, When},
 };
@@ -194,6 +194,7 @@ pub fn facts() -> DeviceFacts {
             rsts: 11,
         },
         msl_s: MslBracket { at_least: Some(33.6099), at_most: None },
+        pcb_cap: PcbCap::default(),
         rst_in_time_wait: RstInTimeWait::Ignored,
         syn_in_time_wait: SynInTimeWait::Refused,
         behaves_as: Behaviour::Unfixed,

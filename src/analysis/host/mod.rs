@@ -1,6 +1,7 @@
 //! What is known of one device: its TIME-WAIT ledger, its MSL, its stack, how it behaves.
 
 pub mod behaviour;
+pub mod blocks;
 pub mod bracket;
 pub mod device;
 pub mod espressif;
@@ -11,9 +12,14 @@ pub mod hold;
 pub mod hosts;
 pub mod ledger;
 pub mod liveness;
+pub mod pcb_cap;
+pub mod remarks;
+pub mod uptime;
 
 pub use device::Device;
 pub use event::{Close, HostEvent, Story};
-pub use facts::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts};
+pub use facts::{
+    Behaviour, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
+};
 pub use hosts::{DeviceScope, Hosts};
 pub use liveness::{Liveness, Unanswered};

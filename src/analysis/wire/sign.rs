@@ -41,6 +41,13 @@ pub struct Sign {
     pub to: Option<IpAddr>,
 }
 
+impl Sign {
+    /// Its sender looks for an address, as after a start, and again when its Wi-Fi comes back (ESP-IDF).
+    pub fn is_of_a_start(&self) -> bool {
+        self.from.is_none() && matches!(self.kind, SignKind::Announcement | SignKind::DhcpDiscover)
+    }
+}
+
 /// The sign in a frame that holds no TCP segment; `None` where it cannot be read.
 pub fn read(frame: &Frame<'_>) -> Option<Sign> {
     let (packet, ether_type) = link::open(frame.link, frame.data).ok()?;
