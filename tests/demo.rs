@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use support::lab::{account, twin};
-use support::{code, events, of_type, program, run, stderr, stdout, summary};
+use support::{code, events, is_root, not_run, of_type, program, run, stderr, stdout, summary};
 
 fn findings(text: &str) -> Vec<Value> {
     of_type(&events(text), "finding")
@@ -138,6 +138,80 @@ fn needs_tap_an_interrupted_demo_ends_with_a_summary_and_without_its_twin() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// With more ports than the device has blocks for, each gives way before it is used again: that looks like a device
+/// that accepts newer SYNs, and is not taken for one.
+#[test]
+fn needs_tap_a_cap_is_not_taken_for_a_remedy() {
+    let Some(twin) = twin("needs_tap_a_cap_is_not_taken_for_a_remedy") else { return };
+    let words = |ports: &'static str, twin| {
+        ["demo", "--json", "--remedy", "pcb_cap=4", "--ports", ports, "--duration", "1500ms", "--twin", twin]
+    };
+    let last = summary(&stdout(&run(&words("8", &twin))));
+    let device = &last["devices"][0];
+    assert_eq!(device["behaves_as"], "unknown", "{last}");
+    assert_eq!(device["syn_in_time_wait"], "unknown", "{last}");
+    assert_eq!(device["time_wait"]["accepted_from_s"], Value::Null, "{last}");
+    assert_eq!(device["msl_s"]["at_most"], Value::Null, "{last}");
+    assert!(device["note"].as_str().unwrap().contains("drops the oldest TIME-WAIT"), "{last}");
+    // As many ports as blocks: all are held, and refused.
+    let last = summary(&stdout(&run(&words("4", &twin))));
+    assert_eq!(last["devices"][0]["pcb_cap"]["at_least"], 4, "{last}");
+    assert_eq!(last["devices"][0]["pcb_cap"]["at_most"], Value::Null, "{last}");
+    assert_eq!(last["devices"][0]["behaves_as"], "unfixed", "{last}");
+}
+
+/// Traffic of our own beside the demo's: what is refused and what has given way brackets the device's cap.
+#[test]
+fn needs_tap_the_cap_is_measured_from_the_wire() {
+    let name = "needs_tap_the_cap_is_measured_from_the_wire";
+    let Some(twin) = twin(name) else { return };
+    if !is_root() {
+        return not_run(name, "entering the network of another process needs root");
+    }
+    let words =
+        ["demo", "--json", "--remedy", "pcb_cap=4", "--ports", "1", "--duration", "5s", "--twin", &twin];
+    let demo = program(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // The demo's own port is refused by now.
+    std::thread::sleep(Duration::from_millis(1200));
+    let network = std::fs::File::open(format!("/proc/{}/ns/net", demo.id())).unwrap();
+    let let_in = std::thread::spawn(move || {
+        nix::sched::setns(network, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        for port in 41_000..41_006 {
+            assert!(connects(port), "{port}");
+        }
+        // The newest four are held; the first has given way, and its new connection makes the third do so.
+        [41_003, 41_002, 41_000, 41_003].map(connects)
+    });
+    let let_in = let_in.join().unwrap();
+    let last = summary(&stdout(&demo.wait_with_output().unwrap()));
+    assert_eq!(let_in, [false, false, true, false], "{last}");
+    let cap = &last["devices"][0]["pcb_cap"];
+    assert_eq!(cap["at_least"], 4, "{last}");
+    assert!((4..=6).contains(&cap["at_most"].as_u64().unwrap()), "{last}");
+    assert_eq!(last["devices"][0]["behaves_as"], "unfixed", "{last}");
+    assert_eq!(last["devices"][0]["time_wait"]["accepted_from_s"], Value::Null, "{last}");
+    assert!(last["devices"][0]["time_wait"]["held_now"].as_u64().unwrap() <= 6, "{last}");
+}
+
+/// Connects to the twin from `port`, fetches a page and closes after it; `false`: no answer to the SYN within 300 ms.
+fn connects(port: u16) -> bool {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([0, 0, 0, 0], port).into()).unwrap();
+        let connecting = socket.connect(([10, 77, 0, 2], 80).into());
+        let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), connecting).await else {
+            return false;
+        };
+        let mut stream = stream.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+        true
+    })
 }
 
 /// Processes whose parent is `pid`.
