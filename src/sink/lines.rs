@@ -293,6 +293,7 @@ impl Memory {
                 || known.syn_in_time_wait != facts.syn_in_time_wait
                 || known.behaves_as != facts.behaves_as
                 || known.note != facts.note
+                || known.pcb_cap.at_most.is_some() != facts.pcb_cap.at_most.is_some()
                 || known.time_wait.accepted_from_s.is_some() != facts.time_wait.accepted_from_s.is_some()
                 || (known.time_wait.entered == 0) != (facts.time_wait.entered == 0)
         });

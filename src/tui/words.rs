@@ -86,6 +86,21 @@ pub fn msl(facts: &DeviceFacts, at_least: &str) -> String {
     }
 }
 
+/// How many connection blocks there are; `None` while nothing is known of it.
+pub fn room(facts: &DeviceFacts) -> Option<String> {
+    match (facts.pcb_cap.at_least, facts.pcb_cap.at_most) {
+        (Some(least), Some(most)) if least == most => {
+            Some(format!("room for {least} (inferred), the oldest gives way"))
+        }
+        (Some(least), Some(most)) => {
+            Some(format!("room for {least} to {most} (inferred), the oldest gives way"))
+        }
+        (None, Some(most)) => Some(format!("room for at most {most} (inferred), the oldest gives way")),
+        (Some(least), None) => Some(format!("room for at least {least} (inferred)")),
+        (None, None) => None,
+    }
+}
+
 /// What the device does in TIME-WAIT, in plain words.
 pub fn in_time_wait(facts: &DeviceFacts) -> String {
     let syn = match facts.syn_in_time_wait {

@@ -10,6 +10,7 @@ use super::{
     event::{Close, HostEvent},
     facts::{DeviceFacts, MslBracket, PcbCap, TimeWaitFacts},
     fingerprint::Fingerprint,
+    held::{self, Held},
     hold::{Answer, Hold, Refusal},
     ledger::Ledger,
     liveness::Liveness,
@@ -151,6 +152,11 @@ impl Device {
     pub fn held_in_time_wait(&self) -> u64 {
         let room = self.pcb_cap().at_most.map_or(u64::MAX, u64::from);
         self.ledger.held_now().min(room)
+    }
+
+    /// The tuples that it was seen to put into TIME-WAIT, the oldest first.
+    pub fn held(&self) -> Vec<Held> {
+        held::of(&self.ledger, &self.bracket, self.pcb_cap())
     }
 
     /// How many connection blocks it has, by what it evicts.

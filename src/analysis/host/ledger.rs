@@ -143,6 +143,15 @@ impl Ledger {
         }
     }
 
+    /// Every hold, the one whose timer started last first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Hold> {
+        self.order
+            .iter()
+            .rev()
+            .filter_map(|(tuple, arrival)| self.entry(*tuple, *arrival))
+            .map(|entry| &entry.hold)
+    }
+
     pub fn held_now(&self) -> u64 {
         self.held_now
     }

@@ -8,6 +8,7 @@ pub mod espressif;
 pub mod event;
 pub mod facts;
 pub mod fingerprint;
+pub mod held;
 pub mod hold;
 pub mod hosts;
 pub mod ledger;
@@ -21,5 +22,6 @@ pub use event::{Close, HostEvent, Story};
 pub use facts::{
     Behaviour, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
 };
+pub use held::Held;
 pub use hosts::{DeviceScope, Hosts};
 pub use liveness::{Liveness, Unanswered};

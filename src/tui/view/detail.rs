@@ -191,7 +191,10 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
             ),
         ),
         ("Accepted", crate::text::counted(facts.accepted, "connection")),
-    ] {
+    ]
+    .into_iter()
+    .chain(words::room(facts).map(|room| ("Blocks", room)))
+    {
         lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
     }
     if let Some(note) = &facts.note {
