@@ -179,8 +179,9 @@ impl Engine {
     }
 
     fn sign(&mut self, sign: &Sign) {
+        self.hosts.recognise_sign(sign);
         for index in self.hosts.of_sign(sign).into_iter().flatten() {
-            self.hosts.device_mut(index).observe_sign(sign);
+            self.hosts.observe_sign(index, sign);
             let device = self.hosts.device(index);
             for detector in &mut self.detectors {
                 detector.on_sign(sign, device, &mut self.found);

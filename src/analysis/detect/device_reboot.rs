@@ -72,11 +72,11 @@ impl Detector for DeviceReboot {
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
         let is_own = sign.from == Some(device.address)
             || (sign.from.is_none() && sign.mac.is_some() && sign.mac == device.mac);
-        if !is_own || !matches!(sign.kind, SignKind::Announcement | SignKind::DhcpDiscover) {
+        let is_addressless = sign.is_of_a_start();
+        if !is_own || !(is_addressless || sign.kind == SignKind::Announcement) {
             return;
         }
         // The weaker announcement follows the stronger one of the same start, and does not take its place.
-        let is_addressless = sign.from.is_none();
         let known = self.starts.iter().position(|start| start.device == device.address);
         if let Some(known) = known {
             if self.starts[known].is_addressless && !is_addressless {

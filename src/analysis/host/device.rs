@@ -119,6 +119,9 @@ impl Device {
             || (sign.from.is_none() && sign.mac.is_some() && sign.mac == self.mac)
         {
             self.liveness.heard(sign.frame, sign.time, sign.to.unwrap_or(self.address));
+            if sign.is_local() {
+                self.mac = sign.mac.or(self.mac);
+            }
             if sign.is_of_a_start() {
                 self.ledger.mark_possible_restart();
                 self.uptime.may_end();
