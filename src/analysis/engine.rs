@@ -16,7 +16,7 @@ use super::{
     summary::{self, Counts},
     tcp::progress,
     time::{Timestamp, When},
-    wire::{Segment, Sign, Skip, decode, sign},
+    wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
 };
 
 /// Flows held at once unless told otherwise: some 60 MB of them.
@@ -125,6 +125,9 @@ impl Engine {
             Ok(segment) => self.segment(&segment),
             Err(skip) => {
                 self.counts.skipped.count(skip);
+                if skip == Skip::MonitorMode && self.counts.skipped.of(skip) == 1 {
+                    self.tell_where_to_stand(frame.time);
+                }
                 if matches!(skip, Skip::NotIp | Skip::NotTcp)
                     && let Some(sign) = sign::read(frame)
                 {
@@ -132,6 +135,15 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// At once: a stream may go on for days, and nothing else will come of it.
+    fn tell_where_to_stand(&mut self, time: Timestamp) {
+        self.events.push_back(Event::Capture(CaptureEvent {
+            when: When(time),
+            quality: self.counts.quality,
+            text: WHERE_TO_STAND.to_owned(),
+        }));
     }
 
     fn segment(&mut self, segment: &Segment) {

@@ -6,7 +6,7 @@ use super::{
     event::{CaptureQuality, Summary},
     host::{Behaviour, DeviceFacts, Hosts},
     time::{Timestamp, When},
-    wire::SkipCounts,
+    wire::{Skip, SkipCounts, WHERE_TO_STAND},
 };
 
 /// What the summary counts.
@@ -68,6 +68,12 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
     }
     if refusing.is_empty() {
         sentences.push(healthy_sentence(counts, listed));
+    }
+    if counts.skipped.of(Skip::MonitorMode) > 0 {
+        sentences.push(format!(
+            "{} could not be read. {WHERE_TO_STAND}",
+            counted(counts.skipped.of(Skip::MonitorMode), "frame")
+        ));
     }
     if counts.quality.dropped > 0 {
         sentences.push(format!(
