@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::watched::Watched;
 use crate::analysis::{
     host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
-    rule::Severity,
+    rule::{Alert, Severity},
 };
 
 /// A span as a person says it: `0.03 ms`, `204 ms`, `3.27 s`, `67.7 s`, `2 m 14 s`, `1 h 02 m`.
@@ -83,6 +83,15 @@ pub fn msl(facts: &DeviceFacts, at_least: &str) -> String {
         (Some(least), None) => format!("MSL {at_least} {least:.1} s"),
         (None, Some(most)) => format!("MSL at most {most:.1} s"),
         (None, None) => "MSL not known".to_owned(),
+    }
+}
+
+/// Whose connection an alert is about.
+pub fn client(alert: &Alert) -> String {
+    match alert.client {
+        _ if alert.is_of_device() => "the whole device".to_owned(),
+        Some(client) => client.to_string(),
+        None => "several clients".to_owned(),
     }
 }
 

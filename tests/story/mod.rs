@@ -256,6 +256,33 @@ pub fn eleven_collisions() -> Vec<Event> {
     events
 }
 
+/// A device that no longer answers ARP: a fact about it as a whole, which names no connection.
+pub fn silent() -> Vec<Event> {
+    let mut finding = Finding::of_device(
+        "device-silent",
+        Certainty::Inferred,
+        at(9_000_000),
+        "10.77.0.2".parse().unwrap(),
+        vec![31, 32, 33],
+        "10.77.0.2 has not answered 3 ARP requests from 10.77.0.1 (the first is frame 31), and has sent nothing at \
+         all for 7.1 s (since frame 30)."
+            .to_owned(),
+    );
+    finding.id = 1;
+    let mut events = healthy();
+    let Some(Event::Summary(summary)) = events.pop() else { unreachable!("a story ends with its summary") };
+    events.push(Event::Finding(finding.clone()));
+    events.push(Event::Alert(alert(1, AlertPhase::Raised, &[&finding])));
+    events.push(Event::Alert(alert(1, AlertPhase::Ended, &[&finding])));
+    events.push(Event::Summary(Summary {
+        findings: BTreeMap::from([("device-silent".into(), 1)]),
+        alerts: BTreeMap::from([("device-silent".into(), 1)]),
+        verdict: format!("Found: device-silent (1); the alerts say what each means. {}", summary.verdict),
+        ..summary
+    }));
+    events
+}
+
 pub fn healthy() -> Vec<Event> {
     let mut facts = facts();
     facts.time_wait = TimeWaitFacts { entered: 3, held_now: 3, ..TimeWaitFacts::default() };
