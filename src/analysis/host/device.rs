@@ -45,8 +45,8 @@ pub struct Device {
     entered: u64,
     syns: u64,
     rsts: u64,
-    bracket: Bracket,
-    evictions: Evictions,
+    pub(super) bracket: Bracket,
+    pub(super) evictions: Evictions,
     blocks: Blocks,
     uptime: Uptime,
     ledger: Ledger,
@@ -178,8 +178,8 @@ impl Device {
         DeviceFacts {
             address: self.address,
             mac: self.mac.map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
-            stack: self.fingerprint.stack,
-            stack_certainty: self.fingerprint.certainty,
+            stack: self.fingerprint.stack(),
+            stack_certainty: self.fingerprint.certainty(),
             time_wait: TimeWaitFacts {
                 entered: self.entered,
                 held_now: self.held_in_time_wait(),
@@ -194,7 +194,7 @@ impl Device {
             syn_in_time_wait: behaviours.syn(),
             behaves_as: behaviours.behaves_as(),
             accepted: self.accepted,
-            note: remarks::note(&self.bracket, &self.evictions, behaviours.refused_a_syn),
+            note: remarks::note(self, behaviours.refused_a_syn),
         }
     }
 

@@ -1,9 +1,10 @@
 //! What the numbers of a device cannot say by themselves, in plain words.
 
-use super::{bracket::Bracket, pcb_cap::Evictions};
+use super::Device;
 
 /// `None` where the numbers say it all. `has_refused`: the device refused a SYN in TIME-WAIT.
-pub fn note(bracket: &Bracket, evictions: &Evictions, has_refused: bool) -> Option<String> {
+pub fn note(device: &Device, has_refused: bool) -> Option<String> {
+    let (bracket, evictions) = (&device.bracket, &device.evictions);
     let mut said = Vec::new();
     if bracket.contradicts_itself() {
         said.push(
@@ -33,6 +34,12 @@ pub fn note(bracket: &Bracket, evictions: &Evictions, has_refused: bool) -> Opti
              oldest gave way. Nothing is concluded from that.",
             were(evictions.unclear())
         ));
+    }
+    if device.fingerprint.contradicts_itself() {
+        said.push(
+            "Its segments bear the marks of two TCP stacks: perhaps a router passes some ports on to another host."
+                .to_owned(),
+        );
     }
     (!said.is_empty()).then(|| said.join(" "))
 }
