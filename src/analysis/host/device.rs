@@ -12,6 +12,7 @@ use super::{
     fingerprint::Fingerprint,
     held::{self, Held},
     hold::{Answer, Hold, Refusal},
+    isn_clock::IsnClock,
     ledger::Ledger,
     liveness::Liveness,
     pcb_cap::Evictions,
@@ -27,6 +28,7 @@ use crate::analysis::{
 };
 
 mod ending;
+mod restart;
 
 #[derive(Debug)]
 pub struct Device {
@@ -49,6 +51,7 @@ pub struct Device {
     pub(super) evictions: Evictions,
     blocks: Blocks,
     uptime: Uptime,
+    isn_clock: IsnClock,
     ledger: Ledger,
     last_gap: Option<Timestamp>,
 }
@@ -73,6 +76,7 @@ impl Device {
             evictions: Evictions::default(),
             blocks: Blocks::default(),
             uptime: Uptime::default(),
+            isn_clock: IsnClock::default(),
             ledger: Ledger::default(),
             last_gap: None,
         }
@@ -123,8 +127,9 @@ impl Device {
                 self.mac = sign.mac.or(self.mac);
             }
             if sign.is_of_a_start() {
-                self.ledger.mark_possible_restart();
-                self.uptime.may_end();
+                self.may_have_restarted();
+            } else {
+                self.uptime.sent(sign.time, sign.time);
             }
         } else {
             self.liveness.asked(sign);
@@ -214,6 +219,11 @@ impl Device {
     ) {
         if segment.flags.is_syn_ack() && place != Belongs::AnotherLife {
             self.accepted += 1;
+            let after = Note::from(segment);
+            if let Some(before) = self.isn_clock.answered(flow.tuple, after) {
+                self.may_have_restarted();
+                events.push(HostEvent::ClockRestarted { device: self.address, before, after });
+            }
         }
         if !segment.is_pure_ack() {
             if let Some(hold) = self.ledger.get_mut(flow.tuple) {

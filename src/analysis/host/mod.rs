@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod held;
 pub mod hold;
 pub mod hosts;
+pub mod isn_clock;
 pub mod ledger;
 pub mod liveness;
 pub mod pcb_cap;

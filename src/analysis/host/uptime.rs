@@ -51,6 +51,11 @@ impl Uptime {
         *self = Uptime::default();
     }
 
+    /// The earliest time from which on it is known to run.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.now.map(|run| run.since)
+    }
+
     pub fn covers(&self, from: Timestamp, to: Timestamp) -> bool {
         self.now.is_some_and(|run| run.since <= from && to <= run.until)
     }
