@@ -195,6 +195,34 @@ fn needs_tap_the_cap_is_measured_from_the_wire() {
     assert!(last["devices"][0]["time_wait"]["held_now"].as_u64().unwrap() <= 6, "{last}");
 }
 
+/// Two recordings of the twin, one after the other, are one device that was started anew in between.
+#[test]
+fn needs_tap_a_restart_shows_in_the_clock_of_the_sequence_numbers() {
+    let Some(twin) = twin("needs_tap_a_restart_shows_in_the_clock_of_the_sequence_numbers") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut recordings = Vec::new();
+    for seed in ["1", "2"] {
+        let recording = dir.path().join(format!("{seed}.pcapng"));
+        let remedy = "syn_in_time_wait=accept";
+        let words =
+            ["demo", "--json", "--remedy", remedy, "--ports", "3", "--seed", seed, "--twin", &twin, "-w"];
+        let output = run(&[&words[..], &[recording.to_str().unwrap()]].concat());
+        assert_eq!(last_finding(&output, "device-reboot"), None, "{}", stdout(&output));
+        recordings.push(std::fs::read(recording).unwrap());
+    }
+    let both = dir.path().join("both.pcapng");
+    std::fs::write(&both, recordings.concat()).unwrap();
+    let output = run(&["-r", both.to_str().unwrap(), "--json", "-d", "10.77.0.2"]);
+    let finding = last_finding(&output, "device-reboot").unwrap();
+    assert_eq!(finding["certainty"], "inferred");
+    assert!(finding["text"].as_str().unwrap().contains("sequence numbers anew"), "{finding}");
+    assert_eq!(summary(&stdout(&output))["findings"]["device-reboot"], 1, "told once");
+}
+
+fn last_finding(output: &std::process::Output, rule: &str) -> Option<Value> {
+    findings(&stdout(output)).into_iter().rfind(|finding| finding["rule"] == rule)
+}
+
 /// Connects to the twin from `port`, fetches a page and closes after it; `false`: no answer to the SYN within 300 ms.
 fn connects(port: u16) -> bool {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
