@@ -324,7 +324,7 @@ impl Device {
     }
 
     fn refused(&mut self, refusal: &Refusal, flow: &Flow, events: &mut Vec<HostEvent>) {
-        let younger = self.ledger.younger_than(flow.tuple);
+        let younger = self.ledger.younger_than(flow.tuple, self.ignores_rsts());
         let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
         self.refusals += 1;
         self.syns += 1;

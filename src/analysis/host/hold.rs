@@ -195,9 +195,9 @@ impl Hold {
         self.close.is_some() && !self.mode_changed && !self.may_have_restarted
     }
 
-    /// Nothing is known that may have ended it early: no RST that was not shown to be ignored, no change, no restart.
-    pub fn is_undisturbed(&self) -> bool {
-        self.counted && self.tells() && self.exact_rst.is_none()
+    /// Nothing is known that may have ended it early: no change, no restart, no RST but one that the device ignores.
+    pub fn is_undisturbed(&self, ignores_rsts: bool) -> bool {
+        self.counted && self.tells() && (ignores_rsts || self.exact_rst.is_none())
     }
 
     /// The device sent a pure ACK. Returns the refusals that it makes certain enough to tell.

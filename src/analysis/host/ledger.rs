@@ -69,13 +69,14 @@ impl Ledger {
     }
 
     /// Holds that must be there while `tuple` is: younger than it whatever the uncertainty, and left alone since.
-    pub fn younger_than(&self, tuple: FourTuple) -> u32 {
+    pub fn younger_than(&self, tuple: FourTuple, ignores_rsts: bool) -> u32 {
         let Some(own) = self.holds.get(&tuple) else { return 0 };
         let newest_first =
             self.order.iter().rev().take(LOOKED_AT).take_while(|(_, arrival)| *arrival != own.arrival);
         let younger = newest_first.filter(|(tuple, arrival)| {
-            self.entry(*tuple, *arrival)
-                .is_some_and(|entry| entry.hold.is_undisturbed() && own.hold.is_older_than(&entry.hold))
+            self.entry(*tuple, *arrival).is_some_and(|entry| {
+                entry.hold.is_undisturbed(ignores_rsts) && own.hold.is_older_than(&entry.hold)
+            })
         });
         younger.count() as u32
     }

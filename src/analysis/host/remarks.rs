@@ -28,7 +28,7 @@ pub fn note(device: &Device, has_refused: bool) -> Option<String> {
             were(syns)
         ));
     }
-    if evictions.unclear() > 0 {
+    if evictions.unclear() > 0 && device.pcb_cap().at_most.is_none() {
         said.push(format!(
             "After refusals {} let in when other connections had been made meanwhile: TIME-WAIT was over, or the \
              oldest gave way. Nothing is concluded from that.",

@@ -21,8 +21,12 @@ impl Device {
         if hold.refused > 0 {
             let honoured =
                 hold.exact_rst.is_some_and(|rst| hold.ignored == 0 && syn.time.since(rst.time) <= AT_ONCE);
-            if room.is_some_and(|room| self.evictions.allows(room)) {
+            if let Some(room) = room.filter(|room| self.evictions.allows(*room)) {
                 self.evictions.let_in_unclear();
+                if self.ignores_rsts() {
+                    // Whether TIME-WAIT was over shows in how long others are refused.
+                    self.evictions.let_in(hold.entered, answered, room, false, &self.uptime);
+                }
             } else if honoured {
                 self.behaviours.honoured_a_rst = true;
             } else {
@@ -43,6 +47,11 @@ impl Device {
             }
             None => {}
         }
+    }
+
+    /// A RST ends no TIME-WAIT of this device.
+    pub(super) fn ignores_rsts(&self) -> bool {
+        self.behaviours.ignored_a_rst && !self.behaviours.honoured_a_rst
     }
 
     /// The device answered on a tuple as if it had never held it.
