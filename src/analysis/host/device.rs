@@ -149,7 +149,7 @@ impl Device {
 
     /// The device was switched on purpose: what was learned of its behaviour no longer binds.
     pub fn note_mode_change(&mut self) {
-        self.syns += self.evictions.accepted(self.behaviours.refused_a_syn);
+        self.syns += self.accepted_beside();
         self.behaviours = Behaviours::default();
         self.bracket = Bracket::default();
         self.evictions = Evictions::default();
@@ -190,7 +190,7 @@ impl Device {
                 held_now: self.held_in_time_wait(),
                 refused_until_s: self.bracket.refused_until_s().map(rounded),
                 accepted_from_s: self.bracket.accepted_from_s().map(rounded),
-                syns: self.syns + self.evictions.accepted(behaviours.refused_a_syn),
+                syns: self.syns + self.accepted_beside(),
                 rsts: self.rsts,
             },
             msl_s: MslBracket { at_least: msl.at_least.map(rounded), at_most: msl.at_most.map(rounded) },
@@ -199,13 +199,13 @@ impl Device {
             syn_in_time_wait: behaviours.syn(),
             behaves_as: behaviours.behaves_as(),
             accepted: self.accepted,
-            note: remarks::note(self, behaviours.refused_a_syn),
+            note: remarks::note(self),
         }
     }
 
     /// The behaviours, with what was let in and can have no other reason.
     fn judged(&self) -> Behaviours {
-        let accepted = self.evictions.accepted(self.behaviours.refused_a_syn) > 0;
+        let accepted = self.accepted_beside() > 0;
         Behaviours { accepted_a_syn: self.behaviours.accepted_a_syn || accepted, ..self.behaviours }
     }
 

@@ -86,14 +86,19 @@ impl Evictions {
         self.unclear
     }
 
-    /// SYNs that must have been accepted in TIME-WAIT, if none was ever refused.
-    pub fn accepted(&self, has_refused: bool) -> u64 {
-        if has_refused { 0 } else { self.few }
+    /// SYNs that were accepted in TIME-WAIT, if none was ever refused. `accepts`: the device is known to.
+    pub fn accepted(&self, has_refused: bool, accepts: bool) -> u64 {
+        match (has_refused, accepts || self.few > 0) {
+            (true, _) | (false, false) => 0,
+            // A device that accepts some has no reason to be taken for one that evicts the others.
+            (false, true) => self.few + self.many,
+        }
     }
 
     /// SYNs that were either accepted in TIME-WAIT or let in by an eviction, and the cap that the latter needs.
-    pub fn undecided(&self, has_refused: bool) -> Option<(u64, u32)> {
-        self.many_room.filter(|_| !has_refused).map(|room| (self.many, room))
+    pub fn undecided(&self, has_refused: bool, accepts: bool) -> Option<(u64, u32)> {
+        let is_decided = has_refused || accepts || self.few > 0;
+        self.many_room.filter(|_| !is_decided).map(|room| (self.many, room))
     }
 
     /// The bracket, given how long after entry a tuple was still refused, seconds.
@@ -177,12 +182,17 @@ mod tests {
     #[test]
     fn without_a_refusal_nothing_but_a_tiny_cap_is_ruled_out() {
         let mut evictions = Evictions::default();
-        let_in(&mut evictions, 100, LEAST_CAP - 1);
-        assert_eq!((evictions.accepted(false), evictions.undecided(false)), (1, None));
         let_in(&mut evictions, 100, LEAST_CAP);
         let_in(&mut evictions, 100, LEAST_CAP + 2);
-        assert_eq!((evictions.accepted(false), evictions.undecided(false)), (1, Some((2, LEAST_CAP))));
-        assert_eq!((evictions.accepted(true), evictions.undecided(true)), (0, None));
+        let said = |evictions: &Evictions, refused, accepts| {
+            (evictions.accepted(refused, accepts), evictions.undecided(refused, accepts))
+        };
+        assert_eq!(said(&evictions, false, false), (0, Some((2, LEAST_CAP))));
+        assert_eq!(said(&evictions, true, false), (0, None));
+        assert_eq!(said(&evictions, false, true), (2, None), "it was seen to accept others");
+        let_in(&mut evictions, 100, LEAST_CAP - 1);
+        assert_eq!(said(&evictions, false, false), (3, None));
+        assert_eq!(said(&evictions, true, false), (0, None));
     }
 
     #[test]

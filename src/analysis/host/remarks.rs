@@ -2,8 +2,8 @@
 
 use super::Device;
 
-/// `None` where the numbers say it all. `has_refused`: the device refused a SYN in TIME-WAIT.
-pub fn note(device: &Device, has_refused: bool) -> Option<String> {
+/// `None` where the numbers say it all.
+pub fn note(device: &Device) -> Option<String> {
     let (bracket, evictions) = (&device.bracket, &device.evictions);
     let mut said = Vec::new();
     if bracket.contradicts_itself() {
@@ -20,7 +20,9 @@ pub fn note(device: &Device, has_refused: bool) -> Option<String> {
                 .to_owned(),
         );
     }
-    if let Some((syns, room)) = evictions.undecided(has_refused) {
+    if let Some((syns, room)) =
+        evictions.undecided(device.behaviours.refused_a_syn, device.behaviours.accepted_a_syn)
+    {
         said.push(format!(
             "{} let in on a port that was closed shortly before, after other connections had been made: the device \
              accepts newer SYNs in TIME-WAIT, or it has room for {room} connections or fewer and drops the oldest \

@@ -49,6 +49,11 @@ impl Device {
         }
     }
 
+    /// SYNs accepted in TIME-WAIT although other blocks had been made meanwhile.
+    pub(super) fn accepted_beside(&self) -> u64 {
+        self.evictions.accepted(self.behaviours.refused_a_syn, self.behaviours.accepted_a_syn)
+    }
+
     /// A RST ends no TIME-WAIT of this device.
     pub(super) fn ignores_rsts(&self) -> bool {
         self.behaviours.ignored_a_rst && !self.behaviours.honoured_a_rst
