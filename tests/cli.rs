@@ -147,6 +147,21 @@ fn no_capture_is_no_capture() {
 }
 
 #[test]
+fn a_capture_in_monitor_mode_ends_with_4_and_says_where_to_stand() {
+    let mut octets = support::refused();
+    octets[20] = 127; // the file header's link type: radiotap
+    let scene = Scene::with(&octets);
+    let output = run(&["-r", &scene.capture, "-d", "10.77.0.2"]);
+    assert_eq!(code(&output), 4, "{}", stdout(&output));
+    for told in [stdout(&output), stderr(&output)] {
+        assert!(told.contains("ssh router tcpdump") && told.contains("monitor mode"), "{told}");
+    }
+    assert!(stderr(&output).contains("run.pcap: no TCP can be read from it"), "{}", stderr(&output));
+    let last = summary(&stdout(&run(&["-r", &scene.capture, "--json"])));
+    assert_eq!(last["skipped"]["monitor-mode"], last["frames"], "{last}");
+}
+
+#[test]
 fn a_capture_may_come_through_stdin() {
     let scene = Scene::with(&support::refused());
     let from_file = run(&["-r", &scene.capture, "--json"]);

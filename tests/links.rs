@@ -4,7 +4,7 @@ use std::fs;
 
 use esp_tcpwatch::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
-    event::{Event, Start, Summary},
+    event::{CaptureEvent, Event, Start, Summary},
     host::DeviceScope,
     input::{Frame, Input, LinkType},
     rule::RuleSet,
@@ -28,6 +28,13 @@ fn original() -> Vec<Captured> {
 }
 
 fn summary(frames: &[Captured], scope: DeviceScope) -> Summary {
+    match events(frames, scope).pop() {
+        Some(Event::Summary(summary)) => summary,
+        other => panic!("the last event is {other:?}"),
+    }
+}
+
+fn events(frames: &[Captured], scope: DeviceScope) -> Vec<Event> {
     let mut engine = Engine::new(EngineConfig {
         devices: scope,
         rules: RuleSet::built_in().unwrap(),
@@ -40,11 +47,7 @@ fn summary(frames: &[Captured], scope: DeviceScope) -> Summary {
         engine.handle(Input::Frame(Frame { number, time, link: *link, wire_len: *wire_len as u32, data }));
     }
     engine.handle(Input::End);
-    let last = std::iter::from_fn(|| engine.poll_event()).last();
-    match last {
-        Some(Event::Summary(summary)) => summary,
-        other => panic!("the last event is {other:?}"),
-    }
+    std::iter::from_fn(|| engine.poll_event()).collect()
 }
 
 /// The same frames after `dress`, which turns Ethernet octets into (link type, octets).
@@ -129,13 +132,69 @@ fn linux_cooked() {
     same(&dressed(|frame| (LinkType::LINUX_SLL2, cooked_v2(frame))), DeviceScope::Espressif);
 }
 
+/// BSD's loopback header: an address family in four octets.
+fn loopback(family: [u8; 4], frame: &[u8]) -> Vec<u8> {
+    [&family[..], &frame[ETHERNET_LEN..]].concat()
+}
+
 #[test]
 fn raw_ip_and_bsd_loopback() {
-    same(&dressed(|frame| (LinkType::RAW, frame[ETHERNET_LEN..].to_vec())), DeviceScope::Auto);
-    same(&dressed(|frame| (LinkType::IPV4, frame[ETHERNET_LEN..].to_vec())), DeviceScope::Auto);
-    let null = |frame: &[u8]| [&[2, 0, 0, 0], &frame[ETHERNET_LEN..]].concat();
-    same(&dressed(|frame| (LinkType(0), null(frame))), DeviceScope::Auto);
-    same(&dressed(|frame| (LinkType(108), null(frame))), DeviceScope::Auto);
+    for link in [LinkType::RAW, LinkType::IPV4, LinkType(12), LinkType(14)] {
+        same(&dressed(|frame| (link, frame[ETHERNET_LEN..].to_vec())), DeviceScope::Auto);
+    }
+    // The family is in the byte order of the host that captured (0), or of the network (108).
+    for (link, family) in [(0, [2, 0, 0, 0]), (0, [0, 0, 0, 2]), (108, [0, 0, 0, 2]), (108, [2, 0, 0, 0])] {
+        same(&dressed(|frame| (LinkType(link), loopback(family, frame))), DeviceScope::Auto);
+    }
+    // OpenBSD calls its loopback 12, which is raw IP elsewhere; the sources call both RAW.
+    for link in [LinkType(12), LinkType::RAW] {
+        same(&dressed(|frame| (link, loopback([0, 0, 0, 2], frame))), DeviceScope::Auto);
+    }
+}
+
+#[test]
+fn ip_version_6_over_every_link() {
+    let inner = |frame: &[u8]| ipv6(frame, None);
+    let scope = || DeviceScope::Espressif;
+    same(&dressed(|frame| (LinkType::ETHERNET, tagged(&inner(frame), &[0x8100]))), scope());
+    same(&dressed(|frame| (LinkType::ETHERNET, tagged(&inner(frame), &[0x88a8, 0x8100]))), scope());
+    same(&dressed(|frame| (LinkType::LINUX_SLL, cooked_v1(&inner(frame)))), scope());
+    same(&dressed(|frame| (LinkType::LINUX_SLL2, cooked_v2(&inner(frame)))), scope());
+    for link in [LinkType::RAW, LinkType::IPV6, LinkType(12), LinkType(14)] {
+        same(&dressed(|frame| (link, inner(frame)[ETHERNET_LEN..].to_vec())), DeviceScope::Auto);
+    }
+    // AF_INET6 is 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS.
+    for family in [24, 28, 30] {
+        for (link, octets) in [(0, [family, 0, 0, 0]), (0, [0, 0, 0, family]), (108, [0, 0, 0, family])] {
+            same(&dressed(|frame| (LinkType(link), loopback(octets, &inner(frame)))), DeviceScope::Auto);
+        }
+        same(&dressed(|frame| (LinkType(12), loopback([0, 0, 0, family], &inner(frame)))), DeviceScope::Auto);
+    }
+}
+
+#[test]
+fn wifi_in_monitor_mode_is_answered_with_where_to_stand() {
+    for link in [105, 119, 127, 163, 192] {
+        let frames: Vec<Captured> =
+            (0..3).map(|nth| (f64::from(nth), LinkType(link), vec![0; 60], 60)).collect();
+        let mut events = events(&frames, DeviceScope::Espressif);
+        let Some(Event::Summary(summary)) = events.pop() else { panic!("no summary") };
+        assert_eq!(summary.skipped["monitor-mode"], 3);
+        for words in ["3 frames could not be read", "Capture on the client", "ssh router tcpdump"] {
+            assert!(summary.verdict.contains(words), "{}", summary.verdict);
+        }
+        // At once, and once: a stream may go on for days.
+        let told: Vec<&CaptureEvent> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Capture(capture) => Some(capture),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].text.contains("monitor mode") && told[0].quality.dropped == 0);
+    }
+    assert!(!summary(&original(), DeviceScope::Espressif).verdict.contains("monitor mode"));
 }
 
 #[test]

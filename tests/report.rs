@@ -35,6 +35,16 @@ fn healthy() {
     insta::assert_snapshot!(rendered(&story::healthy()));
 }
 
+/// A finding about a device as a whole: no port that is none, no ladder, no conversation.
+#[test]
+fn silent() {
+    let text = rendered(&story::silent());
+    for no in ["10.77.0.2:0", "The frames\n", "tcp.port == 0", "## Connections"] {
+        assert!(!text.contains(no), "{no} in {text}");
+    }
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn hostile() {
     insta::assert_snapshot!(rendered(&story::hostile()));

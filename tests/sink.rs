@@ -100,6 +100,14 @@ fn findings_are_written_when_asked_for() {
     assert_eq!(text.lines().filter(|line| line.contains(" finding ignored-rst ")).count(), 10);
 }
 
+/// Neither a port that is none nor a connection that is none.
+#[test]
+fn a_silent_device_in_plain_lines() {
+    let text = plain(&story::silent(), LinesOptions { findings: true });
+    assert!(!text.contains(":0"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn healthy_in_plain_lines() {
     insta::assert_snapshot!(plain(&story::healthy(), LinesOptions::default()));

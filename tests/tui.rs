@@ -1,6 +1,8 @@
 //! The screens over a recorded stream: what each shows, at two sizes, and what no stream and no key may break.
 #![cfg(feature = "tui")]
 
+mod story;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +72,21 @@ fn a_device_and_a_flow_on_the_whole_screen() {
     shows("device_80x24", &model, SMALL);
     press(&mut model, SMALL, &[KeyCode::Esc, KeyCode::Char('3'), KeyCode::Enter]);
     shows("flow_80x24", &model, SMALL);
+}
+
+#[test]
+fn what_is_about_a_whole_device_names_no_connection() {
+    let mut events = story::silent();
+    events.pop();
+    let mut model = model(&live(&events));
+    for size in [SMALL, LARGE] {
+        assert!(!drawn(&model, size).1.contains("10.77.0.2:0"), "{}", drawn(&model, size).1);
+    }
+    shows("silent_80x24", &model, SMALL);
+    shows("silent_200x60", &model, LARGE);
+    press(&mut model, SMALL, &[KeyCode::Char('2'), KeyCode::Enter]);
+    assert!(!drawn(&model, LARGE).1.contains("Packets"), "no ladder of nothing");
+    shows("silent_alert_80x24", &model, SMALL);
 }
 
 #[test]

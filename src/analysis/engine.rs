@@ -16,7 +16,7 @@ use super::{
     summary::{self, Counts, Raised},
     tcp::progress,
     time::{Timestamp, When},
-    wire::{Segment, Sign, Skip, decode, sign},
+    wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
 };
 
 /// Flows held at once unless told otherwise: some 85 MB of them.
@@ -130,6 +130,9 @@ impl Engine {
             Ok(segment) => self.segment(&segment),
             Err(skip) => {
                 self.counts.skipped.count(skip);
+                if skip == Skip::MonitorMode && self.counts.skipped.of(skip) == 1 {
+                    self.tell_where_to_stand(frame.time);
+                }
                 if matches!(skip, Skip::NotIp | Skip::NotTcp)
                     && let Some(sign) = sign::read(frame)
                 {
@@ -137,6 +140,15 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// At once: a stream may go on for days, and nothing else will come of it.
+    fn tell_where_to_stand(&mut self, time: Timestamp) {
+        self.events.push_back(Event::Capture(CaptureEvent {
+            when: When(time),
+            quality: self.counts.quality,
+            text: WHERE_TO_STAND.to_owned(),
+        }));
     }
 
     fn segment(&mut self, segment: &Segment) {
@@ -185,8 +197,9 @@ impl Engine {
     }
 
     fn sign(&mut self, sign: &Sign) {
+        self.hosts.recognise_sign(sign);
         for index in self.hosts.of_sign(sign).into_iter().flatten() {
-            self.hosts.device_mut(index).observe_sign(sign);
+            self.hosts.observe_sign(index, sign);
             let device = self.hosts.device(index);
             for detector in &mut self.detectors {
                 detector.on_sign(sign, device, &mut self.found);

@@ -7,7 +7,7 @@ use super::{
     host::{Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, Hosts, Outcome},
     rule::Severity,
     time::{Timestamp, When},
-    wire::SkipCounts,
+    wire::{Skip, SkipCounts, WHERE_TO_STAND},
 };
 
 /// Rules, beside refusals, that a verdict tells in full.
@@ -74,6 +74,12 @@ fn verdict(counts: &Counts, hosts: &Hosts, listed: &[DeviceFacts]) -> String {
     sentences.extend(other_sentences(counts));
     if refusing.is_empty() {
         sentences.push(healthy_sentence(counts, listed));
+    }
+    if counts.skipped.of(Skip::MonitorMode) > 0 {
+        sentences.push(format!(
+            "{} could not be read. {WHERE_TO_STAND}",
+            counted(counts.skipped.of(Skip::MonitorMode), "frame")
+        ));
     }
     if counts.quality.dropped > 0 {
         sentences.push(format!(

@@ -27,6 +27,7 @@ use crate::analysis::{
     host::DeviceScope,
     input::Marker,
     rule::{RuleSet, Severity},
+    wire::Skip,
 };
 use crate::cli::plan::{OutputPlan, View};
 use crate::report::{markdown, model::Report};
@@ -36,7 +37,7 @@ use crate::sink::{
     lines::{LinesOptions, PlainLines},
     record::{Recorder, RecorderInfo},
 };
-use crate::source::Source;
+use crate::source::{Source, SourceError};
 use crate::tui::{self, TuiOptions};
 
 /// What shows the events, now that it is known whether there is a terminal.
@@ -121,7 +122,6 @@ pub struct Running {
 #[derive(Debug)]
 pub struct Outcome {
     pub worst: Option<Severity>,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the demo's, which needs Linux"))]
     pub summary: Option<Summary>,
     /// Where the report was written.
     pub report: Option<PathBuf>,
@@ -217,9 +217,12 @@ impl Running {
         })?;
         let mut outcome = Outcome {
             worst: finished.worst,
-            summary: finished.summary,
             report: None,
-            error: finished.source.map(anyhow::Error::new),
+            error: finished
+                .source
+                .or_else(|| unreadable(&self.options.title, finished.summary.as_ref()))
+                .map(anyhow::Error::new),
+            summary: finished.summary,
         };
         let failures = [
             finished.stdout.map(|error| anyhow!(error).context("cannot write to stdout")),
@@ -248,6 +251,13 @@ impl Outcome {
             None => Ok(exit::CLEAN),
         }
     }
+}
+
+/// Nothing but 802.11 came: the run says nothing of any device, and must not end as if all were well.
+fn unreadable(name: &str, summary: Option<&Summary>) -> Option<SourceError> {
+    let summary = summary.filter(|summary| summary.segments == 0)?;
+    let only = summary.skipped.get(Skip::MonitorMode.name()).is_some_and(|count| *count == summary.frames);
+    only.then(|| SourceError::MonitorMode { name: name.to_owned() })
 }
 
 fn rendered(report: &Mutex<Report>) -> String {

@@ -22,6 +22,15 @@ pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<String> {
                 .to_owned()
         }
     };
+    if episode.is_of_device() {
+        steps.push(format!("{file} Frame numbers are the capture's own."));
+        steps.push(format!("The frames cited: `{}`", cited(episode)));
+        steps.push(format!(
+            "Everything of the device, and whoever asks for it: `{}`",
+            of_device(episode.device)
+        ));
+        return steps;
+    }
     steps.push(format!(
         "{file} Frame numbers are the capture's own. The numbers cited are raw: switch off *Relative sequence numbers* \
          in the TCP preferences, or compare `tcp.seq_raw` and `tcp.ack_raw`."
@@ -71,7 +80,7 @@ pub fn reproduce(report: &Report) -> String {
             lines.push(format!("esp-tcpwatch -r run.pcapng -d {device}"));
         }
     }
-    let web = report.episodes.first().map(|episode| episode.server);
+    let web = report.episodes.iter().find(|episode| !episode.is_of_device()).map(|episode| episode.server);
     if let (true, Some(server)) = (super::advice::is_about_time_wait(report), web) {
         lines.push(
             "# on a Linux client: the same source port twice, at a web server that closes first".to_owned(),
@@ -105,6 +114,29 @@ fn conversation(client: SocketAddr, server: SocketAddr) -> String {
         client.port(),
         server.port()
     )
+}
+
+fn cited(episode: &Episode) -> String {
+    let mut frames: Vec<u64> = episode
+        .rules
+        .values()
+        .flat_map(|tally| tally.first_frames.iter().chain(&tally.last_frames))
+        .copied()
+        .collect();
+    frames.sort_unstable();
+    frames.dedup();
+    format!("frame.number in {{{}}}", super::words::list(&frames, frames.len()))
+}
+
+fn of_device(device: IpAddr) -> String {
+    match device {
+        IpAddr::V4(_) => {
+            format!("ip.addr == {device} || arp.src.proto_ipv4 == {device} || arp.dst.proto_ipv4 == {device}")
+        }
+        IpAddr::V6(_) => format!(
+            "ipv6.addr == {device} || icmpv6.nd.ns.target_address == {device} || icmpv6.nd.na.target_address == {device}"
+        ),
+    }
 }
 
 /// The device's pure ACKs that bear the old connection's numbers.

@@ -102,7 +102,7 @@ fn longest_so_far(waiting: &[&Episode]) -> Option<String> {
 
 /// The connections that met a refusal, as a Markdown table; `None` where one sentence says it all.
 pub fn table(report: &Report) -> Option<String> {
-    let episodes: Vec<&Episode> = report.episodes.iter().collect();
+    let episodes: Vec<&Episode> = report.episodes.iter().filter(|episode| !episode.is_of_device()).collect();
     if episodes.len() < 2 {
         return None;
     }

@@ -4,7 +4,9 @@ use super::{
     safe::{code, prose},
     words::span,
 };
-use crate::analysis::host::{Behaviour, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait};
+use crate::analysis::host::{
+    Behaviour, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack, SynInTimeWait,
+};
 use crate::text::{counted, times};
 
 /// The facts of one device as a Markdown table.
@@ -42,6 +44,9 @@ fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
         rows.push(("Accepted again", format!("a SYN {} after TIME-WAIT began", span(from))));
     }
     rows.push(("MSL, as bounded by this", msl(facts.msl_s)));
+    if let Some(room) = room(facts.pcb_cap) {
+        rows.push(("Connection blocks (PCBs)", room));
+    }
     rows.push(("A SYN in TIME-WAIT is", syn(facts.syn_in_time_wait).to_owned()));
     rows.push(("An exact RST in TIME-WAIT is", rst(facts.rst_in_time_wait).to_owned()));
     rows.push(("Behaves as", format!("**{}**: {}", facts.behaves_as, behaviour(facts.behaves_as))));
@@ -77,6 +82,18 @@ fn msl(bracket: MslBracket) -> String {
         (None, None) => {
             "not bounded by what was seen; lwIP as shipped has 60 s (TIME-WAIT: 120 s)".to_owned()
         }
+    }
+}
+
+fn room(cap: PcbCap) -> Option<String> {
+    let gives_way = "when it needs one more, its oldest TIME-WAIT gives way (inferred, as far as all of its \
+                     connections were seen)";
+    match (cap.at_least, cap.at_most) {
+        (Some(least), Some(most)) if least == most => Some(format!("{least}; {gives_way}")),
+        (Some(least), Some(most)) => Some(format!("between {least} and {most}; {gives_way}")),
+        (None, Some(most)) => Some(format!("at most {most}; {gives_way}")),
+        (Some(least), None) => Some(format!("at least {least}: so many were held at once (inferred)")),
+        (None, None) => None,
     }
 }
 

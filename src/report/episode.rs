@@ -22,7 +22,7 @@ const RULES: usize = 16;
 const QUANTITIES: usize = 32;
 const FRAMES: usize = 16;
 
-/// The findings of one life of one four-tuple.
+/// The findings of one life of one four-tuple, or of one device as a whole.
 #[derive(Clone, Debug)]
 pub struct Episode {
     pub device: IpAddr,
@@ -66,6 +66,11 @@ impl Episode {
         };
         episode.add(finding);
         episode
+    }
+
+    /// About the device as a whole, and no connection of it.
+    pub fn is_of_device(&self) -> bool {
+        self.incarnation == 0
     }
 
     pub fn is_of(&self, client: SocketAddr, server: SocketAddr, incarnation: u32) -> bool {

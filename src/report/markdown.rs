@@ -141,7 +141,11 @@ fn verdict(report: &Report) -> String {
 }
 
 fn fault(page: &mut Page, report: &Report, episode: &Episode) {
-    let mut chain = format!("{}.", story::pair(episode.client, episode.server));
+    let mut chain = if episode.is_of_device() {
+        format!("About {} as a whole, and no single connection of it.", episode.device)
+    } else {
+        format!("{}.", story::pair(episode.client, episode.server))
+    };
     if let Some(first) = episode.rows.iter().next() {
         chain.push_str(&format!(" Times count from frame {}, {}.", first.frame, utc(first.epoch)));
     }

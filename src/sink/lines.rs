@@ -90,11 +90,14 @@ fn say(out: &mut String, memory: &mut Memory, options: LinesOptions, event: &Eve
                 let at = clock(out, memory, finding.when.0)?;
                 writeln!(
                     out,
-                    "{at} finding {} ({}) {} -> {}: {} [frames {}]",
+                    "{at} finding {} ({}) {}{} [frames {}]",
                     escape(&finding.rule),
                     finding.certainty,
-                    finding.client,
-                    finding.server,
+                    if finding.is_of_device() {
+                        whole_device(finding.device, Some(&finding.text))
+                    } else {
+                        format!("{} -> {}: ", finding.client, finding.server)
+                    },
                     prose(&finding.text),
                     frames(&finding.frames, 0),
                 )?;
@@ -174,6 +177,10 @@ fn say_alert(out: &mut String, memory: &mut Memory, at: &str, alert: &Alert) -> 
     let rule = escape(&alert.rule);
     write!(out, "{at} {severity} {rule} ({}) ", alert.certainty)?;
     match alert.client {
+        _ if alert.is_of_device() => {
+            let quote = memory.quote(alert).filter(|_| alert.phase == AlertPhase::Raised);
+            out.push_str(&whole_device(alert.device, quote));
+        }
         Some(client) => write!(out, "{client} -> {}: ", alert.server)?,
         None => write!(out, "several connections -> {}: ", alert.server)?,
     }
@@ -208,6 +215,12 @@ fn say_alert(out: &mut String, memory: &mut Memory, at: &str, alert: &Alert) -> 
         }
     }
     Ok(())
+}
+
+/// Whom a line is about that is about no connection; nothing where `text` begins with it.
+fn whole_device(device: IpAddr, text: Option<&str>) -> String {
+    let name = device.to_string();
+    if text.is_some_and(|text| text.starts_with(&name)) { String::new() } else { format!("{name}: ") }
 }
 
 fn say_device(out: &mut String, at: &str, device: &DeviceEvent) -> fmt::Result {
@@ -293,6 +306,7 @@ impl Memory {
                 || known.syn_in_time_wait != facts.syn_in_time_wait
                 || known.behaves_as != facts.behaves_as
                 || known.note != facts.note
+                || known.pcb_cap.at_most.is_some() != facts.pcb_cap.at_most.is_some()
                 || known.time_wait.accepted_from_s.is_some() != facts.time_wait.accepted_from_s.is_some()
                 || (known.time_wait.entered == 0) != (facts.time_wait.entered == 0)
         });

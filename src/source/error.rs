@@ -4,6 +4,8 @@ use core::net::IpAddr;
 use std::io;
 use std::sync::Arc;
 
+use crate::analysis::wire::WHERE_TO_STAND;
+
 /// Why a source could not start, or ended early.
 ///
 /// It can be cloned because it has two readers: the feed tells it to the engine's side, in its place among the
@@ -45,6 +47,10 @@ pub enum SourceError {
         "{interface}: cannot capture: {what}\n  check that it is up; `esp-tcpwatch interfaces` lists others"
     )]
     Capture { interface: String, what: String },
+
+    /// Of an interface, or of a capture that holds nothing else.
+    #[error("{name}: no TCP can be read from it\n  {WHERE_TO_STAND}")]
+    MonitorMode { name: String },
 
     #[error("{interface}: the filter `{filter}` is refused: {what}\n  man pcap-filter has the grammar of -f")]
     Filter { interface: String, filter: String, what: String },

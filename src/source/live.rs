@@ -16,6 +16,7 @@ use pcap::{Active, Capture, Error, Linktype, Packet, Stat};
 use super::{SourceError, feed::Feeder, filter, record::link_type};
 use crate::analysis::input::{Gap, GapCause, LinkType};
 use crate::analysis::time::Timestamp;
+use crate::analysis::wire::link::is_monitor_mode;
 
 /// Headers and options, and the first octets of a payload.
 pub const SNAPLEN: i32 = 192;
@@ -80,6 +81,10 @@ pub fn open(config: &LiveConfig) -> Result<LiveCapture, SourceError> {
     if capture.list_datalinks().is_ok_and(|links| links.contains(&cooked2)) {
         capture.set_datalink(cooked2).map_err(opening)?;
     }
+    let link = link_type(capture.get_datalink().0 as u32);
+    if is_monitor_mode(link) {
+        return Err(SourceError::MonitorMode { name: interface.to_owned() });
+    }
     if let Some(filter) = config.filter.as_deref().filter(|filter| !filter.trim().is_empty()) {
         set_filter(&mut capture, filter).map_err(|error| SourceError::Filter {
             interface: interface.to_owned(),
@@ -87,7 +92,6 @@ pub fn open(config: &LiveConfig) -> Result<LiveCapture, SourceError> {
             what: said(&error),
         })?;
     }
-    let link = link_type(capture.get_datalink().0 as u32);
     Ok(LiveCapture { capture, interface: interface.to_owned(), link })
 }
 

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::watched::Watched;
 use crate::analysis::{
     host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
-    rule::Severity,
+    rule::{Alert, Severity},
 };
 
 /// A span as a person says it: `0.03 ms`, `204 ms`, `3.27 s`, `67.7 s`, `2 m 14 s`, `1 h 02 m`.
@@ -86,6 +86,30 @@ pub fn msl(facts: &DeviceFacts, at_least: &str) -> String {
     }
 }
 
+/// Whose connection an alert is about.
+pub fn client(alert: &Alert) -> String {
+    match alert.client {
+        _ if alert.is_of_device() => "the whole device".to_owned(),
+        Some(client) => client.to_string(),
+        None => "several clients".to_owned(),
+    }
+}
+
+/// How many connection blocks there are; `None` while nothing is known of it.
+pub fn room(facts: &DeviceFacts) -> Option<String> {
+    match (facts.pcb_cap.at_least, facts.pcb_cap.at_most) {
+        (Some(least), Some(most)) if least == most => {
+            Some(format!("room for {least} (inferred), the oldest gives way"))
+        }
+        (Some(least), Some(most)) => {
+            Some(format!("room for {least} to {most} (inferred), the oldest gives way"))
+        }
+        (None, Some(most)) => Some(format!("room for at most {most} (inferred), the oldest gives way")),
+        (Some(least), None) => Some(format!("room for at least {least} (inferred)")),
+        (None, None) => None,
+    }
+}
+
 /// What the device does in TIME-WAIT, in plain words.
 pub fn in_time_wait(facts: &DeviceFacts) -> String {
     let syn = match facts.syn_in_time_wait {
@@ -101,8 +125,8 @@ pub fn in_time_wait(facts: &DeviceFacts) -> String {
     format!("In TIME-WAIT {syn}, {rst}.")
 }
 
-/// What clients waited for; empty where every connection came about at once.
-pub fn delays(facts: &DeviceFacts) -> String {
+/// What clients waited for; `None` where every connection came about at once.
+pub fn delays(facts: &DeviceFacts) -> Option<String> {
     let delays = &facts.delays;
     let mut parts = Vec::new();
     for (count, what) in [
@@ -123,7 +147,7 @@ pub fn delays(facts: &DeviceFacts) -> String {
             longest.client
         ));
     }
-    parts.join(", ")
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The last word on one device, in a sentence, and how grave it is.

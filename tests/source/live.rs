@@ -262,7 +262,8 @@ mod linux {
     }
 
     /// A TUN interface that is up; it goes when the file is closed.
-    fn tun(name: &str) -> std::io::Result<File> {
+    /// `kind`: the ARPHRD_ value that says what frames on it begin with; without, raw IP.
+    fn tun(name: &str, kind: Option<libc::c_ulong>) -> std::io::Result<File> {
         let file = File::options().read(true).write(true).open("/dev/net/tun")?;
         // SAFETY: an all-zero ifreq is a valid one.
         let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -279,9 +280,38 @@ mod linux {
             }
         };
         ask(file.as_raw_fd(), libc::TUNSETIFF, &mut request)?;
+        if let Some(kind) = kind {
+            // SAFETY: the kernel takes the number itself.
+            if unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETLINK, kind) } != 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+        }
         request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
         ask(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &mut request)?;
         Ok(file)
+    }
+
+    #[test]
+    fn live_needs_root_an_interface_in_monitor_mode_is_answered_with_where_to_stand() {
+        thread::spawn(|| {
+            let test = "an interface in monitor mode";
+            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
+                return not_run(test, &format!("no network namespace: {errno}"));
+            }
+            // 802.11, the same with Prism's header, and with radiotap's.
+            for (name, kind) in [("mon0", 801), ("mon1", 802), ("mon2", 803)] {
+                let _tun = match tun(name, Some(kind)) {
+                    Ok(tun) => tun,
+                    Err(error) => return not_run(test, &format!("no interface of that kind: {error}")),
+                };
+                let error = live::open(&LiveConfig::on(name)).err().unwrap();
+                assert!(matches!(error, SourceError::MonitorMode { .. }), "{error:?}");
+                let told = error.to_string();
+                assert!(told.starts_with(name) && told.contains("Capture on the client"), "{told}");
+            }
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]
@@ -293,7 +323,7 @@ mod linux {
             if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
                 return not_run(test, &format!("no network namespace: {errno}"));
             }
-            let mut tun = match tun("gone0") {
+            let mut tun = match tun("gone0", None) {
                 Ok(tun) => tun,
                 Err(error) => return not_run(test, &format!("no TUN interface: {error}")),
             };

@@ -10,8 +10,8 @@ use esp_tcpwatch::analysis::{
         CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary,
     },
     host::{
-        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, RstInTimeWait, Stack,
-        SynInTimeWait, TimeWaitFacts,
+        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap, RstInTimeWait,
+        Stack, SynInTimeWait, TimeWaitFacts,
     },
     rule::{Alert, AlertPhase, Severity},
     time::{Timestamp, When},
@@ -252,6 +252,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 stack_certainty,
                 time_wait: TimeWaitFacts { entered, held_now, refused_until_s, accepted_from_s, syns, rsts },
                 msl_s: MslBracket { at_least, at_most },
+                pcb_cap: PcbCap::default(),
                 rst_in_time_wait,
                 syn_in_time_wait,
                 behaves_as,

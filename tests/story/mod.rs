@@ -10,8 +10,8 @@ use esp_tcpwatch::analysis::{
     detect::{EvidenceSegment, Finding},
     event::{CaptureEvent, CaptureQuality, DeviceEvent, Event, MarkerEvent, SCHEMA, Start, Summary},
     host::{
-        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, RstInTimeWait, Stack,
-        SynInTimeWait, TimeWaitFacts,
+        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap, RstInTimeWait,
+        Stack, SynInTimeWait, TimeWaitFacts,
     },
     rule::{Alert, AlertPhase, RuleSet, Severity},
     time::{Timestamp, When},
@@ -197,6 +197,7 @@ pub fn facts() -> DeviceFacts {
             rsts: 11,
         },
         msl_s: MslBracket { at_least: Some(33.6099), at_most: None },
+        pcb_cap: PcbCap::default(),
         rst_in_time_wait: RstInTimeWait::Ignored,
         syn_in_time_wait: SynInTimeWait::Refused,
         behaves_as: Behaviour::Unfixed,
@@ -273,6 +274,33 @@ pub fn eleven_collisions() -> Vec<Event> {
                   and still held it in TIME-WAIT, and it ignored 10 exact RSTs that would have freed it. Its \
                   TIME-WAIT (2·MSL) lasts at least 67.2 s. It behaves as unfixed lwIP does."
             .into(),
+    }));
+    events
+}
+
+/// A device that no longer answers ARP: a fact about it as a whole, which names no connection.
+pub fn silent() -> Vec<Event> {
+    let mut finding = Finding::of_device(
+        "device-silent",
+        Certainty::Inferred,
+        at(9_000_000),
+        "10.77.0.2".parse().unwrap(),
+        vec![31, 32, 33],
+        "10.77.0.2 has not answered 3 ARP requests from 10.77.0.1 (the first is frame 31), and has sent nothing at \
+         all for 7.1 s (since frame 30)."
+            .to_owned(),
+    );
+    finding.id = 1;
+    let mut events = healthy();
+    let Some(Event::Summary(summary)) = events.pop() else { unreachable!("a story ends with its summary") };
+    events.push(Event::Finding(finding.clone()));
+    events.push(Event::Alert(alert(1, AlertPhase::Raised, &[&finding])));
+    events.push(Event::Alert(alert(1, AlertPhase::Ended, &[&finding])));
+    events.push(Event::Summary(Summary {
+        findings: BTreeMap::from([("device-silent".into(), 1)]),
+        alerts: BTreeMap::from([("device-silent".into(), 1)]),
+        verdict: format!("Found: device-silent (1); the alerts say what each means. {}", summary.verdict),
+        ..summary
     }));
     events
 }

@@ -1,7 +1,8 @@
 //! `device-silent`: a device that was heard before leaves ARP unanswered, and sends nothing else either.
 //!
 //! A device in power save answers late, and one question may be lost on the air: it takes several, and some time.
-//! Only a host that the device answered before counts as asking. Why the device is silent is not on the wire.
+//! A ping that is not answered while ARP is, is no silence. A host that goes on with another of its addresses, known
+//! by their one MAC address, is not silent either. Only a host that the device answered before counts as asking. Why the device is silent is not on the wire.
 
 use core::{net::IpAddr, time::Duration};
 
@@ -55,6 +56,7 @@ struct DeviceSilent {
 #[derive(Debug)]
 struct Silence {
     device: IpAddr,
+    mac: Option<[u8; 6]>,
     last_heard: (FrameNo, Timestamp),
     asked: Unanswered,
     told: bool,
@@ -63,19 +65,25 @@ struct Silence {
 impl Detector for DeviceSilent {
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if !self.waiting.is_empty() && seen.from_device() {
-            self.waiting.retain(|silence| silence.device != seen.device.address);
+            let (address, mac) = (seen.device.address, seen.segment.source_mac);
+            self.waiting.retain(|silence| silence.device != address && !silence.is_of(mac));
         }
     }
 
-    fn on_sign(&mut self, _sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
+    fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
         let Some(last_heard) = device.liveness.last_heard() else { return };
-        self.waiting.retain(|silence| silence.device != device.address || silence.last_heard == last_heard);
-        let Some(asked) = device.liveness.unanswered() else { return };
+        let asked = device.liveness.unanswered();
+        self.waiting.retain(|silence| {
+            let is_asked_still = asked.is_some() && silence.last_heard == last_heard;
+            !silence.is_of(sign.mac) && (silence.device != device.address || is_asked_still)
+        });
+        let Some(asked) = asked else { return };
         let has_room = self.waiting.len() < CAPACITY;
         match self.waiting.iter_mut().find(|silence| silence.device == device.address) {
             Some(silence) => silence.asked = asked,
             None if has_room => {
-                self.waiting.push(Silence { device: device.address, last_heard, asked, told: false });
+                let (device, mac) = (device.address, device.mac);
+                self.waiting.push(Silence { device, mac, last_heard, asked, told: false });
             }
             None => {}
         }
@@ -98,19 +106,33 @@ impl Detector for DeviceSilent {
 }
 
 impl Silence {
+    fn is_of(&self, mac: Option<[u8; 6]>) -> bool {
+        mac.is_some() && self.mac == mac
+    }
+
     fn tell(&self, now: Timestamp) -> Finding {
         let asked_for = seconds(now.seconds_after(self.asked.since));
         let silent_for = seconds(now.seconds_after(self.last_heard.1));
         let frames: Vec<FrameNo> = self.asked.frames().collect();
         let first = frames.first().copied().unwrap_or_default();
+        let question = match self.device {
+            IpAddr::V4(_) => "ARP requests",
+            IpAddr::V6(_) => "neighbour solicitations",
+        };
+        let pings = match self.asked.pings {
+            0 => String::new(),
+            1 => " nor 1 ping".to_owned(),
+            pings => format!(" nor {pings} pings"),
+        };
         let text = format!(
-            "{} has not answered {} requests for its address from {} (the first is frame {first}), and has sent \
-             nothing at all for {silent_for:.1} s (since frame {}).",
+            "{} has not answered {} {question} from {} (the first is frame {first}){pings}, and has sent nothing at \
+             all for {silent_for:.1} s (since frame {}).",
             self.device, self.asked.times, self.asked.by, self.last_heard.0,
         );
         // That nothing came follows from what was seen, and an answer may have been lost on its way here.
         Finding::of_device(SPEC.id, Certainty::Inferred, now, self.device, frames, text)
             .with_quantity("asked", f64::from(self.asked.times))
+            .with_quantity("pings", f64::from(self.asked.pings))
             .with_quantity("asked_for_s", asked_for)
             .with_quantity("silent_for_s", silent_for)
     }

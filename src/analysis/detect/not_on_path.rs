@@ -17,7 +17,9 @@ pub const SPEC: Spec = Spec {
         most: 3_600.0,
         what: "seconds without TCP from the device, from its first other frame on",
     }],
-    new: |settings| Box::new(NotOnPath { after: Duration::from_secs_f64(settings[0]), shown: Vec::new() }),
+    new: |settings| {
+        Box::new(NotOnPath { after: Duration::from_secs_f64(settings[0]), shown: Vec::new(), waiting: 0 })
+    },
 };
 
 /// Devices followed at once.
@@ -28,11 +30,14 @@ struct NotOnPath {
     after: Duration,
     /// Devices that showed themselves, in order of appearance.
     shown: Vec<Shown>,
+    /// How many of them are not settled.
+    waiting: usize,
 }
 
 #[derive(Debug)]
 struct Shown {
     device: IpAddr,
+    mac: Option<[u8; 6]>,
     frame: FrameNo,
     time: Timestamp,
     /// Told, or not to be told: its TCP was seen.
@@ -41,13 +46,15 @@ struct Shown {
 
 impl Detector for NotOnPath {
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
-        if self.shown.is_empty() || !seen.from_device() {
+        if self.waiting == 0 || !seen.from_device() {
             return;
         }
-        let address = seen.device.address;
-        if let Some(shown) = self.shown.iter_mut().find(|shown| shown.device == address) {
-            shown.is_settled = true;
+        let (address, mac) = (seen.device.address, seen.segment.source_mac);
+        for shown in &mut self.shown {
+            // The TCP of one of its addresses passes here, so that of the others would.
+            shown.is_settled |= shown.device == address || (mac.is_some() && shown.mac == mac);
         }
+        self.waiting = self.shown.iter().filter(|shown| !shown.is_settled).count();
     }
 
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
@@ -59,19 +66,25 @@ impl Detector for NotOnPath {
         {
             self.shown.push(Shown {
                 device: device.address,
+                mac: device.mac,
                 frame: sign.frame,
                 time: sign.time,
                 is_settled: false,
             });
+            self.waiting += 1;
         }
     }
 
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        if self.waiting == 0 {
+            return;
+        }
         for shown in &mut self.shown {
             if shown.is_settled || now.since(shown.time) < self.after {
                 continue;
             }
             shown.is_settled = true;
+            self.waiting = self.waiting.saturating_sub(1);
             let waited = seconds(now.seconds_after(shown.time));
             let text = format!(
                 "{} is there (frame {}), but none of its TCP was seen in {waited:.1} s: nobody talks to it, \

@@ -1,7 +1,8 @@
 //! `time-wait-buildup`: the device holds so many closed connections in TIME-WAIT that its control blocks run short.
 //!
 //! An estimate: each entry was seen, but how long it is held is known only where the wire bounds it, and an
-//! eviction at the cap is not on the wire at all. A risk, never a fault: nothing has failed.
+//! eviction at the cap shows only where a port is used again. A device that is known to drop its oldest TIME-WAIT
+//! counts as holding no more than it has room for. A risk, never a fault: nothing has failed.
 
 use core::net::IpAddr;
 use std::collections::VecDeque;
@@ -110,6 +111,10 @@ impl TimeWaitBuildup {
             .get(&parties.device)
             .map_or_else(Vec::new, |held| held.entries.iter().skip(skip).copied().collect());
         let (length_s, is_measured) = seen.device.time_wait_s();
+        let room = match seen.device.pcb_cap().at_least.map(f64::from).filter(|least| *least > self.cap) {
+            Some(least) => format!("it is taken to have room for {}, but has held {least} at once", self.cap),
+            None => format!("its stack has room for {} connections", self.cap),
+        };
         let length = if is_measured { "by what was measured" } else { "if it has lwIP's default" };
         parties
             .finding(
@@ -118,9 +123,9 @@ impl TimeWaitBuildup {
                 seen.segment.time,
                 frames,
                 format!(
-                    "{} holds about {now} closed connections in TIME-WAIT, the last since frame {}; its stack has \
-                     room for {} connections, and each is held for {length_s:.0} s, {length}.",
-                    parties.device, seen.segment.frame, self.cap,
+                    "{} holds about {now} closed connections in TIME-WAIT, the last since frame {}; {room}, and \
+                     each is held for {length_s:.0} s, {length}.",
+                    parties.device, seen.segment.frame,
                 ),
             )
             .with_quantity("held", now as f64)

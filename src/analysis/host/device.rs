@@ -6,13 +6,19 @@ use core::time::Duration;
 use super::{
     attempt::Attempts,
     behaviour::Behaviours,
+    blocks::Blocks,
     bracket::Bracket,
     event::{Close, HostEvent},
-    facts::{DeviceFacts, MslBracket, TimeWaitFacts, rounded},
+    facts::{DeviceFacts, MslBracket, PcbCap, TimeWaitFacts, rounded},
     fingerprint::Fingerprint,
+    held::{self, Held},
     hold::{Answer, Hold, Refusal},
+    isn_clock::IsnClock,
     ledger::Ledger,
     liveness::Liveness,
+    pcb_cap::Evictions,
+    remarks,
+    uptime::Uptime,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -22,8 +28,8 @@ use crate::analysis::{
     wire::{Flags, Note, Segment, Sign},
 };
 
-/// A remedy acts at once; what comes later than this may have other causes.
-const AT_ONCE: Duration = Duration::from_secs(1);
+mod ending;
+mod restart;
 
 #[derive(Debug)]
 pub struct Device {
@@ -42,8 +48,12 @@ pub struct Device {
     entered: u64,
     syns: u64,
     rsts: u64,
-    bracket: Bracket,
     attempts: Attempts,
+    pub(super) bracket: Bracket,
+    pub(super) evictions: Evictions,
+    blocks: Blocks,
+    uptime: Uptime,
+    isn_clock: IsnClock,
     ledger: Ledger,
     last_gap: Option<Timestamp>,
 }
@@ -66,6 +76,10 @@ impl Device {
             rsts: 0,
             bracket: Bracket::default(),
             attempts: Attempts::default(),
+            evictions: Evictions::default(),
+            blocks: Blocks::default(),
+            uptime: Uptime::default(),
+            isn_clock: IsnClock::default(),
             ledger: Ledger::default(),
             last_gap: None,
         }
@@ -88,9 +102,19 @@ impl Device {
             self.liveness.heard(segment.frame, segment.time, segment.destination_ip());
             self.fingerprint.read(segment);
             self.mac = segment.source_mac.or(self.mac);
+            // Neither a SYN-ACK nor a RST needs a memory.
+            let needs_none = segment.flags.has(Flags::SYN) || segment.flags.has(Flags::RST);
+            let remembers = !needs_none && place == Belongs::ThisLife;
+            self.uptime.sent(segment.time, if remembers { flow.life.opening.time } else { segment.time });
             self.observe_own(segment, flow, place, device, events);
+            if place != Belongs::AnotherLife {
+                self.blocks.sent(flow, device);
+            }
         } else {
             self.observe_peer(segment, flow, place, events);
+        }
+        if flow.life.endpoint(device).view.is(TcpState::Closed) {
+            self.blocks.gone(flow.tuple);
         }
         if flow.life.endpoint(device).view.is(TcpState::TimeWait) && place != Belongs::AnotherLife {
             self.enter(segment, flow, device);
@@ -104,6 +128,14 @@ impl Device {
             || (sign.from.is_none() && sign.mac.is_some() && sign.mac == self.mac)
         {
             self.liveness.heard(sign.frame, sign.time, sign.to.unwrap_or(self.address));
+            if sign.is_local() {
+                self.mac = sign.mac.or(self.mac);
+            }
+            if sign.is_of_a_start() {
+                self.may_have_restarted();
+            } else {
+                self.uptime.sent(sign.time, sign.time);
+            }
         } else {
             self.liveness.asked(sign);
         }
@@ -129,14 +161,27 @@ impl Device {
 
     /// The device was switched on purpose: what was learned of its behaviour no longer binds.
     pub fn note_mode_change(&mut self) {
+        self.syns += self.accepted_beside();
         self.behaviours = Behaviours::default();
         self.bracket = Bracket::default();
+        self.evictions = Evictions::default();
         self.ledger.mark_mode_change();
     }
 
-    /// Tuples believed to be in TIME-WAIT now.
+    /// Tuples believed to be in TIME-WAIT now: no more than there is room for.
     pub fn held_in_time_wait(&self) -> u64 {
-        self.ledger.held_now()
+        let room = self.pcb_cap().at_most.map_or(u64::MAX, u64::from);
+        self.ledger.held_now().min(room)
+    }
+
+    /// The tuples that it was seen to put into TIME-WAIT, the oldest first.
+    pub fn held(&self) -> Vec<Held> {
+        held::of(&self.ledger, &self.bracket, self.pcb_cap())
+    }
+
+    /// How many connection blocks it has, by what it evicts.
+    pub fn pcb_cap(&self) -> PcbCap {
+        self.evictions.cap(self.bracket.refused_until_s())
     }
 
     /// How long a tuple counts as held, seconds; `true` where the wire bounds it, else it is lwIP's default.
@@ -146,31 +191,35 @@ impl Device {
 
     pub fn facts(&self) -> DeviceFacts {
         let msl = self.bracket.msl();
+        let behaviours = self.judged();
         DeviceFacts {
             address: self.address,
             mac: self.mac.map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
-            stack: self.fingerprint.stack,
-            stack_certainty: self.fingerprint.certainty,
+            stack: self.fingerprint.stack(),
+            stack_certainty: self.fingerprint.certainty(),
             time_wait: TimeWaitFacts {
                 entered: self.entered,
-                held_now: self.ledger.held_now(),
+                held_now: self.held_in_time_wait(),
                 refused_until_s: self.bracket.refused_until_s().map(rounded),
                 accepted_from_s: self.bracket.accepted_from_s().map(rounded),
-                syns: self.syns,
+                syns: self.syns + self.accepted_beside(),
                 rsts: self.rsts,
             },
             msl_s: MslBracket { at_least: msl.at_least.map(rounded), at_most: msl.at_most.map(rounded) },
-            rst_in_time_wait: self.behaviours.rst(),
-            syn_in_time_wait: self.behaviours.syn(),
-            behaves_as: self.behaviours.behaves_as(),
+            pcb_cap: self.pcb_cap(),
+            rst_in_time_wait: behaviours.rst(),
+            syn_in_time_wait: behaviours.syn(),
+            behaves_as: behaviours.behaves_as(),
             accepted: self.accepted,
             delays: self.attempts.facts(),
-            note: self.bracket.contradicts_itself().then(|| {
-                "The refusals and expiries seen cannot come from one length of TIME-WAIT: the device was changed \
-                 or restarted meanwhile, or tuples were evicted."
-                    .to_owned()
-            }),
+            note: remarks::note(self),
         }
+    }
+
+    /// The behaviours, with what was let in and can have no other reason.
+    fn judged(&self) -> Behaviours {
+        let accepted = self.accepted_beside() > 0;
+        Behaviours { accepted_a_syn: self.behaviours.accepted_a_syn || accepted, ..self.behaviours }
     }
 
     fn observe_own(
@@ -183,6 +232,11 @@ impl Device {
     ) {
         if segment.flags.is_syn_ack() && place != Belongs::AnotherLife {
             self.accepted += 1;
+            let after = Note::from(segment);
+            if let Some(before) = self.isn_clock.answered(flow.tuple, after) {
+                self.may_have_restarted();
+                events.push(HostEvent::ClockRestarted { device: self.address, before, after });
+            }
         }
         if !segment.is_pure_ack() {
             if let Some(hold) = self.ledger.get_mut(flow.tuple) {
@@ -192,8 +246,8 @@ impl Device {
                         self.syns += 1;
                         self.reset_in_window(segment, syn, incarnation, flow, events);
                     }
-                    Answer::Accepted { syn } => self.accept(flow, syn),
-                    Answer::Unknowing => drop(self.ledger.remove(flow.tuple)),
+                    Answer::Accepted { syn } => self.accept(flow, syn, segment.time),
+                    Answer::Unknowing => self.forgotten(segment, flow),
                 }
             }
             return;
@@ -237,8 +291,8 @@ impl Device {
             if place == Belongs::NewLife {
                 self.reused(segment, flow, events);
             }
-        } else if flags.has(Flags::FIN) {
-            hold.offer_fin(segment);
+        } else if flags.has(Flags::FIN) && hold.offer_fin(segment) {
+            self.ledger.restarted(flow.tuple);
         }
     }
 
@@ -260,7 +314,8 @@ impl Device {
         };
         let proven = acked && matches!(own.view, StateView::Proven(_));
         let certainty = if proven { Certainty::Proven } else { Certainty::Inferred };
-        let hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty);
+        let mut hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty);
+        hold.beside = self.beside(&hold);
         let counted = hold.counted;
         self.ledger.insert(hold);
         if counted {
@@ -283,13 +338,19 @@ impl Device {
     }
 
     fn refused(&mut self, refusal: &Refusal, flow: &Flow, events: &mut Vec<HostEvent>) {
+        let younger = self.ledger.younger_than(flow.tuple, self.ignores_rsts());
         let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
         self.refusals += 1;
         self.syns += 1;
         self.behaviours.refused_a_syn = true;
         if hold.close.is_some() && !hold.mode_changed {
             self.bracket.refused(hold, refusal.syn.time);
+            if self.last_gap.is_none_or(|gap| gap < hold.earliest_start) {
+                self.evictions.refused(younger);
+            }
         }
+        self.uptime.sent(refusal.stale_ack.time, hold.entered);
+        self.evictions.ran_on(&self.uptime);
         let story = hold.story(self.address, refusal.incarnation, self.last_gap);
         let Refusal { syn, stale_ack, nth, nth_ignored, .. } = *refusal;
         events.push(HostEvent::Refused { story, syn, stale_ack, nth });
@@ -298,6 +359,7 @@ impl Device {
             self.behaviours.ignored_a_rst |= !hold.mode_changed;
             events.push(HostEvent::RstIgnored { story, provoked_by, rst, syn, stale_ack, nth: nth_ignored });
         }
+        self.is_there(flow.tuple);
     }
 
     fn reset_in_window(
@@ -332,31 +394,5 @@ impl Device {
         let sure = if age <= known_s { Certainty::Inferred } else { Certainty::Suspected };
         story.certainty = story.certainty.min(sure);
         events.push(HostEvent::Reused { story, syn: Note::from(segment), assumed });
-    }
-
-    /// A SYN got through: what let it?
-    fn accept(&mut self, flow: &Flow, syn: Note) {
-        let Some(hold) = self.ledger.remove(flow.tuple) else { return };
-        if hold.close.is_none() || hold.mode_changed {
-            return;
-        }
-        if hold.refused > 0 {
-            let honoured =
-                hold.exact_rst.is_some_and(|rst| hold.ignored == 0 && syn.time.since(rst.time) <= AT_ONCE);
-            if honoured {
-                self.behaviours.honoured_a_rst = true;
-            } else {
-                self.bracket.expired(&hold, syn.time);
-            }
-            return;
-        }
-        let age = syn.time.seconds_after(hold.entered);
-        let still_held = age <= AT_ONCE.as_secs_f64()
-            || self.bracket.refused_elsewhere(flow.tuple).is_some_and(|longest| longest > age);
-        // RFC 1122 §4.2.2.13 lets a SYN through only if it is newer than everything of the old life.
-        if hold.counted && still_held && hold.rn.precedes(syn.seq) {
-            self.syns += 1;
-            self.behaviours.accepted_a_syn = true;
-        }
     }
 }

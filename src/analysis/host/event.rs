@@ -58,6 +58,9 @@ pub enum HostEvent {
     },
     /// A SYN inside the window of the closed life was answered by a RST; the hold survives (lwIP tcp_timewait_input).
     ResetInWindow { story: Story, syn: Note, reset: Note },
+    /// The numbers of a tuple no longer keep step with the clock that they kept step with before: the stack started
+    /// anew. `before` and `after` are the SYN-ACKs of two lives of one tuple.
+    ClockRestarted { device: IpAddr, before: Note, after: Note },
     /// A SYN of a new connection came while the tuple is, or may be, held; whatever the answer will be.
     Reused {
         story: Story,

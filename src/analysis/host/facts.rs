@@ -17,6 +17,9 @@ pub struct DeviceFacts {
     pub stack_certainty: Option<Certainty>,
     pub time_wait: TimeWaitFacts,
     pub msl_s: MslBracket,
+    /// Absent when nothing is known of it.
+    #[serde(default, skip_serializing_if = "PcbCap::is_unknown")]
+    pub pcb_cap: PcbCap,
     pub rst_in_time_wait: RstInTimeWait,
     pub syn_in_time_wait: SynInTimeWait,
     pub behaves_as: Behaviour,
@@ -54,6 +57,22 @@ pub struct TimeWaitFacts {
 pub struct MslBracket {
     pub at_least: Option<f64>,
     pub at_most: Option<f64>,
+}
+
+/// How many connection blocks (lwIP: PCBs) the device has, TIME-WAIT included, where the oldest TIME-WAIT gives way to
+/// a new connection. Inferred, as far as all of its connections were seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PcbCap {
+    /// So many were held at once.
+    pub at_least: Option<u32>,
+    /// With so many, an older one was gone before its time.
+    pub at_most: Option<u32>,
+}
+
+impl PcbCap {
+    pub fn is_unknown(&self) -> bool {
+        *self == PcbCap::default()
+    }
 }
 
 /// What clients waited for: attempts to connect that were refused by a stale ACK, or whose SYN had to be repeated.

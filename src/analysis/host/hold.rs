@@ -46,6 +46,15 @@ pub enum Answer {
     Unknowing,
 }
 
+/// The device's other blocks at the last moment at which a hold was seen to be there: its entry, or a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Those that would not give way before it; `None` where they could not be counted.
+    pub blocks: Option<u32>,
+    /// Blocks that had been made in all.
+    pub made: u64,
+}
+
 #[derive(Clone, Debug)]
 pub struct Hold {
     pub tuple: FourTuple,
@@ -64,6 +73,10 @@ pub struct Hold {
     pub certainty: Certainty,
     /// The device's behaviour was changed on purpose meanwhile: nothing is learned from how this ends.
     pub mode_changed: bool,
+    /// It may have restarted meanwhile, by its own announcement; a refusal shows that it has not.
+    pub may_have_restarted: bool,
+    /// What could have evicted it since it was last seen to be there.
+    pub beside: Beside,
     awaiting: [Option<(Note, u32)>; AWAITING],
     pub refused: u32,
     pub ignored: u32,
@@ -106,6 +119,8 @@ impl Hold {
             latest_start: at,
             certainty: Certainty::Suspected,
             mode_changed: false,
+            may_have_restarted: false,
+            beside: Beside::default(),
             awaiting: [None; AWAITING],
             refused: 0,
             ignored: 0,
@@ -158,10 +173,31 @@ impl Hold {
     }
 
     /// The client's FIN was offered once more: if it arrived, it restarted the timer (lwIP tcp_timewait_input).
-    pub fn offer_fin(&mut self, segment: &Segment) {
-        if segment.seq_end() == self.rn {
-            self.latest_start = self.latest_start.max(segment.time);
+    /// Returns whether it may have.
+    pub fn offer_fin(&mut self, segment: &Segment) -> bool {
+        let restarts = segment.seq_end() == self.rn && segment.time > self.latest_start;
+        if restarts {
+            self.latest_start = segment.time;
         }
+        restarts
+    }
+
+    /// Its timer started before that of `other`, whatever the uncertainty of both: it gives way first.
+    ///
+    /// lwIP takes the one idle for longest, in ticks of half a second, and of equals the one that entered first: where
+    /// both orders agree, rounding to ticks changes nothing.
+    pub fn is_older_than(&self, other: &Hold) -> bool {
+        self.latest_start <= other.earliest_start && self.entered <= other.entered
+    }
+
+    /// How it ends says something of the device.
+    pub fn tells(&self) -> bool {
+        self.close.is_some() && !self.mode_changed && !self.may_have_restarted
+    }
+
+    /// Nothing is known that may have ended it early: no change, no restart, no RST but one that the device ignores.
+    pub fn is_undisturbed(&self, ignores_rsts: bool) -> bool {
+        self.counted && self.tells() && (ignores_rsts || self.exact_rst.is_none())
     }
 
     /// The device sent a pure ACK. Returns the refusals that it makes certain enough to tell.

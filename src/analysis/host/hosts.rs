@@ -80,6 +80,21 @@ impl Hosts {
         }
     }
 
+    /// Learns from a frame that is not TCP that a device is there.
+    ///
+    /// It tells nothing of who is asked for connections: while devices are assumed, they stay so.
+    pub fn recognise_sign(&mut self, sign: &Sign) {
+        if matches!(self.scope, DeviceScope::Named(_)) || !sign.is_local() {
+            return;
+        }
+        if let (Some(from), Some(mac)) = (sign.from, sign.mac)
+            && is_espressif(mac)
+            && let Some(index) = self.index_or_add(from)
+        {
+            self.devices[index].mac = Some(mac);
+        }
+    }
+
     /// The device's side in `flow`, and its index.
     pub fn side(&mut self, flow: &Flow) -> Option<(Side, usize)> {
         let server = flow.life.opener.other();
@@ -102,9 +117,32 @@ impl Hosts {
         let from = match sign.from {
             Some(ip) => self.find(ip),
             // It has no address yet: known by its MAC.
-            None => sign.mac.and_then(|mac| self.devices.iter().position(|device| device.mac == Some(mac))),
+            None => sign.mac.and_then(|mac| self.last_heard_of(mac, None)).map(|(index, _)| index),
         };
         [from, sign.to.and_then(|ip| self.find(ip)).filter(|to| Some(*to) != from)]
+    }
+
+    /// The device at `index` takes a sign that [`Hosts::of_sign`] gave to it.
+    pub fn observe_sign(&mut self, index: usize, sign: &Sign) {
+        self.devices[index].observe_sign(sign);
+        // One host may have several addresses: one that goes on with another of them is not silent.
+        if let Some(asked) = self.devices[index].liveness.unanswered()
+            && let Some(mac) = self.devices[index].mac
+            && self.last_heard_of(mac, Some(index)).is_some_and(|(_, heard)| heard >= asked.since)
+        {
+            self.devices[index].liveness.forget_questions();
+        }
+    }
+
+    /// The address of the host with `mac` that was heard last, but for `except`, and when that was.
+    fn last_heard_of(&self, mac: [u8; 6], except: Option<usize>) -> Option<(usize, Timestamp)> {
+        let of_mac = self
+            .devices
+            .iter()
+            .enumerate()
+            .filter(|(index, device)| device.mac == Some(mac) && Some(*index) != except);
+        let heard = |device: &Device| device.liveness.last_heard().map_or(Timestamp::ZERO, |(_, time)| time);
+        of_mac.map(|(index, device)| (index, heard(device))).max_by_key(|(_, heard)| *heard)
     }
 
     pub fn device(&self, index: usize) -> &Device {

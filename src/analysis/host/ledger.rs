@@ -13,22 +13,27 @@ use crate::analysis::{flow::FourTuple, time::Timestamp};
 const RETENTION: Duration = Duration::from_secs(600);
 /// Tuples remembered at once, of one device; the oldest gives way.
 const CAPACITY: usize = 16_384;
+/// Holds looked at to compare one with those about it: more blocks than a small device has.
+const LOOKED_AT: usize = 256;
 
 #[derive(Debug, Default)]
 pub struct Ledger {
     holds: HashMap<FourTuple, Entry, RandomState>,
-    /// Every entry in order of arrival, with its serial number: one that was replaced meanwhile is skipped.
+    /// Every entry in order of its latest start, with the number of that: one that was replaced meanwhile is skipped.
     order: VecDeque<(FourTuple, u64)>,
     /// Entries believed to be in TIME-WAIT still, in order of arrival.
     current: VecDeque<(FourTuple, u64, Timestamp)>,
     held_now: u64,
     serial: u64,
+    arrivals: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     hold: Hold,
     serial: u64,
+    /// Its place in the order; another one after each restart of its timer.
+    arrival: u64,
     is_current: bool,
 }
 
@@ -41,11 +46,59 @@ impl Ledger {
         let tuple = hold.tuple;
         self.remove(tuple);
         self.serial += 1;
-        self.order.push_back((tuple, self.serial));
-        self.holds.insert(tuple, Entry { hold, serial: self.serial, is_current: false });
+        self.arrivals += 1;
+        self.order.push_back((tuple, self.arrivals));
+        self.holds
+            .insert(tuple, Entry { hold, serial: self.serial, arrival: self.arrivals, is_current: false });
         while self.holds.len() > CAPACITY {
             self.drop_oldest();
         }
+    }
+
+    /// The timer of `tuple` was started again: it is the youngest now.
+    pub fn restarted(&mut self, tuple: FourTuple) {
+        let Some(entry) = self.holds.get_mut(&tuple) else { return };
+        self.arrivals += 1;
+        entry.arrival = self.arrivals;
+        self.order.push_back((tuple, self.arrivals));
+        if self.order.len() > 2 * CAPACITY {
+            let holds = &self.holds;
+            self.order
+                .retain(|(tuple, arrival)| holds.get(tuple).is_some_and(|entry| entry.arrival == *arrival));
+        }
+    }
+
+    /// Holds that must be there while `tuple` is: younger than it whatever the uncertainty, and left alone since.
+    pub fn younger_than(&self, tuple: FourTuple, ignores_rsts: bool) -> u32 {
+        let Some(own) = self.holds.get(&tuple) else { return 0 };
+        let newest_first =
+            self.order.iter().rev().take(LOOKED_AT).take_while(|(_, arrival)| *arrival != own.arrival);
+        let younger = newest_first.filter(|(tuple, arrival)| {
+            self.entry(*tuple, *arrival).is_some_and(|entry| {
+                entry.hold.is_undisturbed(ignores_rsts) && own.hold.is_older_than(&entry.hold)
+            })
+        });
+        younger.count() as u32
+    }
+
+    /// Other holds that may not give way before `hold` does; `None` where there are too many to be counted.
+    pub fn beside(&self, hold: &Hold) -> Option<u32> {
+        let mut count = 0;
+        for (looked_at, (tuple, arrival)) in self.order.iter().rev().enumerate() {
+            if looked_at >= LOOKED_AT {
+                return None;
+            }
+            let Some(entry) = self.entry(*tuple, *arrival) else { continue };
+            if entry.hold.tuple == hold.tuple {
+                continue;
+            }
+            // In order of arrival, which is that of the latest start: what stands before this one is older still.
+            if entry.hold.latest_start <= hold.earliest_start {
+                break;
+            }
+            count += 1;
+        }
+        Some(count)
     }
 
     /// The entry into TIME-WAIT is certain: the tuple counts as held from now on.
@@ -83,12 +136,21 @@ impl Ledger {
                 self.held_now -= 1;
             }
         }
-        while let Some(&(tuple, serial)) = self.order.front() {
-            match self.holds.get(&tuple).filter(|entry| entry.serial == serial) {
+        while let Some(&(tuple, arrival)) = self.order.front() {
+            match self.entry(tuple, arrival) {
                 Some(entry) if now.since(entry.hold.latest_start) <= RETENTION => break,
                 _ => self.drop_oldest(),
             }
         }
+    }
+
+    /// Every hold, the one whose timer started last first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Hold> {
+        self.order
+            .iter()
+            .rev()
+            .filter_map(|(tuple, arrival)| self.entry(*tuple, *arrival))
+            .map(|entry| &entry.hold)
     }
 
     pub fn held_now(&self) -> u64 {
@@ -97,16 +159,29 @@ impl Ledger {
 
     /// The device's behaviour was changed on purpose: what is held now was begun under other rules.
     pub fn mark_mode_change(&mut self) {
-        for (tuple, serial) in &self.order {
-            if let Some(entry) = self.holds.get_mut(tuple).filter(|entry| entry.serial == *serial) {
-                entry.hold.mode_changed = true;
+        self.mark(|hold| hold.mode_changed = true);
+    }
+
+    /// The device announced itself as after a start: what it held may be forgotten.
+    pub fn mark_possible_restart(&mut self) {
+        self.mark(|hold| hold.may_have_restarted = true);
+    }
+
+    fn mark(&mut self, with: fn(&mut Hold)) {
+        for (tuple, arrival) in &self.order {
+            if let Some(entry) = self.holds.get_mut(tuple).filter(|entry| entry.arrival == *arrival) {
+                with(&mut entry.hold);
             }
         }
     }
 
+    fn entry(&self, tuple: FourTuple, arrival: u64) -> Option<&Entry> {
+        self.holds.get(&tuple).filter(|entry| entry.arrival == arrival)
+    }
+
     fn drop_oldest(&mut self) {
-        if let Some((tuple, serial)) = self.order.pop_front()
-            && self.holds.get(&tuple).is_some_and(|entry| entry.serial == serial)
+        if let Some((tuple, arrival)) = self.order.pop_front()
+            && self.entry(tuple, arrival).is_some()
         {
             self.remove(tuple);
         }

@@ -1,7 +1,8 @@
 //! Whether a device shows that it lives: when it was heard last, and who asked it since without an answer.
 //!
 //! Only what asks for an answer that every host must give counts as asking (ARP, neighbour solicitation), and only
-//! from a host that was seen to get the device's frames: of anybody else's answers this place may see none.
+//! from a host that was seen to get the device's frames: of anybody else's answers this place may see none. A ping is
+//! no such question, many hosts answer none; it is told beside the others and never counts alone.
 
 use core::net::IpAddr;
 
@@ -29,6 +30,8 @@ pub struct Unanswered {
     pub by: IpAddr,
     pub since: Timestamp,
     pub times: u32,
+    /// Echo requests left unanswered since the first of them.
+    pub pings: u32,
     frames: [FrameNo; CITED],
 }
 
@@ -47,11 +50,16 @@ impl Liveness {
     /// Something that is not TCP asked it for an answer.
     pub fn asked(&mut self, sign: &Sign) {
         let Some(by) = sign.from.filter(|by| self.answered.contains(&Some(*by))) else { return };
+        if sign.kind == SignKind::EchoRequest
+            && let Some(asked) = &mut self.asked
+        {
+            asked.pings = asked.pings.saturating_add(1);
+        }
         if sign.kind != SignKind::WhoHas {
             return;
         }
-        let asked =
-            self.asked.get_or_insert(Unanswered { by, since: sign.time, times: 0, frames: [0; CITED] });
+        let first = Unanswered { by, since: sign.time, times: 0, pings: 0, frames: [0; CITED] };
+        let asked = self.asked.get_or_insert(first);
         if let Some(free) = asked.frames.get_mut(asked.times as usize) {
             *free = sign.frame;
         }
@@ -60,6 +68,11 @@ impl Liveness {
 
     /// Frames were lost, and answers perhaps with them.
     pub fn note_gap(&mut self) {
+        self.forget_questions();
+    }
+
+    /// What was asked so far says nothing.
+    pub fn forget_questions(&mut self) {
         self.asked = None;
     }
 

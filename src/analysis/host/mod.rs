@@ -2,22 +2,29 @@
 
 pub mod attempt;
 pub mod behaviour;
+pub mod blocks;
 pub mod bracket;
 pub mod device;
 pub mod espressif;
 pub mod event;
 pub mod facts;
 pub mod fingerprint;
+pub mod held;
 pub mod hold;
 pub mod hosts;
+pub mod isn_clock;
 pub mod ledger;
 pub mod liveness;
+pub mod pcb_cap;
+pub mod remarks;
+pub mod uptime;
 
 pub use device::Device;
 pub use event::{Close, HostEvent, Story};
 pub use facts::{
-    Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, RstInTimeWait, Stack,
+    Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap, RstInTimeWait, Stack,
     SynInTimeWait, TimeWaitFacts,
 };
+pub use held::Held;
 pub use hosts::{DeviceScope, Hosts};
 pub use liveness::{Liveness, Unanswered};

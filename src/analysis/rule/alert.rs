@@ -78,3 +78,11 @@ pub struct Alert {
     pub remedies: Vec<String>,
     pub references: Vec<String>,
 }
+
+impl Alert {
+    /// Whether it is about the device as a whole and no connection of it: its findings name neither client nor port
+    /// ([`Finding::of_device`](crate::analysis::detect::Finding::of_device)).
+    pub fn is_of_device(&self) -> bool {
+        self.server.port() == 0 && self.client == Some(self.server)
+    }
+}

@@ -36,14 +36,30 @@ pub fn strip(link: LinkType, data: &[u8]) -> Result<Packet<'_>, Skip> {
 pub fn open(link: LinkType, data: &[u8]) -> Result<(Packet<'_>, Option<u16>), Skip> {
     match link.0 {
         1 => ethernet(data),
-        // LINKTYPE_RAW, its per-platform DLT_RAW values, LINKTYPE_IPV4, LINKTYPE_IPV6.
-        101 | 12 | 14 | 228 | 229 => Ok((bare(data, 0), None)),
+        // LINKTYPE_RAW, and what some systems call it in memory.
+        101 | 12 | 14 => Ok((raw(data), None)),
+        // LINKTYPE_IPV4, LINKTYPE_IPV6.
+        228 | 229 => Ok((bare(data, 0), None)),
         113 => cooked(data, 16, 14, 4..6, 6),
         276 => cooked(data, 20, 0, 11..12, 12),
         // BSD loopback: four octets of address family, in either byte order; the IP version tells the rest.
         0 | 108 => data.get(4..).map(|ip| (bare(ip, 4), None)).ok_or(Skip::ShortHeader),
-        105 | 119 | 127 | 163 => Err(Skip::MonitorMode),
+        _ if is_monitor_mode(link) => Err(Skip::MonitorMode),
         _ => Err(Skip::UnknownLink),
+    }
+}
+
+/// 802.11 as a third host hears it: bare, or behind a header of Prism, radiotap, AVS or PPI.
+pub fn is_monitor_mode(link: LinkType) -> bool {
+    matches!(link.0, 105 | 119 | 127 | 163 | 192)
+}
+
+/// 12 is raw IP on most systems and loopback on OpenBSD, and both reach us under one name. No IP packet begins with a
+/// zero, and an address family in network byte order does.
+fn raw(data: &[u8]) -> Packet<'_> {
+    match data {
+        [0, 0, 0, _, ip @ ..] if ip.first().is_some_and(|octet| matches!(octet >> 4, 4 | 6)) => bare(ip, 4),
+        _ => bare(data, 0),
     }
 }
 

@@ -18,4 +18,4 @@ pub use options::SynOptions;
 pub use segment::Segment;
 pub use seq::SeqNum;
 pub use sign::{Sign, SignKind};
-pub use skip::{Skip, SkipCounts};
+pub use skip::{Skip, SkipCounts, WHERE_TO_STAND};

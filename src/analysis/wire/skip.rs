@@ -26,7 +26,7 @@ reasons! {
     BadHeader = "bad-header",
     /// A link type that is not read.
     UnknownLink = "unknown-link",
-    /// 802.11 or radiotap: seen from a third place, unicast is encrypted.
+    /// 802.11, with or without radiotap, Prism, AVS or PPI before it: seen from a third place, unicast is encrypted.
     MonitorMode = "monitor-mode",
     /// Neither IPv4 nor IPv6 (ARP, 802.1X, LLDP, …).
     NotIp = "not-ip",
@@ -38,6 +38,12 @@ reasons! {
     Duplicate = "duplicate",
 }
 
+/// What to say where Wi-Fi is captured in monitor mode.
+pub const WHERE_TO_STAND: &str = "This is Wi-Fi captured in monitor mode (802.11). With WPA2 or WPA3 a third host sees \
+     none of the device's unicast frames in clear, so its TCP cannot be read here. Capture on the client, on the access \
+     point or router, or on a mirror port; or stream from there: ssh router tcpdump -U -s 128 -w - host IP | \
+     esp-tcpwatch -r - -d IP";
+
 /// Counters, one a reason.
 #[derive(Clone, Debug, Default)]
 pub struct SkipCounts([u64; Skip::ALL.len()]);
@@ -45,6 +51,10 @@ pub struct SkipCounts([u64; Skip::ALL.len()]);
 impl SkipCounts {
     pub fn count(&mut self, skip: Skip) {
         self.0[skip as usize] += 1;
+    }
+
+    pub fn of(&self, skip: Skip) -> u64 {
+        self.0[skip as usize]
     }
 
     /// Reasons that occurred, by name.

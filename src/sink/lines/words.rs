@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::analysis::{
     event::CaptureQuality,
-    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
+    host::{Behaviour, DeviceFacts, PcbCap, RstInTimeWait, Stack, SynInTimeWait},
 };
 use crate::text::{counted, escape, times};
 
@@ -40,6 +40,9 @@ pub fn facts(facts: &DeviceFacts) -> String {
         (None, Some(most)) => parts.push(format!("MSL at most {most:.1} s")),
         (None, None) => {}
     }
+    if let Some(room) = room(facts.pcb_cap) {
+        parts.push(room);
+    }
     match facts.syn_in_time_wait {
         SynInTimeWait::Unknown => {}
         SynInTimeWait::Refused => parts.push("refuses a SYN in TIME-WAIT".to_owned()),
@@ -61,6 +64,18 @@ pub fn facts(facts: &DeviceFacts) -> String {
     }
     said.push_str(&parts.join("; "));
     said
+}
+
+/// Where the device is seen to drop its oldest TIME-WAIT, or to hold many at once.
+fn room(cap: PcbCap) -> Option<String> {
+    const GIVES_WAY: &str = "connection blocks, the oldest TIME-WAIT gives way (inferred)";
+    match (cap.at_least, cap.at_most) {
+        (Some(least), Some(most)) if least == most => Some(format!("room for {least} {GIVES_WAY}")),
+        (Some(least), Some(most)) => Some(format!("room for {least} to {most} {GIVES_WAY}")),
+        (None, Some(most)) => Some(format!("room for at most {most} {GIVES_WAY}")),
+        (Some(least), None) => Some(format!("room for at least {least} connection blocks (inferred)")),
+        (None, None) => None,
+    }
 }
 
 pub fn quality(quality: &CaptureQuality) -> String {

@@ -44,7 +44,7 @@ fn row(model: &Model, entry: &AlertEntry, width: usize, chosen: bool, focused: b
     let mut after = fit::right(&format!("{}{}", glyphs.times, entry.count), COUNT, glyphs.ellipsis);
     after.push_str(&fit::right(&words::age(model.now().since(entry.last)), AGE, ""));
     if with_client {
-        let client = alert.client.map_or_else(|| "several clients".to_owned(), |client| client.to_string());
+        let client = words::client(alert);
         after.push_str(&format!("  {}", fit::left(&client, CLIENT - 2, glyphs.ellipsis)));
     }
     if with_rule {

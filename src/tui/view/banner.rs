@@ -68,9 +68,11 @@ fn alarm(model: &Model, entry: &AlertEntry) -> String {
     let theme = model.theme;
     let alert = &entry.alert;
     let client = match (alert.client, entry.findings.back()) {
-        (Some(client), _) => client.to_string(),
-        (None, Some(finding)) => format!("{} and others", finding.client),
-        (None, None) => "several clients".to_owned(),
+        // Its title names the device, and there is no client.
+        _ if alert.is_of_device() => String::new(),
+        (Some(client), _) => format!("{client}, "),
+        (None, Some(finding)) => format!("{} and others, ", finding.client),
+        (None, None) => "several clients, ".to_owned(),
     };
     let span = match entry.count {
         1 => "once".to_owned(),
@@ -84,7 +86,7 @@ fn alarm(model: &Model, entry: &AlertEntry) -> String {
     };
     let state = if entry.ended() { "over" } else { "last" };
     format!(
-        "{} {}: {}. {client}, {span}, {state} {} ago.",
+        "{} {}: {}. {client}{span}, {state} {} ago.",
         theme.severity_glyph(alert.severity),
         Theme::severity_word(alert.severity),
         theme.show(alert.title.trim_end_matches('.')),

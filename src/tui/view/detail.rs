@@ -111,12 +111,15 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
     let mut lines = fit::paragraph(&head, width.saturating_sub(1), 1, "", theme.severity(alert.severity));
     let span = words::span(entry.last.since(alert.first).as_secs_f64());
     let state = if entry.ended() { "over" } else { "going on" };
-    let client = alert.client.map_or_else(|| "several clients".to_owned(), |client| client.to_string());
+    let whom = if alert.is_of_device() {
+        format!("about {} as a whole", alert.device)
+    } else {
+        format!("client {}, server {}", words::client(alert), alert.server)
+    };
     let facts = format!(
-        "{} in {span}, {state}, last {} ago; client {client}, server {}",
+        "{} in {span}, {state}, last {} ago; {whom}",
         crate::text::counted(entry.count, "finding"),
         words::age(model.now().since(entry.last)),
-        alert.server,
     );
     lines.extend(fit::paragraph(&facts, width.saturating_sub(1), 1, "", theme.quiet()));
     lines.extend(heading(theme, "What happened"));
@@ -196,11 +199,11 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
             ),
         ),
         ("Accepted", crate::text::counted(facts.accepted, "connection")),
-        ("Waited", words::delays(facts)),
-    ] {
-        if value.is_empty() {
-            continue;
-        }
+    ]
+    .into_iter()
+    .chain(words::room(facts).map(|room| ("Blocks", room)))
+    .chain(words::delays(facts).map(|delays| ("Waited", delays)))
+    {
         lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
     }
     if let Some(note) = &facts.note {
@@ -294,7 +297,7 @@ fn nothing_yet(model: &Model, width: u16) -> Vec<Line<'static>> {
     let text = if model.is_over() {
         "Nothing to explain."
     } else {
-        "Watching. A device shows up here with its first TCP segment, an alert as soon as a connection is refused. \
+        "Watching. A device shows up here with its first frame, an alert as soon as a connection is refused. \
          If nothing comes: is anybody talking to the device, and do its packets pass this machine? On Wi-Fi, watch \
          on the client itself or on the access point."
     };

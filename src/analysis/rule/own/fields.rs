@@ -262,6 +262,14 @@ static DEVICE: &[Field] = &[
     })
     .unit("s")
     .optional(),
+    Field::new("pcb_cap.at_least", Type::Int, "It has at least so many connection blocks.", |heard| {
+        heard.facts()?.pcb_cap.at_least.map(|blocks| Datum::count(blocks.into()))
+    })
+    .optional(),
+    Field::new("pcb_cap.at_most", Type::Int, "And at most so many.", |heard| {
+        heard.facts()?.pcb_cap.at_most.map(|blocks| Datum::count(blocks.into()))
+    })
+    .optional(),
     Field::new("rst_in_time_wait", Type::Text, "What an exact RST does to TIME-WAIT.", |heard| {
         use crate::analysis::host::RstInTimeWait::*;
         Some(Datum::Word(match heard.facts()?.rst_in_time_wait {

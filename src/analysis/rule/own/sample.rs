@@ -12,7 +12,8 @@ use crate::analysis::{
     detect::Finding,
     flow::{FlowChange, FlowEvent},
     host::{
-        Behaviour, DelayFacts, DeviceFacts, MslBracket, RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
+        Behaviour, DelayFacts, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack, SynInTimeWait,
+        TimeWaitFacts,
     },
     time::{Timestamp, When},
 };
@@ -96,6 +97,7 @@ fn device() -> DeviceFacts {
             rsts: 10,
         },
         msl_s: MslBracket { at_least: Some(33.55), at_most: Some(60.1) },
+        pcb_cap: PcbCap { at_least: Some(12), at_most: Some(16) },
         rst_in_time_wait: RstInTimeWait::Ignored,
         syn_in_time_wait: SynInTimeWait::Refused,
         behaves_as: Behaviour::Unfixed,
