@@ -154,7 +154,11 @@ impl Twin {
             return Err(self.ended(status));
         }
         let ended = child.kill().and_then(|()| child.wait());
-        ended.map(drop).map_err(|cause| LabError::TwinStuck { path: self.path.clone(), pid: child.id(), cause })
+        ended.map(drop).map_err(|cause| LabError::TwinStuck {
+            path: self.path.clone(),
+            pid: child.id(),
+            cause,
+        })
     }
 
     /// Waits for the one line on its standard output, and returns the stack it names.
