@@ -83,20 +83,20 @@ mod linux {
                 Step::Ask { count, side_by_side, patience } => {
                     say(&Said::Tally(self.held.ask(*count, *side_by_side, *patience)))?;
                 }
-                Step::AskFrom { first_port, count, patience } => {
-                    say(&Said::Tally(self.held.ask_from(*first_port, *count, *patience)?))?;
-                }
+                Step::AskFrom { ports, patience } => say(&Said::Tally(self.held.ask_from(ports, *patience)))?,
                 Step::Open { count, patience } => {
                     say(&Said::Tally(self.held.open(*count, None, *patience)?))?
                 }
                 Step::OpenFrom { port, patience } => {
                     say(&Said::Tally(self.held.open(1, Some(*port), *patience)?))?;
                 }
-                Step::Say => self.held.say(),
+                Step::Say => self.held.say(usize::MAX),
+                Step::SayOnNewest(count) => self.held.say(*count),
                 Step::Pour => self.held.pour(),
                 Step::Hear { patience } => say(&Said::Tally(self.held.hear(*patience)?))?,
                 Step::ShutDown => self.held.shut_down(),
                 Step::Close => self.held.close(),
+                Step::Abort => self.held.abort()?,
                 Step::Forget => self.held.forget()?,
                 Step::Until { rule, count, within } => {
                     let deadline = Instant::now() + *within;
@@ -105,7 +105,7 @@ mod linux {
                         std::thread::sleep(LOOK_AGAIN);
                     }
                 }
-                Step::UntilDevice { state, count, within } => self.until_device(state, *count, *within)?,
+                Step::UntilDevice { place, count, within } => self.until_device(place, *count, *within)?,
                 Step::Quiet(time) => std::thread::sleep(*time),
                 Step::FlushNeighbour => {
                     let words = ["neigh", "flush", "dev", self.lab.interface()];
@@ -129,14 +129,14 @@ mod linux {
             insist(|| runtime.block_on(client.set_faults(faults))).map(drop)
         }
 
-        fn until_device(&self, state: &str, count: u64, within: Duration) -> Result<()> {
+        fn until_device(&self, place: &str, count: u64, within: Duration) -> Result<()> {
             let deadline = Instant::now() + within;
             loop {
-                let pcbs = serde_json::to_value(self.status()?.pcbs)?;
-                if pcbs[state] == count {
+                let account = serde_json::to_value(self.status()?)?;
+                if account.pointer(place).and_then(serde_json::Value::as_u64) == Some(count) {
                     return Ok(());
                 }
-                ensure!(Instant::now() < deadline, "within {within:?} it came to {pcbs}");
+                ensure!(Instant::now() < deadline, "within {within:?} it came to {account}");
                 std::thread::sleep(LOOK_AGAIN * 10);
             }
         }

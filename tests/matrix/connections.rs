@@ -47,12 +47,12 @@ impl Connections {
         tally
     }
 
-    pub fn ask_from(&self, first_port: u16, count: u16, patience: Duration) -> Result<Tally> {
+    pub fn ask_from(&self, ports: &[u16], patience: Duration) -> Tally {
         let mut tally = Tally::default();
-        for port in first_port..first_port + count {
-            tally.count(&ask_once(self.server, Some(port), patience));
+        for port in ports {
+            tally.count(&ask_once(self.server, Some(*port), patience));
         }
-        Ok(tally)
+        tally
     }
 
     /// All SYNs at once; those that nobody answers go on asking while they are held.
@@ -86,8 +86,8 @@ impl Connections {
         Ok(tally)
     }
 
-    pub fn say(&mut self) {
-        for stream in &mut self.held {
+    pub fn say(&mut self, on_newest: usize) {
+        for stream in self.held.iter_mut().rev().take(on_newest) {
             // A connection that was reset meanwhile shows when it is read.
             let _sent = stream.write_all(REQUEST);
         }
@@ -131,6 +131,14 @@ impl Connections {
 
     pub fn close(&mut self) {
         self.held.clear();
+    }
+
+    pub fn abort(&mut self) -> Result<()> {
+        for stream in self.held.drain(..) {
+            let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+            setsockopt(&stream, sockopt::Linger, &at_once)?;
+        }
+        Ok(())
     }
 
     /// A socket in repair mode is closed without a word (tcp(7): TCP_REPAIR), as by the end of its machine.

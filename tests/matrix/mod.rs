@@ -36,7 +36,12 @@ pub fn play_all(rows: Vec<Row>, side_by_side: usize, after: fn(&Row, &Run)) {
                     }));
                     let took = began.elapsed().as_secs_f64();
                     match outcome {
-                        Ok(findings) => println!("{:<44} {took:5.1} s  {findings}", row.name),
+                        Ok(findings) => {
+                            println!("{:<58} {took:5.1} s  {findings}", row.name);
+                            if only.is_some() {
+                                println!("  {}", folder.keep().display());
+                            }
+                        }
                         Err(panic) => {
                             let evidence = folder.keep();
                             let words = panic

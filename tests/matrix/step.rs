@@ -18,8 +18,7 @@ pub enum Step {
     },
     /// The same, one after the other, from these source ports.
     AskFrom {
-        first_port: u16,
-        count: u16,
+        ports: Vec<u16>,
         patience: Duration,
     },
     /// Opens connections at once and holds them. What was not decided by then is held as it is.
@@ -34,6 +33,8 @@ pub enum Step {
     },
     /// Sends a request on each connection held.
     Say,
+    /// Sends a request on those that were opened last.
+    SayOnNewest(usize),
     /// Sends as much as the kernel takes on each connection held.
     Pour,
     /// Reads each connection held until it ends, or the time is over.
@@ -44,6 +45,8 @@ pub enum Step {
     ShutDown,
     /// Closes every connection held.
     Close,
+    /// Ends the connections held by a RST.
+    Abort,
     /// Ends the connections held as a crash does: nothing is sent.
     Forget,
     /// Until the watcher has told `count` findings of `rule`; fails when the time is over.
@@ -52,9 +55,9 @@ pub enum Step {
         count: usize,
         within: Duration,
     },
-    /// Until the device itself counts `count` connections in `state` (a member of `pcbs`); fails when the time is over.
+    /// Until the device's account has `count` at `place`, such as `/pcbs/established`; fails when the time is over.
     UntilDevice {
-        state: String,
+        place: String,
         count: u64,
         within: Duration,
     },
