@@ -5,6 +5,7 @@ pub mod rows;
 pub mod stage;
 #[path = "step.rs"]
 pub mod step;
+pub mod thin;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -62,4 +63,24 @@ pub fn play_all(rows: Vec<Row>, side_by_side: usize, after: fn(&Row, &Run)) {
     });
     let faults = faults.into_inner().unwrap();
     assert!(faults.is_empty(), "{} rows failed:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// A sniffer that hears four frames of five must not make up what was not there.
+pub fn a_lossy_sniffer_adds_nothing(row: &Row, run: &Run) {
+    let is_clean = row.name.starts_with("clean");
+    for seed in 1..=if is_clean { 10 } else { 3 } {
+        let told = thin::replay(&run.recording, seed, 5);
+        if is_clean {
+            let grave: Vec<_> =
+                told.iter().filter(|event| event["type"] == "alert" && stage::is_grave(event)).collect();
+            assert!(grave.is_empty(), "seed {seed}: {grave:#?}");
+        }
+        if run.account.time_wait.syns == 0 {
+            let made_up: Vec<_> = told
+                .iter()
+                .filter(|event| event["rule"] == "time-wait-collision" || event["rule"] == "ignored-rst")
+                .collect();
+            assert!(made_up.is_empty(), "seed {seed}: {made_up:#?}");
+        }
+    }
 }

@@ -109,7 +109,7 @@ fn tell(seen: &Seen<'_>, met: &Met, rst: &Note) -> Finding {
     let lossy = seen.last_gap.is_some_and(|gap| gap >= met.syn.time);
     let inferred = met.was_open && met.times == 1 && !lossy;
     let certainty = if inferred { Certainty::Inferred } else { Certainty::Suspected };
-    let why = if met.was_open { "was seen open" } else { "was not seen" };
+    let why = if met.was_open { "was seen open" } else { "was not seen open any more" };
     let text = format!(
         "{server} still held an older connection from {client}, which {why}: it answered the SYN (frame {syn}) with \
          that connection's ACK (frame {ack}), took the RST (frame {rst}) and accepted the SYN in frame {accepted} \
