@@ -80,8 +80,8 @@ mod linux {
         fn play(&mut self, step: &Step) -> Result<()> {
             match step {
                 Step::Fault(words) => return self.set(serde_json::from_value(words.clone())?),
-                Step::Ask { count, side_by_side, patience } => {
-                    say(&Said::Tally(self.held.ask(*count, *side_by_side, *patience)))?;
+                Step::Ask { count, side_by_side, first_port, patience } => {
+                    say(&Said::Tally(self.held.ask(*count, *side_by_side, *first_port, *patience)))?;
                 }
                 Step::AskFrom { ports, patience } => say(&Said::Tally(self.held.ask_from(ports, *patience)))?,
                 Step::Open { count, patience } => {

@@ -30,13 +30,13 @@ impl Connections {
     }
 
     /// On threads that are gone when it returns.
-    pub fn ask(&self, count: usize, side_by_side: usize, patience: Duration) -> Tally {
-        let one = |_: usize| ask_once(self.server, None, patience);
+    pub fn ask(&self, count: u16, side_by_side: u16, first_port: Option<u16>, patience: Duration) -> Tally {
+        let one = |number: u16| ask_once(self.server, first_port.map(|first| first + number), patience);
         let mut tally = Tally::default();
         std::thread::scope(|scope| {
-            let share = |worker: usize| count / side_by_side + usize::from(worker < count % side_by_side);
+            let share = |worker: u16| (worker..count).step_by(side_by_side.into()).map(one);
             let workers: Vec<_> = (0..side_by_side)
-                .map(|worker| scope.spawn(move || (0..share(worker)).map(one).collect::<Vec<_>>()))
+                .map(|worker| scope.spawn(move || share(worker).collect::<Vec<_>>()))
                 .collect();
             for worker in workers {
                 for ended in worker.join().unwrap_or_default() {

@@ -20,8 +20,8 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn ask(count: usize, side_by_side: usize) -> Step {
-    Step::Ask { count, side_by_side, patience: s(40) }
+fn ask(count: u16, side_by_side: u16) -> Step {
+    Step::Ask { count, side_by_side, first_port: None, patience: s(40) }
 }
 
 fn until(count: usize, rule: &str) -> Step {
@@ -37,12 +37,12 @@ fn open(count: usize) -> Step {
 }
 
 /// Served well, whatever the number: nothing is told but the TIME-WAITs that add up.
-pub fn clean(requests: usize) -> Row {
+pub fn clean(requests: u16) -> Row {
     Row {
         name: "clean: every request is served",
         twin: &[],
         // The client has its answer a moment before the device has counted it.
-        steps: vec![ask(requests, 4), until_device(requests as u64, "/http/served")],
+        steps: vec![ask(requests, 4), until_device(requests.into(), "/http/served")],
         expect: vec![],
         may: &["time-wait-buildup"],
         check: |run| {
@@ -55,19 +55,43 @@ pub fn clean(requests: usize) -> Row {
     }
 }
 
-/// Frames are lost in both directions; the connections are new ones all the same.
-pub fn lossy(name: &'static str, permille: u32, requests: usize, patience: Duration) -> Row {
+/// Frames are lost in both directions; no port is used twice, so that no SYN can meet a TIME-WAIT.
+fn lossy(name: &'static str, permille: u32, requests: u16) -> Row {
     Row {
         name,
         twin: &[],
         steps: vec![
             Step::Fault(json!({"loss_in_permille": permille, "loss_out_permille": permille})),
-            Step::Ask { count: requests, side_by_side: 8, patience },
+            Step::Ask { count: requests, side_by_side: 8, first_port: Some(40000), patience: s(12) },
             Step::Fault(json!({"loss_in_permille": 0, "loss_out_permille": 0})),
         ],
         expect: vec![],
+        // Two SYNs of one attempt were lost, or their answers.
         may: &["syn-unanswered", "time-wait-buildup"],
-        check: |run| run.nothing_met_a_time_wait(),
+        check: Run::nothing_met_a_time_wait,
+    }
+}
+
+/// The same from ports of the system's choice, which are used twice when there are many: what is told of that is then
+/// no more than what the device met.
+fn lossy_for_long(name: &'static str, permille: u32, requests: u16) -> Row {
+    Row {
+        name,
+        twin: &[],
+        steps: vec![
+            Step::Fault(json!({"loss_in_permille": permille, "loss_out_permille": permille})),
+            Step::Ask { count: requests, side_by_side: 8, first_port: None, patience: s(40) },
+            Step::Fault(json!({"loss_in_permille": 0, "loss_out_permille": 0})),
+        ],
+        expect: vec![],
+        may: &[
+            "syn-unanswered",
+            "time-wait-buildup",
+            "time-wait-reuse",
+            "time-wait-collision",
+            "ignored-rst",
+        ],
+        check: Run::collisions_are_not_more_than_the_devices,
     }
 }
 
@@ -81,8 +105,8 @@ fn names_both_candidates(run: &Run) {
 pub fn quick() -> Vec<Row> {
     vec![
         // The long ones first: the short ones then fill what is left.
-        lossy("20 % of the frames are lost", 200, 24, s(12)),
-        lossy("10 % of the frames are lost", 100, 80, s(12)),
+        lossy("20 % of the frames are lost", 200, 24),
+        lossy("10 % of the frames are lost", 100, 80),
         Row {
             name: "ports reused over a link that loses what goes in",
             twin: &[],
@@ -108,14 +132,7 @@ pub fn quick() -> Vec<Row> {
             ],
             expect: vec![at_least(8, "time-wait-collision", "proven"), at_least(1, "ignored-rst", "proven")],
             may: &["time-wait-reuse", "syn-unanswered"],
-            check: |run| {
-                let told = run.of("time-wait-collision").len();
-                assert!(
-                    told <= run.account.time_wait.stale_acks() as usize,
-                    "{told}: {:?}",
-                    run.account.time_wait
-                );
-            },
+            check: Run::collisions_are_not_more_than_the_devices,
         },
         Row {
             name: "honoured RSTs, of which some are lost",
@@ -208,7 +225,7 @@ pub fn quick() -> Vec<Row> {
             may: &[],
             check: |run| assert_eq!(run.account.http.accepted, 0, "it remembers nothing"),
         },
-        lossy("3 % of the frames are lost", 30, 150, s(12)),
+        lossy("3 % of the frames are lost", 30, 150),
         clean(300),
         Row {
             name: "backlog full",
@@ -423,9 +440,9 @@ pub fn quick() -> Vec<Row> {
 pub fn patient() -> Vec<Row> {
     vec![
         clean(1000),
-        lossy("3 % of the frames are lost, for long", 30, 600, s(40)),
-        lossy("10 % of the frames are lost, for long", 100, 300, s(40)),
-        lossy("20 % of the frames are lost, for long", 200, 150, s(40)),
+        lossy_for_long("3 % of the frames are lost, for long", 30, 600),
+        lossy_for_long("10 % of the frames are lost, for long", 100, 300),
+        lossy_for_long("20 % of the frames are lost, for long", 200, 150),
         Row {
             name: "the device gives up waiting for the client's FIN",
             twin: &[],

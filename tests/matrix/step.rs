@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// Sets faults, in the control protocol's own words.
     Fault(serde_json::Value),
-    /// `count` requests, `side_by_side` at a time, from ports of the system's choice, each read to its end and closed.
+    /// `count` requests, `side_by_side` at a time, each read to its end and closed. From ports of the system's choice, or
+    /// from as many as there are requests, this one and those that follow.
     Ask {
-        count: usize,
-        side_by_side: usize,
+        count: u16,
+        side_by_side: u16,
+        first_port: Option<u16>,
         patience: Duration,
     },
     /// The same, one after the other, from these source ports.
