@@ -71,7 +71,9 @@ impl Detector for HalfClosed {
         let Some(fin) = seen.flow.life.endpoint(closed).fin else { return };
         // Its own FIN, or numbers that jump: something was sent that was not captured, perhaps that FIN. So it may be
         // where nothing it sent was captured before.
-        let may_have_closed = seen.sender_before().snd_nxt.is_none_or(|next| next.precedes(segment.seq));
+        let sender = seen.sender_before();
+        let may_have_closed =
+            sender.snd_nxt.is_none_or(|next| next.precedes(segment.seq)) || sender.has_hole();
         if seen.flow.life.endpoint(seen.from).fin.is_some() || may_have_closed {
             self.waiting.disarm(seen.tuple());
             return;

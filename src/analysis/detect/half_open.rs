@@ -70,7 +70,9 @@ impl Detector for HalfOpen {
             let before = self.met.disarm(tuple);
             if self.collision != Some(seen.segment.frame) {
                 let view = seen.flow.life.endpoint(seen.device_side).view;
-                let was_open = view.is(TcpState::Established) || view.is(TcpState::CloseWait);
+                // What was not captured of it may have been its close, and this a TIME-WAIT.
+                let was_open = (view.is(TcpState::Established) || view.is(TcpState::CloseWait))
+                    && seen.flow.goes_on_with_the_past(seen.segment, seen.from);
                 let times = before.map_or(1, |met| met.times + 1);
                 let met = Met { syn, stale_ack: seen.note(), rst: None, was_open, times };
                 self.met.arm(tuple, syn.time, ATTEMPT, met);
