@@ -33,7 +33,7 @@ fn write_thinned(recording: &Path, thinned: &Path, seed: u64, one_in: u64) -> us
     let mut kept = 0;
     while let Some(block) = reader.next_block() {
         let Block::EnhancedPacket(packet) = block.unwrap() else { continue };
-        if chance.draw() % one_in == 0 {
+        if chance.draw().is_multiple_of(one_in) {
             continue;
         }
         kept += 1;
