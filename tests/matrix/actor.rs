@@ -29,6 +29,7 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use anyhow::{Context, Result, bail, ensure};
+    use caps::{CapSet, Capability};
     use esp_tcpwatch::firmware::protocol::{Faults, Status};
     use esp_tcpwatch::firmware::{Client, ClientError, status_blocking};
     use esp_tcpwatch::lab::{Lab, LabConfig, find_twin};
@@ -55,6 +56,7 @@ mod linux {
             has_power_switch: steps.iter().any(|step| matches!(step, Step::TurnOn)),
             ..LabConfig::default()
         })?;
+        hand_down_what_it_takes()?;
         let watcher = Watcher::start(Path::new(program), Path::new(folder), &lab)?;
         let held = Connections::to(lab.server());
         let mut actor = Actor { lab, watcher, held };
@@ -68,6 +70,16 @@ mod linux {
         say(&Said::Account(Box::new(account)))?;
         say(&Said::Watched(actor.watcher.stop()?))?;
         actor.lab.finish().context("at the end")
+    }
+
+    /// To capture and to flush a neighbour, of an ordinary user's power over a namespace of its own: an exec would take it.
+    fn hand_down_what_it_takes() -> Result<()> {
+        for power in [Capability::CAP_NET_RAW, Capability::CAP_NET_ADMIN] {
+            for set in [CapSet::Inheritable, CapSet::Ambient] {
+                caps::raise(None, set, power)?;
+            }
+        }
+        Ok(())
     }
 
     struct Actor {
