@@ -203,6 +203,7 @@ pub fn quick() -> Vec<Row> {
                 until(1, "device-silent"),
                 Step::Quiet(s(3)),
                 ask(3, 1),
+                until_device(6, "/http/served"),
             ],
             expect: vec![exactly(1, "device-silent", "inferred")],
             may: &[],
@@ -312,7 +313,7 @@ pub fn quick() -> Vec<Row> {
         Row {
             name: "the application stalls",
             twin: &[],
-            steps: vec![Step::Fault(json!({"stall_ms": 4000})), ask(3, 3)],
+            steps: vec![Step::Fault(json!({"stall_ms": 4000})), ask(3, 3), until_device(3, "/http/served")],
             expect: vec![exactly(3, "app-stall", "inferred")],
             may: &[],
             check: |run| {
@@ -425,7 +426,7 @@ pub fn quick() -> Vec<Row> {
         Row {
             name: "every connection ends by a RST",
             twin: &["--close", "reset"],
-            steps: vec![ask(5, 1)],
+            steps: vec![ask(5, 1), until_device(5, "/http/served")],
             expect: vec![exactly(5, "reset-close", "inferred")],
             may: &[],
             check: |run| {
