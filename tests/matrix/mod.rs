@@ -1,6 +1,7 @@
 //! The lab matrix: every way in which the twin can misbehave, and what the program must say of it.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file takes what it needs")]
 
+pub mod lossy;
 pub mod rows;
 pub mod stage;
 #[path = "step.rs"]
@@ -67,7 +68,7 @@ pub fn play_all(rows: Vec<Row>, side_by_side: usize, after: fn(&Row, &Run)) {
 
 /// A sniffer that hears four frames of five must not make up what was not there.
 pub fn a_lossy_sniffer_adds_nothing(row: &Row, run: &Run) {
-    let is_clean = row.name.starts_with("clean");
+    let is_clean = row.is_clean();
     for seed in 1..=if is_clean { 10 } else { 3 } {
         let told = thin::replay(&run.recording, seed, 5);
         if is_clean {
