@@ -7,7 +7,7 @@ use esp_tcpwatch::analysis::{
     event::Summary,
     play,
     rule::{RuleSet, built_in_sources},
-    wire::notation::{self, Expectation, Trace},
+    wire::notation::{self, Expectation, Step, Trace},
 };
 
 #[test]
@@ -28,6 +28,36 @@ fn every_trace_gives_what_it_expects() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(run >= 16, "only {run} traces were found");
+}
+
+/// An idle interface sends ticks, and a recording of it has none: the findings must be the same.
+#[test]
+fn ticks_between_the_frames_change_no_finding() {
+    let (mut run, mut ticks) = (0, 0);
+    for (file, text) in scripts() {
+        for trace in notation::parse(&text).unwrap() {
+            let mut ticking = trace.clone();
+            ticking.steps.clear();
+            let mut now = 0.0;
+            for step in &trace.steps {
+                if let Step::Frame { at_s, .. } | Step::Tick { at_s } = step {
+                    // Longer silences are made up for in part only: two and a half minutes of them.
+                    if now > 0.0 && at_s - now < 150.0 {
+                        while now + 0.037 < *at_s {
+                            now += 0.037;
+                            ticking.steps.push(Step::Tick { at_s: now });
+                            ticks += 1;
+                        }
+                    }
+                    now = at_s.max(now);
+                }
+                ticking.steps.push(step.clone());
+            }
+            assert_eq!(play(&ticking).0, play(&trace).0, "{file}: trace `{}`", trace.name);
+            run += 1;
+        }
+    }
+    assert!(run >= 16 && ticks > 10_000, "{run} traces, {ticks} ticks");
 }
 
 #[test]

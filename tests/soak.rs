@@ -3,6 +3,8 @@
 //! `needs_tap_…`: these need root (or user namespaces), `/dev/net/tun` and the twin (`make twin`).
 #![cfg(target_os = "linux")]
 
+#[path = "matrix/mod.rs"]
+mod matrix;
 mod support;
 
 use std::time::Instant;
@@ -92,4 +94,14 @@ fn needs_tap_a_thousand_ports_are_counted_alike() {
     assert_eq!(last["findings"]["time-wait-collision"], syns, "{}", stderr(&output));
     assert_eq!(last["devices"][0]["time_wait"]["rsts"], rsts);
     assert_eq!(last["capture"]["dropped"], 0);
+}
+
+/// The rows of the matrix that take longer, or more traffic.
+#[test]
+#[ignore = "soak: about a minute"]
+fn needs_tap_every_longer_scenario_is_told_as_it_was() {
+    if twin("needs_tap_every_longer_scenario_is_told_as_it_was").is_none() {
+        return;
+    }
+    matrix::play_all(matrix::rows::patient(), 5, matrix::a_lossy_sniffer_adds_nothing);
 }

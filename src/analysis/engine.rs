@@ -23,6 +23,8 @@ use super::{
 pub const DEFAULT_MAX_FLOWS: usize = 131_072;
 /// How often detectors look at the clock.
 const DETECTORS_EVERY: Duration = Duration::from_millis(100);
+/// Rounds made up for after a silence: 150 s of them, longer than any attempt to connect. One more ends it.
+const MAX_ROUNDS: u32 = 1_500;
 /// Device facts are told when they change, but not more often than this.
 const DEVICE_EVERY: Duration = Duration::from_secs(1);
 
@@ -208,12 +210,27 @@ impl Engine {
         self.tell_findings();
     }
 
-    /// Lets the detectors look at the clock, every tenth of a second of packet time.
+    /// Lets the detectors look at the clock at every full tenth of a second of packet time, also where nothing came to
+    /// tell it: a recording has no ticks, and what was found while an interface was idle is found in it again.
     fn ask_the_time(&mut self, now: Timestamp) {
         if now < self.next_detector_round {
             return;
         }
-        self.next_detector_round = now.saturating_add(DETECTORS_EVERY);
+        let last = now.round_down(DETECTORS_EVERY);
+        if self.next_detector_round > Timestamp::ZERO {
+            for _ in 0..MAX_ROUNDS {
+                if self.next_detector_round >= last {
+                    break;
+                }
+                self.detector_round(self.next_detector_round);
+                self.next_detector_round = self.next_detector_round.saturating_add(DETECTORS_EVERY);
+            }
+        }
+        self.detector_round(last);
+        self.next_detector_round = last.saturating_add(DETECTORS_EVERY);
+    }
+
+    fn detector_round(&mut self, now: Timestamp) {
         for detector in &mut self.detectors {
             detector.on_time(now, &mut self.found);
         }

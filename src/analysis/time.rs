@@ -38,6 +38,14 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(span.as_nanos() as u64))
     }
 
+    /// The last whole multiple of `span` since the epoch.
+    pub const fn round_down(self, span: Duration) -> Timestamp {
+        match self.0.checked_rem(span.as_nanos() as u64) {
+            Some(past) => Timestamp(self.0 - past),
+            None => self,
+        }
+    }
+
     /// Seconds since the epoch, cut to whole microseconds: the contract's `epoch`.
     pub fn epoch_seconds(self) -> f64 {
         (self.0 / 1_000) as f64 / 1e6

@@ -50,6 +50,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         seed: plan.seed,
         // As whom we go on ourselves: we could not end a twin that stayed root.
         twin_user: invoker.map(|invoker| (invoker.uid.as_raw(), invoker.gid.as_raw())),
+        has_power_switch: false,
     };
     let lab = Lab::enter(&config)?;
     let device = lab.device();

@@ -37,6 +37,12 @@ pub enum LabError {
     #[error("cannot {what} in the lab's own network namespace: {cause}; {advice}")]
     Configure { what: String, cause: io::Error, advice: String },
 
+    #[error("cannot hold the wire of a device that is turned off: {cause}; `ulimit -n` may be too low")]
+    Wire { cause: io::Error },
+
+    #[error("this lab has no power switch: its wire went with the device (a fault of the program)")]
+    NoSwitch,
+
     #[error("no twin at {}: run `make twin`", path.display())]
     TwinMissing { path: PathBuf },
 

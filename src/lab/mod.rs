@@ -10,6 +10,9 @@
 //! keeps it alive by accident). The TAP device lives as long as its descriptor, which only the twin holds. So every
 //! end of this process ends the twin, and the end of the twin ends the interface: a return, an error, a panic,
 //! Ctrl-C, SIGTERM and `kill -9` alike. [`Lab::finish`] and `Drop` only make it prompt and check it.
+//!
+//! A lab with a [switch](LabConfig::has_power_switch) keeps a descriptor of the TAP device beside the twin's: the
+//! interface then outlives a device without power, as an access point does, and still goes with this process.
 
 mod error;
 mod namespace;
@@ -18,6 +21,7 @@ mod tap;
 mod twin;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 pub use error::LabError;
@@ -49,6 +53,8 @@ pub struct LabConfig {
     /// dropped to a user could otherwise no longer signal a twin that stayed root. `None`, or where there are no other
     /// users ([`Lab::has_other_users`]): as this process.
     pub twin_user: Option<(u32, u32)>,
+    /// Keep the interface while the device is off, so that it can be turned [off](Lab::turn_off) and [on](Lab::turn_on).
+    pub has_power_switch: bool,
 }
 
 impl LabConfig {
@@ -61,6 +67,9 @@ impl LabConfig {
 #[derive(Debug)]
 pub struct Lab {
     twin: Twin,
+    /// The wire's end in this process, never read while the device is on. Where there is no power switch: `None`.
+    wire: Option<OwnedFd>,
+    start: Start,
     has_ipv6: bool,
     has_other_users: bool,
 }
@@ -101,8 +110,27 @@ impl Lab {
         arguments.extend(config.twin_args.iter().cloned());
         let has_other_users = kind == Kind::Network;
         let user = config.twin_user.filter(|_| has_other_users);
-        let twin = Twin::start(Start { path: &config.twin, tap, arguments, user })?;
-        Ok(Lab { twin, has_ipv6, has_other_users })
+        let wire = if config.has_power_switch { Some(tap::second(&tap)?) } else { None };
+        let start = Start { path: config.twin.clone(), arguments, user };
+        let twin = Twin::start(&start, tap)?;
+        Ok(Lab { twin, wire, start, has_ipv6, has_other_users })
+    }
+
+    /// Takes the device's power: it ends without a word to anybody. The interface stays where the lab has a switch.
+    pub fn turn_off(&mut self) -> Result<(), LabError> {
+        self.twin.kill()
+    }
+
+    /// Gives the power back: the same device, from its start, remembering nothing; what was sent to it meanwhile is lost.
+    ///
+    /// This process must have one thread, as for [`Lab::enter`], and privilege enough for another user's twin.
+    pub fn turn_on(&mut self) -> Result<(), LabError> {
+        namespace::only_one_thread()?;
+        let Some(wire) = &self.wire else { return Err(LabError::NoSwitch) };
+        self.twin.kill()?;
+        tap::forget_what_waits(wire)?;
+        self.twin = Twin::start(&self.start, tap::second(wire)?)?;
+        Ok(())
     }
 
     /// The interface between this process and the device.

@@ -43,7 +43,7 @@ pub(super) fn enter() -> Result<Kind, LabError> {
     Ok(Kind::UserAndNetwork)
 }
 
-fn only_one_thread() -> Result<(), LabError> {
+pub(super) fn only_one_thread() -> Result<(), LabError> {
     let status = fs::read_to_string(STATUS).map_err(|cause| LabError::Proc { path: STATUS, cause })?;
     match threads(&status) {
         Some(1) => Ok(()),

@@ -6,7 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
+use nix::unistd::read;
 
 use super::error::LabError;
 use super::namespace;
@@ -43,6 +45,29 @@ pub(super) fn open() -> Result<OwnedFd, LabError> {
             Err(LabError::Tap { cause, advice })
         }
     }
+}
+
+/// Another descriptor of the same device's end, for this process alone.
+pub(super) fn second(tap: &OwnedFd) -> Result<OwnedFd, LabError> {
+    tap.try_clone().map_err(|cause| LabError::Wire { cause })
+}
+
+/// Throws away the frames that wait for a device that was off.
+pub(super) fn forget_what_waits(tap: &OwnedFd) -> Result<(), LabError> {
+    let wire = |errno: Errno| LabError::Wire { cause: errno.into() };
+    let mut frame = [0u8; 2048];
+    // The file status flags are shared with no twin now: there is none.
+    let flags = OFlag::from_bits_truncate(fcntl(tap, FcntlArg::F_GETFL).map_err(wire)?);
+    fcntl(tap, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map_err(wire)?;
+    let emptied = loop {
+        match read(tap, &mut frame) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => break Ok(()),
+            Err(error) => break Err(wire(error)),
+        }
+    };
+    fcntl(tap, FcntlArg::F_SETFL(flags)).map_err(wire)?;
+    emptied
 }
 
 fn request() -> libc::ifreq {

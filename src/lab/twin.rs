@@ -70,9 +70,10 @@ fn not_started(path: &Path, cause: io::Error) -> LabError {
     LabError::TwinNotStarted { path: path.to_owned(), cause }
 }
 
-pub(super) struct Start<'a> {
-    pub path: &'a Path,
-    pub tap: OwnedFd,
+/// What it takes to start it, once or again.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub path: PathBuf,
     pub arguments: Vec<String>,
     pub user: Option<(u32, u32)>,
 }
@@ -88,13 +89,13 @@ pub(super) struct Twin {
 
 impl Twin {
     /// Starts it and waits until it says that it listens. This process must have one thread.
-    pub(super) fn start(start: Start) -> Result<Twin, LabError> {
-        let path = start.path;
+    pub(super) fn start(start: &Start, device_end: OwnedFd) -> Result<Twin, LabError> {
+        let path = start.path.as_path();
         // Its words may come at any time, and on a terminal they would spoil the screen. So they go into a pipe that
         // is read once it is over; a full one loses them rather than stopping the twin.
         let (stderr, its_stderr) =
             pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|error| not_started(path, error.into()))?;
-        let tap = start.tap.as_raw_fd();
+        let tap = device_end.as_raw_fd();
         let mut command = Command::new(path);
         command
             .arg("--tap-fd")
@@ -108,7 +109,7 @@ impl Twin {
         if let Some((uid, gid)) = start.user {
             command.uid(uid).gid(gid);
         }
-        // SAFETY: the process has one thread (namespace::enter saw to it), so its child may do whatever the process
+        // SAFETY: the process has one thread (namespace::only_one_thread saw to it), so its child may do whatever the process
         // may, allocating included.
         unsafe { command.pre_exec(move || before_exec(tap)) };
         let child = command.spawn().map_err(|error| not_started(path, error))?;
@@ -118,8 +119,8 @@ impl Twin {
             stderr: fs::File::from(stderr),
             stack: String::new(),
         };
-        // From here on the interface is the twin's alone and goes with it.
-        drop(start.tap);
+        // From here on this end is the twin's alone.
+        drop(device_end);
         twin.stack = twin.ready()?;
         Ok(twin)
     }
@@ -144,6 +145,20 @@ impl Twin {
             }
             Err(cause) => Err(stuck(child.id(), cause)),
         }
+    }
+
+    /// Ends it as a lost supply does: at once, and without a last word. The second call does nothing.
+    pub(super) fn kill(&mut self) -> Result<(), LabError> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(self.ended(status));
+        }
+        let ended = child.kill().and_then(|()| child.wait());
+        ended.map(drop).map_err(|cause| LabError::TwinStuck {
+            path: self.path.clone(),
+            pid: child.id(),
+            cause,
+        })
     }
 
     /// Waits for the one line on its standard output, and returns the stack it names.

@@ -57,6 +57,7 @@ mod linux {
             twin_args: asked.twin_args.clone(),
             seed: asked.seed,
             twin_user: asked.twin_user,
+            ..LabConfig::default()
         })?;
         say(json!({
             "entered": true,

@@ -143,9 +143,10 @@ fn acknowledged_request(seen: &Seen<'_>) -> Option<Note> {
     if !seen.from_device() || !is_server || seen.kind != Kind::AckOfNews || segment.window == 0 {
         return None;
     }
-    // A jump in the device's own numbers: it sent something that was not captured.
-    if device.snd_nxt.is_some_and(|next| next != segment.seq) || device.fin.is_some() || client.fin.is_some()
-    {
+    // A jump in the device's own numbers: it sent something that was not captured. Where none of them was captured yet,
+    // the client has said how far it has heard the device.
+    let next = device.snd_nxt.or(client.rcv_nxt);
+    if next.is_some_and(|next| next != segment.seq) || device.fin.is_some() || client.fin.is_some() {
         return None;
     }
     client.last_data.filter(|data| segment.ack == data.seq_end() && client.snd_nxt == Some(segment.ack))

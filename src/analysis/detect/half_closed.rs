@@ -69,9 +69,12 @@ impl Detector for HalfClosed {
         }
         let closed = seen.from.other();
         let Some(fin) = seen.flow.life.endpoint(closed).fin else { return };
-        // Its own FIN, or numbers that jump: something was sent that was not captured, perhaps that FIN.
-        let jumped = seen.sender_before().snd_nxt.is_some_and(|next| next.precedes(segment.seq));
-        if seen.flow.life.endpoint(seen.from).fin.is_some() || jumped {
+        // Its own FIN, or numbers that jump: something was sent that was not captured, perhaps that FIN. So it may be
+        // where nothing it sent was captured before.
+        let sender = seen.sender_before();
+        let may_have_closed =
+            sender.snd_nxt.is_none_or(|next| next.precedes(segment.seq)) || sender.has_hole();
+        if seen.flow.life.endpoint(seen.from).fin.is_some() || may_have_closed {
             self.waiting.disarm(seen.tuple());
             return;
         }

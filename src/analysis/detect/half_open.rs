@@ -70,7 +70,9 @@ impl Detector for HalfOpen {
             let before = self.met.disarm(tuple);
             if self.collision != Some(seen.segment.frame) {
                 let view = seen.flow.life.endpoint(seen.device_side).view;
-                let was_open = view.is(TcpState::Established) || view.is(TcpState::CloseWait);
+                // What was not captured of it may have been its close, and this a TIME-WAIT.
+                let was_open = (view.is(TcpState::Established) || view.is(TcpState::CloseWait))
+                    && seen.flow.goes_on_with_the_past(seen.segment, seen.from);
                 let times = before.map_or(1, |met| met.times + 1);
                 let met = Met { syn, stale_ack: seen.note(), rst: None, was_open, times };
                 self.met.arm(tuple, syn.time, ATTEMPT, met);
@@ -109,7 +111,7 @@ fn tell(seen: &Seen<'_>, met: &Met, rst: &Note) -> Finding {
     let lossy = seen.last_gap.is_some_and(|gap| gap >= met.syn.time);
     let inferred = met.was_open && met.times == 1 && !lossy;
     let certainty = if inferred { Certainty::Inferred } else { Certainty::Suspected };
-    let why = if met.was_open { "was seen open" } else { "was not seen" };
+    let why = if met.was_open { "was seen open" } else { "was not seen open any more" };
     let text = format!(
         "{server} still held an older connection from {client}, which {why}: it answered the SYN (frame {syn}) with \
          that connection's ACK (frame {ack}), took the RST (frame {rst}) and accepted the SYN in frame {accepted} \

@@ -5,19 +5,26 @@
 
 use super::{
     Detector, Finding, Seen, Spec,
-    accept_overflow::{is_reset_of_open_connection, is_told},
+    accept_overflow::{Starts, is_reset_of_open_connection, is_told},
     evidence::seconds,
 };
-use crate::analysis::certainty::Certainty;
+use crate::analysis::{certainty::Certainty, host::Device, wire::Sign};
 
-pub const SPEC: Spec = Spec { id: "reset-close", parameters: &[], new: |_| Box::new(ResetClose) };
+pub const SPEC: Spec =
+    Spec { id: "reset-close", parameters: &[], new: |_| Box::new(ResetClose { starts: Starts::default() }) };
 
 #[derive(Debug)]
-struct ResetClose;
+struct ResetClose {
+    starts: Starts,
+}
 
 impl Detector for ResetClose {
+    fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
+        self.starts.note(sign, device);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        if !is_reset_of_open_connection(seen) || is_told(seen) {
+        if !is_reset_of_open_connection(seen) || is_told(seen, &self.starts) {
             return;
         }
         let parties = seen.parties();

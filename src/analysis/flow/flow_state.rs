@@ -107,6 +107,11 @@ impl Flow {
         over(self.life.a.view.state()) && over(self.life.b.view.state())
     }
 
+    /// `segment` stands where `from` had stopped in the life before, of which all was captured: nothing came between.
+    pub fn goes_on_with_the_past(&self, segment: &Segment, from: Side) -> bool {
+        self.past.continues(segment, from) && !self.past.has_hole(from)
+    }
+
     /// Nothing but an unanswered SYN so far: what a flood consists of.
     pub fn is_embryonic(&self) -> bool {
         self.life.number == 1 && self.life.awaits_answer()

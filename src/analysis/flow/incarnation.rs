@@ -131,11 +131,17 @@ struct PastEnd {
     iss: Option<SeqNum>,
     snd_nxt: Option<SeqNum>,
     view: StateView,
+    has_hole: bool,
 }
 
 impl PastLife {
     pub fn of(life: &Incarnation) -> PastLife {
-        let end = |end: &Endpoint| PastEnd { iss: end.iss, snd_nxt: end.snd_nxt, view: end.view };
+        let end = |end: &Endpoint| PastEnd {
+            iss: end.iss,
+            snd_nxt: end.snd_nxt,
+            view: end.view,
+            has_hole: end.has_hole(),
+        };
         PastLife { a: end(&life.a), b: end(&life.b) }
     }
 
@@ -155,8 +161,13 @@ impl PastLife {
         self.end(side).view
     }
 
+    /// Something that this side sent in that life was not captured, its FIN perhaps.
+    pub(super) fn has_hole(&self, side: Side) -> bool {
+        self.end(side).has_hole
+    }
+
     /// `segment` stands exactly where `from` had stopped in the life before.
-    fn continues(&self, segment: &Segment, from: Side) -> bool {
+    pub(super) fn continues(&self, segment: &Segment, from: Side) -> bool {
         !segment.flags.has(Flags::SYN) && self.end(from).snd_nxt == Some(segment.seq)
     }
 }

@@ -123,6 +123,15 @@ impl Endpoint {
         }
     }
 
+    /// It sent octets, or a FIN, that were not captured, or only after what came behind them.
+    ///
+    /// Of an endpoint whose SYN was not captured nothing is said.
+    pub fn has_hole(&self) -> bool {
+        let (Some(iss), Some(next)) = (self.iss, self.snd_nxt) else { return false };
+        let seen = iss.plus(1).plus(self.payload as u32).plus(u32::from(self.fin.is_some()));
+        seen != next
+    }
+
     /// Frames were lost: nothing about now is proven any more.
     pub fn weaken(&mut self) {
         self.view = self.view.weakened();
