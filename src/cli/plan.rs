@@ -12,6 +12,7 @@ use super::args::{
     Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, RulesCommand,
     WatchArgs,
 };
+use super::drive::{DrivePlan, drive};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,7 @@ pub enum Plan {
     Watch(WatchPlan),
     Report(ReportPlan),
     Demo(DemoPlan),
+    Drive(DrivePlan),
     Rules(RulesPlan),
     Interfaces,
     Completions(Shell),
@@ -118,7 +120,7 @@ impl fmt::Display for PlanError {
     }
 }
 
-fn error(what: impl Into<String>, next: impl Into<String>) -> PlanError {
+pub(super) fn error(what: impl Into<String>, next: impl Into<String>) -> PlanError {
     PlanError { what: what.into(), next: next.into() }
 }
 
@@ -131,6 +133,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Watch(args)) => watch(args).map(Plan::Watch),
             Some(Command::Report(args)) => report(args).map(Plan::Report),
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
+            Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
             Some(Command::Rules(command)) => Ok(Plan::Rules(match command {
                 RulesCommand::List { rules } => RulesPlan::List { rules },
                 RulesCommand::Show { id, rules } => RulesPlan::Show { id, rules },
@@ -284,7 +287,7 @@ fn devices(names: &[String]) -> Result<Vec<DeviceName>, PlanError> {
     names.iter().map(|name| device(name.trim())).collect()
 }
 
-fn device(name: &str) -> Result<DeviceName, PlanError> {
+pub(super) fn device(name: &str) -> Result<DeviceName, PlanError> {
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     if let Ok(address) = bare.parse::<IpAddr>() {
         if address.is_unspecified() || address.is_multicast() {

@@ -136,7 +136,7 @@ impl Pairs {
     fn add(&mut self, request: Request) -> Option<Outcome> {
         let port = request.exchange.port?;
         let attempt = Attempt::of(request.exchange);
-        if request.number % 2 == 0 {
+        if request.number.is_multiple_of(2) {
             // Where even the first was cut off, nothing is known of the port.
             if attempt.answer != Err(Failure::Stopped) {
                 self.firsts.insert(port, attempt);

@@ -153,7 +153,7 @@ impl Lane {
 
     /// The second of a pair means nothing where the first got no answer: no connection was closed in the usual way.
     pub(super) fn is_to_be_tried(&self, turn: u64, last_was_answered: bool) -> bool {
-        self.round == Round::One || turn % self.round.turns() == 0 || last_was_answered
+        self.round == Round::One || turn.is_multiple_of(self.round.turns()) || last_was_answered
     }
 }
 
