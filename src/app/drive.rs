@@ -45,7 +45,7 @@ pub fn run(plan: DrivePlan) -> Result<u8> {
     bar.clear();
     let ended = ended.map_err(as_error)?;
     let numbers = tally.numbers(clock.elapsed());
-    let nothing_was_sent = nothing_was_sent(&numbers);
+    let nothing_was_sent = nothing_was_sent(ended, &numbers);
     let facts = Facts { plan: &plan, target, began, ended: how(ended, nothing_was_sent), numbers: &numbers };
     print(if plan.json { facts.json()? } else { facts.text() })?;
     if nothing_was_sent {
@@ -94,9 +94,11 @@ fn as_error(error: LoadError) -> anyhow::Error {
     }
 }
 
-fn nothing_was_sent(numbers: &Numbers) -> bool {
+/// Given up for that, or too short for giving up.
+fn nothing_was_sent(ended: Ended, numbers: &Numbers) -> bool {
     let requests = &numbers.requests;
-    requests.unsent > 0 && requests.answered + requests.failed + requests.unfinished == 0
+    let none = requests.unsent > 0 && requests.answered + requests.failed + requests.unfinished == 0;
+    none || ended == Ended::Hopeless
 }
 
 fn how(ended: Ended, nothing_was_sent: bool) -> page::End {
