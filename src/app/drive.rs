@@ -3,6 +3,7 @@
 //! Knows how a run is shown while it lasts, and what its end is called. What is sent and when is the load room's; why
 //! the device behaves as it does is for a watcher beside it to say.
 
+mod bar;
 mod page;
 
 use core::net::{IpAddr, SocketAddr};
@@ -23,9 +24,10 @@ use crate::cli::{
     drive::{DrivePlan, SourcePorts},
     plan::DeviceName,
 };
-use crate::load::{self, Ended, Failure, LoadError, Numbers, Phase, Tally};
+use crate::load::{self, Ended, Failure, LoadError, News, Numbers, Phase, Tally};
 
-use page::{Bar, Facts};
+use bar::Bar;
+use page::Facts;
 
 pub fn run(plan: DrivePlan) -> Result<u8> {
     let target = SocketAddr::new(address_of(&plan.device)?, plan.port);
@@ -36,10 +38,12 @@ pub fn run(plan: DrivePlan) -> Result<u8> {
 
     let load = load_plan(&plan, target);
     let mut tally = Tally::new(plan.requests)?;
-    let bar = Bar::new(plan.requests);
+    let mut bar = Bar::new();
     let (began, clock) = (now(), Instant::now());
-    let ended = load::drive(&load, stop.flag(), &mut |request| {
-        tally.count(&request);
+    let ended = load::drive(&load, stop.flag(), &mut |news| {
+        if let News::Ended(request) = news {
+            tally.count(&request);
+        }
         bar.show(&tally);
     });
     bar.clear();

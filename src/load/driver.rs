@@ -29,6 +29,15 @@ pub(super) struct Work {
     pub gives_up: bool,
 }
 
+/// What the caller is told while it lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A request ended, good or bad.
+    Ended(Request),
+    /// Time passed. Some fifty of these come in a second, so that who shows how far it is can go on showing.
+    Waiting,
+}
+
 /// Why it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -43,17 +52,13 @@ pub enum Ended {
 
 /// Works it off on this thread. Ends by itself, or soon after `stop` is set; requests on their way are then given up
 /// and told as [`Failure::Stopped`].
-pub(super) fn work(
-    work: Work,
-    stop: &AtomicBool,
-    on_request: &mut dyn FnMut(Request),
-) -> Result<Ended, LoadError> {
+pub(super) fn work(work: Work, stop: &AtomicBool, on_news: &mut dyn FnMut(News)) -> Result<Ended, LoadError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Runtime)?;
-    Ok(runtime.block_on(drive(work, stop, on_request)))
+    Ok(runtime.block_on(drive(work, stop, on_news)))
 }
 
-async fn drive(work: Work, stop: &AtomicBool, on_request: &mut dyn FnMut(Request)) -> Ended {
+async fn drive(work: Work, stop: &AtomicBool, on_news: &mut dyn FnMut(News)) -> Ended {
     let (tell, mut told) = mpsc::unbounded_channel();
     let (halt, halt_heard) = watch::channel(false);
     let began = Instant::now();
@@ -73,12 +78,13 @@ async fn drive(work: Work, stop: &AtomicBool, on_request: &mut dyn FnMut(Request
             request = told.recv() => match request {
                 Some(request) => {
                     let is_gone = hope.is_gone_after(&request);
-                    on_request(request);
+                    on_news(News::Ended(request));
                     is_gone.then_some(Ended::Hopeless)
                 }
                 None => return ended,
             },
             _ = look.tick() => {
+                on_news(News::Waiting);
                 let time_is_up = until.is_some_and(|until| Instant::now() >= until);
                 if stop.load(Ordering::Relaxed) { Some(Ended::Stopped) } else { time_is_up.then_some(Ended::TimeUp) }
             }

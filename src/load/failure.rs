@@ -165,7 +165,7 @@ impl fmt::Display for Failure {
             Failure::TooLong => f.write_str("more than the announced answer"),
             Failure::NotHttp => f.write_str("answered, but not in HTTP"),
             Failure::Status(status) => write!(f, "HTTP status {status}"),
-            Failure::Stopped => f.write_str("stopped"),
+            Failure::Stopped => f.write_str("cut off by the end"),
             Failure::NotTried => f.write_str("not tried"),
         }
     }

@@ -20,7 +20,7 @@ mod reuse;
 mod schedule;
 mod tally;
 
-pub use driver::Ended;
+pub use driver::{Ended, News};
 pub use exchange::{Answered, Closer, Exchange, Request};
 pub use failure::{Errno, Failure, Phase};
 pub use plan::{DrivePlan, drive};

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::LoadError;
 use super::client::Ask;
-use super::driver::{Ended, Work, work};
-use super::exchange::Request;
+use super::driver::{Ended, News, Work, work};
 use super::schedule::{Deal, LEAST_PAUSE, Pace, Round, SourcePorts};
 
 /// Requests in a row from each of some clients.
@@ -34,11 +33,7 @@ pub struct DrivePlan {
 
 /// Works `plan` off on this thread, and tells each request as it ends. Ends by itself: no request takes longer
 /// than both deadlines and two seconds for its port. Or soon after `stop` is set.
-pub fn drive(
-    plan: &DrivePlan,
-    stop: &AtomicBool,
-    on_request: &mut dyn FnMut(Request),
-) -> Result<Ended, LoadError> {
+pub fn drive(plan: &DrivePlan, stop: &AtomicBool, on_news: &mut dyn FnMut(News)) -> Result<Ended, LoadError> {
     plan.check()?;
     let ask = Ask {
         target: plan.target,
@@ -48,7 +43,7 @@ pub fn drive(
         connect_timeout: plan.connect_timeout,
         response_timeout: plan.response_timeout,
     };
-    work(Work { ask, lanes: plan.deal().lanes(), limit: plan.limit, gives_up: true }, stop, on_request)
+    work(Work { ask, lanes: plan.deal().lanes(), limit: plan.limit, gives_up: true }, stop, on_news)
 }
 
 impl DrivePlan {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::LoadError;
 use super::client::Ask;
-use super::driver::{Ended, Work, work};
+use super::driver::{Ended, News, Work, work};
 use super::exchange::{Exchange, Request};
 use super::failure::Failure;
 use super::plan::check_target;
@@ -77,8 +77,10 @@ pub fn run(
     let mut pairs = Pairs { totals: Totals::default(), firsts: BTreeMap::new() };
     let lanes = plan.lanes()?;
     let all = Work { ask: plan.ask(), lanes, limit: None, gives_up: false };
-    let ended = work(all, stop, &mut |request| {
-        if let Some(outcome) = pairs.add(request) {
+    let ended = work(all, stop, &mut |news| {
+        if let News::Ended(request) = news
+            && let Some(outcome) = pairs.add(request)
+        {
             on_outcome(outcome);
         }
     })?;

@@ -164,6 +164,10 @@ impl Tally {
         }
     }
 
+    pub fn planned(&self) -> u64 {
+        self.planned
+    }
+
     /// Requests that came to an end, good or bad.
     pub fn ended(&self) -> u64 {
         self.answered + self.failures.values().sum::<u64>()

@@ -1,11 +1,10 @@
-//! A run of `drive` in words: a bar while it lasts, a page or one JSON object at its end. Counts nothing itself.
+//! A run of `drive` in words, once it is over: a page, or one JSON object. Counts nothing itself.
 
 use core::fmt::Write;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::analysis::time::{Timestamp, When};
@@ -13,7 +12,7 @@ use crate::cli::{
     drive::{DrivePlan, SourcePorts},
     plan::DeviceName,
 };
-use crate::load::{Numbers, Quantiles, Tally};
+use crate::load::{Numbers, Quantiles};
 
 /// Of the JSON object; new fields may come without a new number.
 const SCHEMA: u32 = 1;
@@ -208,37 +207,6 @@ impl Page {
     }
 }
 
-/// How far it has come, on standard error, and only where that is a terminal.
-pub struct Bar(ProgressBar);
-
-impl Bar {
-    pub fn new(requests: u64) -> Bar {
-        let bar = ProgressBar::with_draw_target(Some(requests), ProgressDrawTarget::stderr());
-        // The words are ours and the template is sound; without it there is still a bar.
-        if let Ok(style) = ProgressStyle::with_template("[{bar:20}] {pos}/{len}  {elapsed}  {wide_msg}") {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        if !bar.is_hidden() {
-            // A request that stalls tells nothing; the time must go on meanwhile.
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
-        Bar(bar)
-    }
-
-    pub fn show(&self, tally: &Tally) {
-        self.0.set_position(tally.ended());
-        let failed = tally.ended() - tally.answered();
-        let median = tally
-            .median()
-            .map_or_else(String::new, |median| format!(", median {}", span(median.as_secs_f64())));
-        self.0.set_message(format!("{failed} failed, {} stalled{median}", tally.stalls()));
-    }
-
-    pub fn clear(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
 /// The device as it was named, with its port unless that is the usual one: what a browser would send as `Host`.
 pub fn authority(device: &DeviceName, target: SocketAddr) -> String {
     let host = match device {
@@ -278,7 +246,7 @@ fn exact(duration: Duration) -> String {
 }
 
 /// Three digits or so, in the unit that suits.
-fn span(seconds: f64) -> String {
+pub fn span(seconds: f64) -> String {
     match seconds {
         s if s < 0.0995 => format!("{:.2} ms", s * 1e3),
         s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
@@ -290,6 +258,7 @@ fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Tally;
 
     fn plan() -> DrivePlan {
         DrivePlan {
