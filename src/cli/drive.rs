@@ -27,7 +27,7 @@ by this computer, two seconds for that. Ctrl-C ends it with the numbers so far.
 Counted are: outcomes; the time to connect, and from the request to the last
 octet of the answer; stalls, which are requests that took longer than 1 s; and
 the time lost, which is what failed and stalled requests took beyond the median
-of those that were answered.
+of those that were answered, of all clients together.
 
 --json prints one object at the end and nothing else on stdout:
   type \"drive\", schema, time and epoch of the start, device, address, port, path,

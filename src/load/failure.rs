@@ -155,7 +155,7 @@ impl fmt::Display for Failure {
             Failure::PortHeld(errno) => write!(f, "source port held by this computer ({errno})"),
             Failure::Unreachable(errno) => write!(f, "no way to the device ({errno})"),
             Failure::Unsent(errno) => write!(f, "this computer would not send ({errno})"),
-            Failure::ConnectDeadline => f.write_str("connect: no answer before the deadline"),
+            Failure::ConnectDeadline => f.write_str("no connection before the deadline"),
             Failure::Connect(errno) => write!(f, "connect: {errno}"),
             Failure::Send(errno) => write!(f, "sending the request: {errno}"),
             Failure::Receive(errno) => write!(f, "waiting for the answer: {errno}"),
