@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answer::Answer;
 use super::exchange::{Answered, Closer, Exchange};
@@ -20,6 +20,9 @@ const PORT_AGAIN: Duration = Duration::from_millis(10);
 
 /// A server that means to close first has done so by then, or is about to.
 const CLOSE_WITHIN: Duration = Duration::from_millis(100);
+
+/// One whose answer makes no sense may still be sending it.
+const WRONG_CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is asked, and how long an answer is waited for.
 #[derive(Clone, Debug)]
@@ -120,15 +123,19 @@ impl Client {
         let (result, closed_by) = match ended {
             Err(_) => (Err(Failure::ResponseDeadline), Some(Closer::Us)),
             Ok(Err(failure)) => {
-                let by = closer(&failure);
-                (Err(failure), Some(by))
+                let is_reset = is_reset(&failure);
+                (Err(failure), Some(if is_reset { Closer::DeviceReset } else { Closer::Us }))
             }
-            Ok(Ok(Open::Ended)) => (Ok(()), Some(Closer::Device)),
-            Ok(Ok(Open::Still)) if self.ask.keep_alive && answer.keeps_open() => {
+            Ok(Ok(Settled::AtItsEnd(result))) => (result, Some(Closer::Device)),
+            Ok(Ok(Settled::Open(Ok(())))) if self.ask.keep_alive && answer.keeps_open() => {
                 self.kept = Some(stream);
                 (Ok(()), None)
             }
-            Ok(Ok(Open::Still)) => see_it_closed(stream).await,
+            Ok(Ok(Settled::Open(result))) => {
+                let quiet = if result.is_ok() { CLOSE_WITHIN } else { WRONG_CLOSE_WITHIN };
+                let (more, closer) = see_it_closed(stream, quiet, self.ask.response_timeout).await;
+                (if more { result.and(Err(Failure::TooLong)) } else { result }, Some(closer))
+            }
         };
         let result = match result {
             Ok(()) if answer.status() >= 400 => Err(Failure::Status(answer.status())),
@@ -139,46 +146,51 @@ impl Client {
     }
 }
 
-/// Where the connection was left by a whole answer.
-enum Open {
-    Still,
-    Ended,
+/// What came of the answer, and where that left the connection.
+enum Settled {
+    Open(Result<(), Failure>),
+    AtItsEnd(Result<(), Failure>),
 }
 
-async fn ask(stream: &mut TcpStream, request: &str, answer: &mut Answer) -> Result<Open, Failure> {
+async fn ask(stream: &mut TcpStream, request: &str, answer: &mut Answer) -> Result<Settled, Failure> {
     stream.write_all(request.as_bytes()).await.map_err(|error| Failure::Send(Errno::of(&error)))?;
     let mut octets = [0u8; 4096];
     loop {
-        match answer.settled() {
-            Some(Ok(())) => return Ok(Open::Still),
-            Some(Err(failure)) => return Err(failure),
-            None => {}
+        if let Some(result) = answer.settled() {
+            return Ok(Settled::Open(result));
         }
         match stream.read(&mut octets).await {
-            Ok(0) => return answer.at_end().map(|()| Open::Ended),
+            Ok(0) => return Ok(Settled::AtItsEnd(answer.at_end())),
             Ok(length) => answer.take(octets.get(..length).unwrap_or(&[])),
             Err(error) => return Err(Failure::Receive(Errno::of(&error))),
         }
     }
 }
 
-/// Takes the stream and thereby closes it: with everything read that is a FIN, and a RST has no reason.
+/// Takes the stream and thereby closes it, once the server has, or has been `quiet` for so long: so that it is the
+/// server who closes first if it means to, and nothing is left unread. That would turn our FIN into a RST, which takes
+/// the connection from the device and with it the TIME-WAIT.
 ///
-/// A while is waited for the server's FIN, so that it is the server who closes first if it means to.
-async fn see_it_closed(mut stream: TcpStream) -> (Result<(), Failure>, Option<Closer>) {
-    match timeout(CLOSE_WITHIN, stream.read(&mut [0u8; 1])).await {
-        Err(_) => (Ok(()), Some(Closer::Us)),
-        Ok(Ok(0)) => (Ok(()), Some(Closer::Device)),
-        Ok(Ok(_)) => (Err(Failure::TooLong), Some(Closer::Us)),
-        Ok(Err(_)) => (Ok(()), Some(Closer::DeviceReset)),
+/// Whether anything more came, and who was first.
+async fn see_it_closed(mut stream: TcpStream, quiet: Duration, within: Duration) -> (bool, Closer) {
+    let deadline = Instant::now() + within;
+    let mut octets = [0u8; 4096];
+    let mut more = false;
+    loop {
+        let until = deadline.min(Instant::now() + quiet);
+        match timeout_at(until, stream.read(&mut octets)).await {
+            Err(_) => return (more, Closer::Us),
+            Ok(Ok(0)) => return (more, Closer::Device),
+            Ok(Ok(_)) => more = true,
+            Ok(Err(_)) => return (more, Closer::DeviceReset),
+        }
     }
 }
 
-fn closer(failure: &Failure) -> Closer {
+fn is_reset(failure: &Failure) -> bool {
     match failure {
-        Failure::ClosedEarly | Failure::Short => Closer::Device,
-        Failure::Send(_) | Failure::Receive(_) => Closer::DeviceReset,
-        _ => Closer::Us,
+        Failure::Send(errno) | Failure::Receive(errno) => matches!(errno.name(), "ECONNRESET" | "EPIPE"),
+        _ => false,
     }
 }
 
@@ -188,13 +200,8 @@ fn is_still_open(stream: &TcpStream) -> bool {
 }
 
 fn was_closed_meanwhile(exchange: &Exchange) -> bool {
-    match &exchange.result {
-        Err(Failure::ClosedEarly) => true,
-        Err(Failure::Send(errno) | Failure::Receive(errno)) => {
-            exchange.bytes == 0 && matches!(errno.name(), "ECONNRESET" | "EPIPE")
-        }
-        _ => false,
-    }
+    let Err(failure) = &exchange.result else { return false };
+    exchange.bytes == 0 && (*failure == Failure::ClosedEarly || is_reset(failure))
 }
 
 fn socket(target: SocketAddr, port: Option<u16>) -> io::Result<TcpSocket> {
