@@ -45,7 +45,7 @@ fn needs_tap_the_device_answers_and_refuses_a_reused_port() {
     for port in run.lines_with("port") {
         assert_eq!(port["first"]["answered"], true, "{port}");
         assert!(port["first"]["bytes"].as_u64().unwrap() > 20, "{port}");
-        assert_eq!(port["second"]["failed"], "no answer before the deadline", "{port}");
+        assert_eq!(port["second"]["failed"], "no connection before the deadline", "{port}");
     }
     let totals = run.line("ports");
     assert_eq!((&totals["first_answered"], &totals["reuse_refused"]), (&2.into(), &2.into()), "{totals}");
@@ -71,7 +71,7 @@ fn needs_tap_over_ipv6_it_is_the_same() {
     assert_eq!(port["first"]["answered"], true, "{port}");
     // The address was usable at once: no second of duplicate detection.
     assert!(port["first"]["connect_ms"].as_f64().unwrap() < 500.0, "{port}");
-    assert_eq!(port["second"]["failed"], "no answer before the deadline", "{port}");
+    assert_eq!(port["second"]["failed"], "no connection before the deadline", "{port}");
 }
 
 #[test]

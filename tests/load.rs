@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use esp_tcpwatch::load::{self, Failure, LoadError, Outcome, ReusePlan, Totals};
+use esp_tcpwatch::load::{self, Errno, Failure, LoadError, Outcome, ReusePlan, Totals};
 
 #[test]
 fn each_port_asks_twice_and_closes_like_a_good_client() {
@@ -44,7 +44,7 @@ fn each_port_asks_twice_and_closes_like_a_good_client() {
 fn a_port_that_got_no_answer_is_not_tried_again() {
     let (target, seen) = server(request_of);
     let (totals, outcomes) = run(plan(target, 1));
-    assert_eq!(outcomes[0].first.answer, Err(Failure::CutShort));
+    assert_eq!(outcomes[0].first.answer, Err(Failure::ClosedEarly));
     assert_eq!(outcomes[0].second.connect, Err(Failure::NotTried));
     assert_eq!((totals.ports, totals.first_answered, totals.reuse_refused()), (1, 0, 0));
     assert_eq!(seen.try_iter().count(), 1);
@@ -54,7 +54,8 @@ fn a_port_that_got_no_answer_is_not_tried_again() {
 fn a_closed_server_is_called_by_its_name() {
     let target = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (_, outcomes) = run(plan(target, 1));
-    assert_eq!(outcomes[0].first.connect, Err(Failure::Errno("ECONNREFUSED".to_owned())));
+    let failure = outcomes[0].first.connect.clone().unwrap_err();
+    assert_eq!((failure.kind(), failure.errno().map(Errno::name)), ("connect-failed", Some("ECONNREFUSED")));
 }
 
 #[test]
@@ -64,7 +65,8 @@ fn a_port_that_is_not_ours_to_use_is_waited_for_only_so_long() {
     let first_port = taken.local_addr().unwrap().port();
     let began = Instant::now();
     let (_, outcomes) = run(ReusePlan { first_port, ..plan(target, 1) });
-    assert_eq!(outcomes[0].first.connect, Err(Failure::Errno("EADDRINUSE".to_owned())));
+    let failure = outcomes[0].first.connect.clone().unwrap_err();
+    assert_eq!((failure.kind(), failure.errno().map(Errno::name)), ("port-held", Some("EADDRINUSE")));
     assert!((1900..4000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     assert_eq!(seen.try_iter().count(), 0);
 }

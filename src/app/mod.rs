@@ -9,6 +9,7 @@ pub mod exit;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;
+mod drive;
 mod interfaces;
 mod output;
 mod pages;
@@ -36,6 +37,7 @@ pub fn run(plan: Plan) -> Result<u8> {
         Plan::Watch(plan) => watch::run(plan),
         Plan::Report(plan) => report::run(plan),
         Plan::Demo(plan) => demo(plan),
+        Plan::Drive(plan) => drive::run(plan),
         Plan::Rules(plan) => rules::run(plan),
         Plan::Interfaces => interfaces::run(),
         Plan::Completions(shell) => pages::completions(shell),

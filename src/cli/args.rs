@@ -18,13 +18,15 @@ Examples:
   esp-tcpwatch -r trace.pcapng                   the same over a capture; needs no privilege
   ssh router tcpdump -U -s 128 -w - host 192.168.4.1 | esp-tcpwatch -r - -d 192.168.4.1
   esp-tcpwatch report trace.pcapng -o report.md  a report to attach to a bug report
+  esp-tcpwatch drive -d 192.168.4.1              the traffic that provokes the bug, counted
 
 Exit codes:
   0  nothing alerted (demo: the bug was shown and caught)
   1  at least one alert of severity warning or critical (rules test: a test does not hold)
   2  the command line or a rule file is wrong
   3  not permitted to capture
-  4  the capture or an input failed (demo: the bug was not shown)";
+  4  the capture or an input failed (demo: the bug was not shown;
+     drive: not one request could be sent)";
 
 /// Watch TCP to and from an ESP32 and say in plain words why it stopped answering.
 #[derive(Debug, Parser)]
@@ -46,6 +48,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Show the bug and catch it, without hardware: the real lwIP, a client that reuses ports, and the watcher
     Demo(DemoArgs),
+    /// Send a device the traffic that provokes the bug, and count how it takes it; needs no root
+    Drive(super::drive::DriveArgs),
     /// The rules that turn what is seen into alerts
     #[command(subcommand)]
     Rules(RulesCommand),

@@ -3,6 +3,7 @@
 //! Plain data. This room opens no file, resolves no name and asks no terminal: `app` does, when it carries a plan out.
 
 pub mod args;
+pub mod drive;
 pub mod plan;
 pub mod rules;
 pub mod span;

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use super::args::{
     Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
 };
+use super::drive::{DrivePlan, drive};
 
 pub use super::rules::RulesPlan;
 
@@ -20,6 +21,7 @@ pub enum Plan {
     Watch(WatchPlan),
     Report(ReportPlan),
     Demo(DemoPlan),
+    Drive(DrivePlan),
     Rules(RulesPlan),
     Interfaces,
     Completions(Shell),
@@ -110,7 +112,7 @@ impl fmt::Display for PlanError {
     }
 }
 
-fn error(what: impl Into<String>, next: impl Into<String>) -> PlanError {
+pub(super) fn error(what: impl Into<String>, next: impl Into<String>) -> PlanError {
     PlanError { what: what.into(), next: next.into() }
 }
 
@@ -123,6 +125,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Watch(args)) => watch(args).map(Plan::Watch),
             Some(Command::Report(args)) => report(args).map(Plan::Report),
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
+            Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
             Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
@@ -270,7 +273,7 @@ fn devices(names: &[String]) -> Result<Vec<DeviceName>, PlanError> {
     names.iter().map(|name| device(name.trim())).collect()
 }
 
-fn device(name: &str) -> Result<DeviceName, PlanError> {
+pub(super) fn device(name: &str) -> Result<DeviceName, PlanError> {
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     if let Ok(address) = bare.parse::<IpAddr>() {
         if address.is_unspecified() || address.is_multicast() {

@@ -5,7 +5,9 @@
 //!
 //!     lab_probe --seed N [--twin PATH] [--twin-user ID] [--thread-first] [--child]
 //!               [--ports N] [--parallel N] [--connect-ms MS] [--stop-after MS] [--ipv6]
-//!               [--end normal|drop|error|panic|wait] [-- TWIN ARGUMENTS]
+//!               [--run "PROGRAM ARGUMENTS"] [--end normal|drop|error|panic|wait] [-- TWIN ARGUMENTS]
+//!
+//! `--run` runs another program in the lab, and tells what it said and the twin's own account afterwards.
 
 #[cfg(target_os = "linux")]
 fn main() -> anyhow::Result<()> {
@@ -43,6 +45,7 @@ mod linux {
         thread_first: bool,
         child: bool,
         ipv6: bool,
+        run: Option<String>,
         twin_args: Vec<String>,
     }
 
@@ -79,6 +82,9 @@ mod linux {
         }
         if asked.ports > 0 {
             drive(&lab, &asked)?;
+        }
+        if let Some(words) = &asked.run {
+            run(words, lab.control())?;
         }
         match asked.end.as_str() {
             "normal" => lab.finish().context("at the end")?,
@@ -139,6 +145,20 @@ mod linux {
         Ok(())
     }
 
+    /// A child lives in the namespaces of its parent.
+    fn run(words: &str, control: std::net::SocketAddr) -> Result<()> {
+        let mut words = words.split_whitespace();
+        let program = words.next().context("--run needs a program")?;
+        let ended = Command::new(program).args(words).stdin(Stdio::null()).output()?;
+        say(json!({
+            "ran": ended.status.code(),
+            "stdout": String::from_utf8_lossy(&ended.stdout),
+            "stderr": String::from_utf8_lossy(&ended.stderr),
+            "account": serde_json::to_value(esp_tcpwatch::firmware::status_blocking(control)?)?,
+        }));
+        Ok(())
+    }
+
     fn attempt(attempt: &Attempt) -> Value {
         json!({
             "connect_ms": attempt.connect.as_ref().ok().map(|time| time.as_secs_f64() * 1000.0),
@@ -187,6 +207,7 @@ mod linux {
                 "--thread-first" => asked.thread_first = true,
                 "--child" => asked.child = true,
                 "--ipv6" => asked.ipv6 = true,
+                "--run" => asked.run = Some(value()?),
                 _ => bail!("no option {option}"),
             }
         }
