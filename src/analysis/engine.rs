@@ -10,8 +10,8 @@ use super::{
     detect::{Detector, Finding, Seen},
     event::{CaptureEvent, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SCHEMA, Start},
     flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
-    host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
-    input::{Frame, Gap, GapCause, Input, Marker},
+    host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
+    input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, RuleSet, Severity, scope},
     summary::{self, Counts},
     tcp::progress,
@@ -25,6 +25,8 @@ pub const DEFAULT_MAX_FLOWS: usize = 131_072;
 const DETECTORS_EVERY: Duration = Duration::from_millis(100);
 /// Device facts are told when they change, but not more often than this.
 const DEVICE_EVERY: Duration = Duration::from_secs(1);
+/// Accounts that wait for their frames; the oldest gives way.
+const MAX_ACCOUNTS: usize = 16;
 
 /// What an engine is made for.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct Engine {
     found: Vec<Finding>,
     /// The facts of each device as last told.
     told: Vec<DeviceFacts>,
+    /// What devices said of themselves, until the frames of then have come.
+    accounts: VecDeque<Account>,
     last_gap: Option<Timestamp>,
     next_detector_round: Timestamp,
     next_device_round: Timestamp,
@@ -78,6 +82,7 @@ impl Engine {
             happened: Vec::new(),
             found: Vec::new(),
             told: Vec::new(),
+            accounts: VecDeque::new(),
             last_gap: None,
             next_detector_round: Timestamp::ZERO,
             next_device_round: Timestamp::ZERO,
@@ -103,6 +108,12 @@ impl Engine {
             }
             Input::Gap(gap) => self.gap(gap),
             Input::Marker(marker) => self.marker(marker),
+            Input::Account(account) => {
+                self.accounts.push_back(account);
+                if self.accounts.len() > MAX_ACCOUNTS {
+                    self.accounts.pop_front();
+                }
+            }
             Input::End => self.end(),
         }
     }
@@ -198,7 +209,21 @@ impl Engine {
         for detector in &mut self.detectors {
             detector.on_time(now, &mut self.found);
         }
+        while self.accounts.front().is_some_and(|account| account.answered.saturating_add(IN_FLIGHT) < now)
+            && let Some(account) = self.accounts.pop_front()
+        {
+            self.compare(&account);
+        }
         self.tell_findings();
+    }
+
+    fn compare(&mut self, account: &Account) {
+        let Some(index) = self.hosts.of_address(account.device) else { return };
+        let first = self.counts.first.unwrap_or(account.answered);
+        let comparison = self.hosts.device_mut(index).compare(account, first);
+        for detector in &mut self.detectors {
+            detector.on_account(&comparison, &mut self.found);
+        }
     }
 
     fn tell_findings(&mut self) {

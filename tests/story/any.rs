@@ -254,6 +254,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 behaves_as,
                 accepted,
                 note,
+                own_account: None,
             },
         )
         .boxed()

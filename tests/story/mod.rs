@@ -199,6 +199,7 @@ pub fn facts() -> DeviceFacts {
         behaves_as: Behaviour::Unfixed,
         accepted: 1,
         note: None,
+        own_account: None,
     }
 }
 

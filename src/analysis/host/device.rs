@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::{
+    account::{Accounts, Comparison, Wire},
     behaviour::Behaviours,
     bracket::Bracket,
     event::{Close, HostEvent},
@@ -16,6 +17,7 @@ use super::{
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, Flow, Side},
+    input::Account,
     tcp::{StateView, TcpState},
     time::Timestamp,
     wire::{Flags, Note, Segment, Sign},
@@ -43,6 +45,7 @@ pub struct Device {
     rsts: u64,
     bracket: Bracket,
     ledger: Ledger,
+    accounts: Accounts,
     last_gap: Option<Timestamp>,
 }
 
@@ -64,6 +67,7 @@ impl Device {
             rsts: 0,
             bracket: Bracket::default(),
             ledger: Ledger::default(),
+            accounts: Accounts::default(),
             last_gap: None,
         }
     }
@@ -122,6 +126,13 @@ impl Device {
         self.ledger.mark_mode_change();
     }
 
+    /// What it says of itself, beside what the wire says; `first` is the time of the capture's first frame.
+    pub fn compare(&mut self, account: &Account, first: Timestamp) -> Comparison {
+        let msl = self.bracket.msl();
+        let wire = Wire { address: self.address, ledger: &self.ledger, msl, first, last_gap: self.last_gap };
+        self.accounts.compare(account, &wire)
+    }
+
     /// Tuples believed to be in TIME-WAIT now.
     pub fn held_in_time_wait(&self) -> u64 {
         self.ledger.held_now()
@@ -157,6 +168,7 @@ impl Device {
                  or restarted meanwhile, or tuples were evicted."
                     .to_owned()
             }),
+            own_account: self.accounts.facts(),
         }
     }
 
@@ -179,8 +191,8 @@ impl Device {
                         self.syns += 1;
                         self.reset_in_window(segment, syn, incarnation, flow, events);
                     }
-                    Answer::Accepted { syn } => self.accept(flow, syn),
-                    Answer::Unknowing => drop(self.ledger.remove(flow.tuple)),
+                    Answer::Accepted { syn } => self.accept(flow, syn, segment.time),
+                    Answer::Unknowing => drop(self.ledger.remove(flow.tuple, segment.time)),
                 }
             }
             return;
@@ -246,7 +258,8 @@ impl Device {
         };
         let proven = acked && matches!(own.view, StateView::Proven(_));
         let certainty = if proven { Certainty::Proven } else { Certainty::Inferred };
-        let hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty);
+        let hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty)
+            .since(flow.life.saw_open.then_some(flow.life.opening.time));
         let counted = hold.counted;
         self.ledger.insert(hold);
         if counted {
@@ -321,8 +334,8 @@ impl Device {
     }
 
     /// A SYN got through: what let it?
-    fn accept(&mut self, flow: &Flow, syn: Note) {
-        let Some(hold) = self.ledger.remove(flow.tuple) else { return };
+    fn accept(&mut self, flow: &Flow, syn: Note, at: Timestamp) {
+        let Some(hold) = self.ledger.remove(flow.tuple, at) else { return };
         if hold.close.is_none() || hold.mode_changed {
             return;
         }

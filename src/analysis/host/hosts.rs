@@ -107,6 +107,10 @@ impl Hosts {
         [from, sign.to.and_then(|ip| self.find(ip)).filter(|to| Some(*to) != from)]
     }
 
+    pub fn of_address(&self, ip: IpAddr) -> Option<usize> {
+        self.find(ip)
+    }
+
     pub fn device(&self, index: usize) -> &Device {
         &self.devices[index]
     }

@@ -13,6 +13,8 @@ use crate::analysis::{flow::FourTuple, time::Timestamp};
 const RETENTION: Duration = Duration::from_secs(600);
 /// Tuples remembered at once, of one device; the oldest gives way.
 const CAPACITY: usize = 16_384;
+/// Tuples remembered that were held until lately.
+const MAX_LEFT: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -23,6 +25,10 @@ pub struct Ledger {
     current: VecDeque<(FourTuple, u64, Timestamp)>,
     held_now: u64,
     serial: u64,
+    /// The latest that were let go, and when.
+    left: VecDeque<(FourTuple, Timestamp)>,
+    /// Of holds that began up to here, some gave way to others.
+    forgotten_until: Timestamp,
 }
 
 #[derive(Debug)]
@@ -37,13 +43,26 @@ impl Ledger {
         self.holds.get_mut(&tuple).map(|entry| &mut entry.hold)
     }
 
+    pub fn get(&self, tuple: FourTuple) -> Option<&Hold> {
+        self.holds.get(&tuple).map(|entry| &entry.hold)
+    }
+
+    /// In order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = &Hold> {
+        self.order.iter().filter_map(|(tuple, serial)| {
+            self.holds.get(tuple).filter(|entry| entry.serial == *serial).map(|entry| &entry.hold)
+        })
+    }
+
     pub fn insert(&mut self, hold: Hold) {
         let tuple = hold.tuple;
-        self.remove(tuple);
+        self.remove(tuple, hold.begun());
         self.serial += 1;
         self.order.push_back((tuple, self.serial));
         self.holds.insert(tuple, Entry { hold, serial: self.serial, is_current: false });
         while self.holds.len() > CAPACITY {
+            let oldest = self.iter().next().map(|hold| hold.latest_start);
+            self.forgotten_until = self.forgotten_until.max(oldest.unwrap_or_default());
             self.drop_oldest();
         }
     }
@@ -59,7 +78,29 @@ impl Ledger {
         }
     }
 
-    pub fn remove(&mut self, tuple: FourTuple) -> Option<Hold> {
+    /// The device let go of the tuple, as was seen at `at`.
+    pub fn remove(&mut self, tuple: FourTuple, at: Timestamp) -> Option<Hold> {
+        let hold = self.take(tuple)?;
+        if self.left.len() >= MAX_LEFT
+            && let Some((_, gone)) = self.left.pop_front()
+        {
+            self.forgotten_until = self.forgotten_until.max(gone);
+        }
+        self.left.push_back((tuple, at));
+        Some(hold)
+    }
+
+    /// The device let go of the tuple at `since` or later, as far back as that is remembered.
+    pub fn left_since(&self, tuple: FourTuple, since: Timestamp) -> bool {
+        self.left.iter().any(|(left, at)| *left == tuple && *at >= since)
+    }
+
+    /// Of what began before this, not everything is remembered.
+    pub fn forgotten_until(&self) -> Timestamp {
+        self.forgotten_until
+    }
+
+    fn take(&mut self, tuple: FourTuple) -> Option<Hold> {
         let entry = self.holds.remove(&tuple)?;
         self.held_now -= u64::from(entry.is_current);
         Some(entry.hold)
@@ -108,7 +149,7 @@ impl Ledger {
         if let Some((tuple, serial)) = self.order.pop_front()
             && self.holds.get(&tuple).is_some_and(|entry| entry.serial == serial)
         {
-            self.remove(tuple);
+            self.take(tuple);
         }
     }
 }

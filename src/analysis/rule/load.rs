@@ -23,6 +23,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("half-open", include_str!("../../../rules/half-open.toml")),
         ("handshake-stall", include_str!("../../../rules/handshake-stall.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
+        ("ledger-mismatch", include_str!("../../../rules/ledger-mismatch.toml")),
         ("not-on-path", include_str!("../../../rules/not-on-path.toml")),
         ("reset-close", include_str!("../../../rules/reset-close.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),
