@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Asks `control` for the connections of `device` until `stop` is raised, on a thread of its own.
-pub fn poll(
+pub(super) fn poll(
     control: SocketAddr,
     device: IpAddr,
     tell: Sender<Input<'static>>,

@@ -7,7 +7,7 @@ use crate::cli::Plan;
 pub mod exit;
 
 #[cfg(target_os = "linux")]
-mod account;
+pub mod account;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;

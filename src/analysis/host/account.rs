@@ -88,6 +88,8 @@ pub struct Accounts {
     facts: Option<AccountFacts>,
     msl: Option<Duration>,
     evicted: u64,
+    /// Evictions that the device owned to, and of which no hold was missed so far: by when, and how many.
+    owned: Vec<(Timestamp, u64)>,
     /// Holds that an eviction accounts for, with the time of their entry.
     granted: Vec<(FourTuple, Timestamp)>,
     /// What began before this is not judged: the MSL was another.
@@ -123,8 +125,7 @@ impl Accounts {
             }
             comparison.note(tuple, entry.peer, scope.judge(tuple, entry), &scope);
         }
-        let mut evictions = account.evicted.unwrap_or(0).saturating_sub(self.evicted);
-        self.evicted = account.evicted.unwrap_or(self.evicted);
+        self.own_up(account, &scope);
         self.granted
             .retain(|(tuple, entered)| wire.ledger.get(*tuple).is_some_and(|hold| hold.entered == *entered));
         for hold in wire.ledger.iter() {
@@ -135,15 +136,18 @@ impl Accounts {
             if self.granted.contains(&key) {
                 continue;
             }
-            if evictions > 0 {
-                // The oldest is evicted first, and the ledger tells the oldest first.
-                evictions -= 1;
+            // The oldest is evicted first, and the ledger tells the oldest first.
+            if let Some((_, left)) = self.owned.iter_mut().find(|(by, left)| *left > 0 && hold.entered <= *by)
+            {
+                *left -= 1;
                 self.granted.push(key);
                 continue;
             }
             let peer = hold.tuple.socket(hold.device.other());
             comparison.note(hold.tuple, peer, Judgement::Disagree(Opinions::NotTold), &scope);
         }
+        // What was evicted young is missed only now; what nobody has missed by now was nothing that we were sure of.
+        self.owned.retain(|(by, left)| *left > 0 && by.saturating_add(IN_FLIGHT) >= account.asked);
         let facts = self.facts.get_or_insert_default();
         facts.accounts += 1;
         facts.time_wait = account.held.len() as u64;
@@ -151,6 +155,17 @@ impl Accounts {
         facts.unsure += comparison.unsure;
         facts.disagreements += comparison.disagreements.len() as u64 + comparison.more;
         comparison
+    }
+}
+
+impl Accounts {
+    fn own_up(&mut self, account: &Account, scope: &Scope<'_>) {
+        let Some(evicted) = account.evicted else { return };
+        let new = evicted.saturating_sub(self.evicted);
+        self.evicted = evicted;
+        if new > 0 {
+            self.owned.push((scope.latest(), new));
+        }
     }
 }
 
