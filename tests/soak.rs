@@ -8,6 +8,7 @@ mod support;
 use std::time::Instant;
 
 use support::lab::{account, twin};
+use support::mixed::Run;
 use support::{code, events, run, stderr, stdout, summary};
 
 /// An unfixed device and a patient client: Linux gives up after some 134 s, and each of its SYNs was refused.
@@ -92,4 +93,26 @@ fn needs_tap_a_thousand_ports_are_counted_alike() {
     assert_eq!(last["findings"]["time-wait-collision"], syns, "{}", stderr(&output));
     assert_eq!(last["devices"][0]["time_wait"]["rsts"], rsts);
     assert_eq!(last["capture"]["dropped"], 0);
+}
+
+/// Five minutes of mixed traffic on each of three devices: at no poll does the ledger differ from the device's own list.
+#[test]
+#[ignore = "soak: five minutes"]
+fn needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes() {
+    let Some(twin) = twin("needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes") else {
+        return;
+    };
+    let arm =
+        |twin: &'static [&'static str], options: &'static [&'static str]| Run { twin, options, seconds: 300 };
+    let runs = [
+        arm(&["--msl-ms", "3000"], &[]),
+        arm(&["--mode", "fixed"], &[]),
+        arm(&["--msl-ms", "6000", "--rst-in-time-wait", "honour"], &["--loss", "20"]),
+    ];
+    std::thread::scope(|scope| {
+        let running: Vec<_> = runs.iter().map(|run| scope.spawn(|| run.go(&twin))).collect();
+        for (run, running) in runs.iter().zip(running) {
+            running.join().unwrap().agrees(run);
+        }
+    });
 }

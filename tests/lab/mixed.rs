@@ -5,7 +5,7 @@
 //! engine but flows goes to standard output, one object a line.
 //!
 //!     lab_mixed --seed N --seconds S [--every MS] [--twin PATH] [--loss PERMILLE] [--lie omit|add|late|timer]
-//!               [-- TWIN ARGUMENTS]
+//!               [--write FILE] [-- TWIN ARGUMENTS]
 //!
 //! `--loss`: so many frames in a thousand are lost each way between the capture and the device, as on the air.
 
@@ -30,7 +30,7 @@ mod linux {
 
     use anyhow::{Context, Result, bail};
     use esp_tcpwatch::analysis::engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig};
-    use esp_tcpwatch::analysis::event::Start;
+    use esp_tcpwatch::analysis::event::{CaptureQuality, Start};
     use esp_tcpwatch::analysis::host::DeviceScope;
     use esp_tcpwatch::analysis::input::{Account, Input, Told};
     use esp_tcpwatch::analysis::rule::RuleSet;
@@ -38,6 +38,7 @@ mod linux {
     use esp_tcpwatch::firmware::protocol::Faults;
     use esp_tcpwatch::firmware::{Client, pcbs_blocking};
     use esp_tcpwatch::lab::{Lab, LabConfig, find_twin};
+    use esp_tcpwatch::sink::record::{Recorder, RecorderInfo};
     use esp_tcpwatch::source::live::{self, LiveConfig};
     use esp_tcpwatch::source::{Source, feed};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,6 +53,7 @@ mod linux {
         twin: Option<PathBuf>,
         loss: u32,
         lie: Option<String>,
+        write: Option<PathBuf>,
         twin_args: Vec<String>,
     }
 
@@ -78,7 +80,8 @@ mod linux {
             let capturing = scope.spawn(|| capture.run(feeder, &over));
             let asking = scope.spawn(|| ask_for_accounts(&lab, &asked, tell, &no_more));
             let clients = scope.spawn(|| clients(&lab, &asked));
-            let watching = scope.spawn(move || watch(engine, frames, accounts));
+            let recording = asked.write.clone();
+            let watching = scope.spawn(move || watch(engine, frames, accounts, recording));
             let done = clients.join();
             no_more.store(true, Ordering::Relaxed);
             let asked = asking.join();
@@ -94,8 +97,18 @@ mod linux {
         lab.finish().context("at the end")
     }
 
-    fn watch(mut engine: Engine, mut frames: feed::Feed, accounts: Receiver<Account>) -> Result<()> {
+    fn watch(
+        mut engine: Engine,
+        mut frames: feed::Feed,
+        accounts: Receiver<Account>,
+        recording: Option<PathBuf>,
+    ) -> Result<()> {
+        let file = recording.map(std::fs::File::create).transpose()?.map(std::io::BufWriter::new);
+        let mut recorder = file.map(|file| Recorder::new(file, RecorderInfo::default()));
         while let Some(input) = frames.next_input()? {
+            if let (Input::Frame(frame), Some(recorder)) = (&input, &mut recorder) {
+                recorder.on_frame(frame)?;
+            }
             engine.handle(input);
             while let Ok(account) = accounts.try_recv() {
                 engine.handle(Input::Account(account));
@@ -103,6 +116,9 @@ mod linux {
             while let Some(event) = engine.poll_event() {
                 println!("{}", serde_json::to_string(&event)?);
             }
+        }
+        if let Some(recorder) = recorder {
+            recorder.finish(CaptureQuality::default())?;
         }
         Ok(())
     }
@@ -138,7 +154,8 @@ mod linux {
         fn falsify(&mut self, account: &mut Account) -> Result<()> {
             let now = Instant::now();
             match self.how.as_str() {
-                "omit" => account.held.retain(|told| told.peer.port() % 2 == 0),
+                // Linux gives even ports first: every other of those as well.
+                "omit" => account.held.retain(|told| told.peer.port() / 2 % 2 == 0),
                 "add" => {
                     let nobody = SocketAddr::new(account.device, 80);
                     account.held.push(Told {
@@ -231,7 +248,9 @@ mod linux {
                 let mut octets = [0; 2_048];
                 for _ in 0..4 {
                     get(&mut stream, "/").await?;
-                    stream.read(&mut octets).await?;
+                    if stream.read(&mut octets).await? == 0 {
+                        break;
+                    }
                     sleep(dice.millis(50, 300)).await;
                 }
                 std::io::Result::Ok(())
@@ -321,6 +340,7 @@ mod linux {
                 "--every" => asked.every_ms = value()?.parse()?,
                 "--twin" => asked.twin = Some(value()?.into()),
                 "--loss" => asked.loss = value()?.parse()?,
+                "--write" => asked.write = Some(value()?.into()),
                 "--lie" => asked.lie = Some(value()?),
                 _ => bail!("no option {option}"),
             }

@@ -34,6 +34,8 @@ pub struct Wire<'a> {
     pub address: IpAddr,
     pub ledger: &'a Ledger,
     pub msl: MslBracket,
+    /// It was seen to ignore RSTs in TIME-WAIT more than once, and never to honour one.
+    pub ignores_rst: bool,
     /// The capture's first frame.
     pub first: Timestamp,
     pub last_gap: Option<Timestamp>,
@@ -227,7 +229,7 @@ impl<'a> Scope<'a> {
         let (from, to) = (self.account.asked.saturating_sub(IN_FLIGHT), self.latest());
         let hold = self.wire.ledger.get(tuple).filter(|hold| hold.begun() <= to);
         let Some(hold) = hold else {
-            let explained = self.wire.ledger.left_since(tuple, from) || self.may_be_unseen(told);
+            let explained = self.wire.ledger.left_since(tuple, from) || self.may_be_unseen(tuple, told);
             return if explained { Judgement::Unsure } else { Judgement::Disagree(Opinions::NotSeen) };
         };
         if !self.is_settled(hold) || hold.close.is_none() {
@@ -260,8 +262,9 @@ impl<'a> Scope<'a> {
         (!fits).then_some(Opinions::Timer { told_s, at_least_s, at_most_s })
     }
 
-    /// The close of a tuple that the device lists may have been before the capture, or among lost frames.
-    fn may_be_unseen(&self, told: &Told) -> bool {
+    /// The close of a tuple that the device lists may have been before the capture, or among lost frames, or other
+    /// than it seemed.
+    fn may_be_unseen(&self, tuple: FourTuple, told: &Told) -> bool {
         let since = match (told.age, told.remaining, self.longest) {
             (Some(age), _, _) => age.saturating_add(TICK),
             (None, Some(remaining), Some(longest)) => longest.saturating_sub(remaining),
@@ -272,6 +275,7 @@ impl<'a> Scope<'a> {
         began <= self.wire.first
             || self.wire.last_gap.is_some_and(|gap| gap >= began)
             || began <= self.wire.ledger.forgotten_until()
+            || self.wire.ledger.closed_second_since(tuple, began)
     }
 
     /// By the wire, and without any doubt, the device held this tuple when it gave its account.
@@ -279,7 +283,7 @@ impl<'a> Scope<'a> {
         let Some(shortest) = self.shortest else { return false };
         let ends = hold.earliest_start.saturating_add(shortest);
         hold.is_proven()
-            && !hold.is_in_doubt
+            && (self.wire.ignores_rst || !hold.is_in_doubt)
             && hold.start_is_known
             && self.is_settled(hold)
             && hold.entered.saturating_add(IN_FLIGHT) < self.account.asked

@@ -8,9 +8,9 @@ use super::{
     behaviour::Behaviours,
     bracket::Bracket,
     event::{Close, HostEvent},
-    facts::{DeviceFacts, MslBracket, TimeWaitFacts},
+    facts::{DeviceFacts, MslBracket, RstInTimeWait, TimeWaitFacts},
     fingerprint::Fingerprint,
-    hold::{Answer, Hold, Refusal},
+    hold::{Answer, CONFIRMING_CYCLES, Hold, Refusal},
     ledger::Ledger,
     liveness::Liveness,
 };
@@ -128,8 +128,15 @@ impl Device {
 
     /// What it says of itself, beside what the wire says; `first` is the time of the capture's first frame.
     pub fn compare(&mut self, account: &Account, first: Timestamp) -> Comparison {
-        let msl = self.bracket.msl();
-        let wire = Wire { address: self.address, ledger: &self.ledger, msl, first, last_gap: self.last_gap };
+        let wire = Wire {
+            address: self.address,
+            ledger: &self.ledger,
+            msl: self.bracket.msl(),
+            ignores_rst: self.behaviours.rst() == RstInTimeWait::Ignored
+                && self.ignored_rsts >= u64::from(CONFIRMING_CYCLES),
+            first,
+            last_gap: self.last_gap,
+        };
         self.accounts.compare(account, &wire)
     }
 
@@ -182,6 +189,9 @@ impl Device {
     ) {
         if segment.flags.is_syn_ack() && place != Belongs::AnotherLife {
             self.accepted += 1;
+        }
+        if segment.flags.has(Flags::FIN) && flow.life.endpoint(device).view.is(TcpState::LastAck) {
+            self.ledger.closed_second(flow.tuple, segment.time);
         }
         if !segment.is_pure_ack() {
             if let Some(hold) = self.ledger.get_mut(flow.tuple) {

@@ -13,7 +13,7 @@ use crate::analysis::{flow::FourTuple, time::Timestamp};
 const RETENTION: Duration = Duration::from_secs(600);
 /// Tuples remembered at once, of one device; the oldest gives way.
 const CAPACITY: usize = 16_384;
-/// Tuples remembered that were held until lately.
+/// Tuples remembered that are held no more, or that the device closed second.
 const MAX_LEFT: usize = 1_024;
 
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub struct Ledger {
     serial: u64,
     /// The latest that were let go, and when.
     left: VecDeque<(FourTuple, Timestamp)>,
+    /// The latest that the device seemed to close second, and when.
+    second: VecDeque<(FourTuple, Timestamp)>,
     /// Of holds that began up to here, some gave way to others.
     forgotten_until: Timestamp,
 }
@@ -81,13 +83,20 @@ impl Ledger {
     /// The device let go of the tuple, as was seen at `at`.
     pub fn remove(&mut self, tuple: FourTuple, at: Timestamp) -> Option<Hold> {
         let hold = self.take(tuple)?;
-        if self.left.len() >= MAX_LEFT
-            && let Some((_, gone)) = self.left.pop_front()
-        {
-            self.forgotten_until = self.forgotten_until.max(gone);
-        }
-        self.left.push_back((tuple, at));
+        let forgotten = remember(&mut self.left, tuple, at);
+        self.forgotten_until = self.forgotten_until.max(forgotten);
         Some(hold)
+    }
+
+    /// The device closed the tuple after its peer had, as far as was seen. Where its first FIN was lost on the air before
+    /// it could be captured, the two closed at once, and it does hold the tuple: the wire looks the same.
+    pub fn closed_second(&mut self, tuple: FourTuple, at: Timestamp) {
+        let forgotten = remember(&mut self.second, tuple, at);
+        self.forgotten_until = self.forgotten_until.max(forgotten);
+    }
+
+    pub fn closed_second_since(&self, tuple: FourTuple, since: Timestamp) -> bool {
+        self.second.iter().any(|(second, at)| *second == tuple && *at >= since)
     }
 
     /// The device let go of the tuple at `since` or later, as far back as that is remembered.
@@ -152,4 +161,11 @@ impl Ledger {
             self.take(tuple);
         }
     }
+}
+
+/// Returns the time of what had to give way.
+fn remember(log: &mut VecDeque<(FourTuple, Timestamp)>, tuple: FourTuple, at: Timestamp) -> Timestamp {
+    let oldest = if log.len() >= MAX_LEFT { log.pop_front() } else { None };
+    log.push_back((tuple, at));
+    oldest.map_or(Timestamp::ZERO, |(_, gone)| gone)
 }
