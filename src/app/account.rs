@@ -150,4 +150,47 @@ mod tests {
         let of_v6 = account("fe80::2".parse().unwrap(), &told);
         assert_eq!(of_v6.held[0].peer, "[fe80::1]:40002".parse().unwrap(), "as on the wire, without scope");
     }
+
+    fn notes(control: SocketAddr) -> (std::sync::mpsc::Receiver<Input<'static>>, Stop, JoinHandle<()>) {
+        let (tell, told) = std::sync::mpsc::channel();
+        let stop = Stop::default();
+        let polling = poll(control, control.ip(), tell, stop.clone()).unwrap();
+        (told, stop, polling)
+    }
+
+    fn text(input: Input<'static>) -> String {
+        match input {
+            Input::Marker(marker) => marker.text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn older_firmware_is_noted_and_asked_no_more() {
+        let device = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let control = device.local_addr().unwrap();
+        let answering = std::thread::spawn(move || {
+            let mut octets = [0; 1024];
+            let (length, peer) = device.recv_from(&mut octets).unwrap();
+            let asked: serde_json::Value = serde_json::from_slice(&octets[..length]).unwrap();
+            let answer =
+                format!(r#"{{"v":1,"id":{},"ok":false,"error":"unknown-op","detail":""}}"#, asked["id"]);
+            device.send_to(answer.as_bytes(), peer).unwrap();
+        });
+        let (told, _stop, polling) = notes(control);
+        answering.join().unwrap();
+        polling.join().unwrap();
+        assert!(text(told.recv().unwrap()).contains("firmware is older"));
+        assert!(told.recv().is_err(), "nothing more is told");
+    }
+
+    #[test]
+    fn a_device_that_does_not_answer_is_noted_once() {
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (told, stop, polling) = notes(closed);
+        assert!(text(told.recv().unwrap()).starts_with("no account of the device's own: "));
+        assert!(told.recv_timeout(Duration::from_millis(1_800)).is_err(), "it was told once");
+        stop.raise();
+        polling.join().unwrap();
+    }
 }

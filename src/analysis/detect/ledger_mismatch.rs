@@ -146,7 +146,7 @@ fn explanations(confirmed: &[&Disagreement]) -> String {
         ways.push("it ended the connection early to make room, or by a remedy, or it restarted");
     }
     if is_any(|opinions| matches!(opinions, Opinions::NotSeen)) {
-        ways.push("the close went another way than past this capture");
+        ways.push("frames of its close were lost on the air, or went another way than past this capture");
     }
     if is_any(|opinions| matches!(opinions, Opinions::Overdue { .. } | Opinions::Timer { .. })) {
         ways.push("its timer was restarted by a segment that was not captured, or it counts time otherwise than lwIP");

@@ -188,11 +188,10 @@ impl Hold {
         }
     }
 
-    /// The client's FIN was offered once more: if it arrived, it restarted the timer (lwIP tcp_timewait_input).
+    /// A FIN was offered once more: if it arrived, it restarted the timer, whatever its numbers (lwIP
+    /// tcp_timewait_input looks at none).
     pub fn offer_fin(&mut self, segment: &Segment) {
-        if segment.seq_end() == self.rn {
-            self.latest_start = self.latest_start.max(segment.time);
-        }
+        self.latest_start = self.latest_start.max(segment.time);
     }
 
     /// The device sent a pure ACK. Returns the refusals that it makes certain enough to tell.
