@@ -26,6 +26,9 @@ use crate::analysis::{
 pub const IN_FLIGHT: Duration = Duration::from_millis(300);
 /// lwIP's slow timer (`TCP_SLOW_INTERVAL`): TIME-WAIT is counted in these.
 const TICK: Duration = Duration::from_millis(500);
+/// A device's TIME-WAIT may last longer than it counts, by one part in so many: lwIP arms its TCP timer of 250 ms anew when
+/// the last one has run (timeouts.c, tcpip_tcp_timer) and never catches up, and FreeRTOS rounds up to its tick, often 10 ms.
+const SLOWER_BY: u32 = 20;
 /// Disagreements kept of one account; the others are counted.
 const MAX_KEPT: usize = 256;
 
@@ -235,7 +238,9 @@ impl<'a> Scope<'a> {
         if !self.is_settled(hold) || hold.close.is_none() {
             return Judgement::Unsure;
         }
-        let over = self.longest.map(|longest| hold.latest_start.saturating_add(longest));
+        let over = self
+            .longest
+            .map(|longest| hold.latest_start.saturating_add(longest.saturating_add(longest / SLOWER_BY)));
         if let Some(over) = over
             && over.saturating_add(IN_FLIGHT) < self.account.asked
         {
@@ -258,7 +263,8 @@ impl<'a> Scope<'a> {
         let at_least_s = self.account.asked.seconds_after(hold.latest_start);
         let at_most_s = self.account.answered.seconds_after(hold.earliest_start);
         let told_s = age.as_secs_f64();
-        let fits = told_s + slack.as_secs_f64() >= at_least_s && told_s <= at_most_s + slack.as_secs_f64();
+        let slowest_s = at_least_s - at_least_s / f64::from(SLOWER_BY);
+        let fits = told_s + slack.as_secs_f64() >= slowest_s && told_s <= at_most_s + slack.as_secs_f64();
         (!fits).then_some(Opinions::Timer { told_s, at_least_s, at_most_s })
     }
 
