@@ -25,8 +25,12 @@ fn all(runs: &[Run<'_>], twin: &str) -> Vec<Compared> {
 #[test]
 fn needs_tap_the_ledger_equals_the_devices_own_list_at_every_poll() {
     let Some(twin) = twin("needs_tap_the_ledger_equals_the_devices_own_list_at_every_poll") else { return };
-    let arm =
-        |twin: &'static [&'static str], options: &'static [&'static str]| Run { twin, options, seconds: 7 };
+    let arm = |twin: &'static [&'static str], options: &'static [&'static str]| Run {
+        twin,
+        options,
+        seconds: 7,
+        closes_first: true,
+    };
     let runs = [
         // Short enough for many to run out, also where 2·MSL is no whole number of lwIP's ticks.
         arm(&["--msl-ms", "1000"], &[]),
@@ -35,7 +39,8 @@ fn needs_tap_the_ledger_equals_the_devices_own_list_at_every_poll() {
         arm(&["--msl-ms", "2000", "--syn-in-time-wait", "accept"], &[]),
         arm(&["--msl-ms", "3000", "--pcb-cap", "4"], &[]),
         arm(&["--mode", "fixed"], &[]),
-        arm(&["--msl-ms", "1000", "--close", "client-first"], &[]),
+        // Nothing to hold, but for an end that both began at once.
+        Run { closes_first: false, ..arm(&["--msl-ms", "1000", "--close", "client-first"], &[]) },
         // Frames lost between the capture and the device, as on the air.
         arm(&["--msl-ms", "1000"], &["--loss", "50"]),
         arm(&["--msl-ms", "3000", "--rst-in-time-wait", "honour"], &["--loss", "20"]),
@@ -43,12 +48,10 @@ fn needs_tap_the_ledger_equals_the_devices_own_list_at_every_poll() {
     let compared = all(&runs, &twin);
     for (run, compared) in runs.iter().zip(&compared) {
         compared.agrees(run);
-        if run.options.is_empty() {
+        if run.options.is_empty() && run.closes_first {
             assert!(compared.unsure * 5 <= compared.agreed, "{}: mostly unsure", compared.name);
         }
     }
-    let client_first = &compared[6];
-    assert_eq!((client_first.entered, client_first.unsure), (0, 0), "then the device holds nothing");
     let polls: u64 = compared.iter().map(|compared| compared.accounts).sum();
     let tuples: u64 = compared.iter().map(|compared| compared.agreed).sum();
     println!("in all {polls} polls and {tuples} tuples alike");
@@ -59,7 +62,12 @@ fn needs_tap_the_ledger_equals_the_devices_own_list_at_every_poll() {
 #[test]
 fn needs_tap_an_account_that_is_wrong_on_purpose_is_noticed() {
     let Some(twin) = twin("needs_tap_an_account_that_is_wrong_on_purpose_is_noticed") else { return };
-    let lie = |options: &'static [&'static str]| Run { twin: &["--msl-ms", "1500"], options, seconds: 6 };
+    let lie = |options: &'static [&'static str]| Run {
+        twin: &["--msl-ms", "1500"],
+        options,
+        seconds: 6,
+        closes_first: true,
+    };
     let runs = [
         (lie(&["--lie", "omit"]), "and it does not list it"),
         (lie(&["--lie", "add"]), "the wire did not show how it came to that"),

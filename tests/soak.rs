@@ -102,8 +102,12 @@ fn needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes() {
     let Some(twin) = twin("needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes") else {
         return;
     };
-    let arm =
-        |twin: &'static [&'static str], options: &'static [&'static str]| Run { twin, options, seconds: 300 };
+    let arm = |twin: &'static [&'static str], options: &'static [&'static str]| Run {
+        twin,
+        options,
+        seconds: 300,
+        closes_first: true,
+    };
     let runs = [
         arm(&["--msl-ms", "3000"], &[]),
         arm(&["--mode", "fixed"], &[]),

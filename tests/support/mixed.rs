@@ -14,6 +14,8 @@ pub struct Run<'a> {
     pub twin: &'a [&'a str],
     pub options: &'a [&'a str],
     pub seconds: u32,
+    /// The twin closes first, and so holds connections in TIME-WAIT.
+    pub closes_first: bool,
 }
 
 /// What came of it.
@@ -88,8 +90,9 @@ impl Compared {
         assert_eq!(self.told, Vec::<String>::new(), "{}", self.name);
         // Four a second; a busy machine may manage half.
         assert!(self.accounts >= u64::from(run.seconds) * 2, "{}: {} polls", self.name, self.accounts);
-        // Where the device holds anything at all, it holds something at most polls.
-        let least = if self.entered == 0 { 0 } else { self.accounts };
-        assert!(self.agreed >= least, "{}: nothing was compared", self.name);
+        if run.closes_first {
+            // It holds something at most polls.
+            assert!(self.agreed >= self.accounts, "{}: hardly anything was compared", self.name);
+        }
     }
 }
