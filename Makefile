@@ -161,6 +161,7 @@ captures: build
 ## make soak            the tests that take longer than a minute
 .PHONY: soak
 soak: prerequisites-test twin
+	@$(CARGO) build --locked --example lab_mixed
 	@$(HEARING) $(CARGO) test --locked --test soak -- --ignored --nocapture
 
 ## make macos           does it compile for macOS? (needs that target's standard library)

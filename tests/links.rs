@@ -22,7 +22,7 @@ fn original() -> Vec<Captured> {
     let trace = notation::parse(&text).unwrap().swap_remove(0);
     let frames = trace.steps.into_iter().filter_map(|step| match step {
         Step::Frame { at_s, octets } => Some((at_s, LinkType::ETHERNET, octets.clone(), octets.len())),
-        Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } => None,
+        Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } | Step::Account { .. } => None,
     });
     frames.collect()
 }

@@ -1,12 +1,12 @@
 //! Whatever comes in: no panic, the same bytes out, bounded memory.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use esp_tcpwatch::analysis::{
     engine::{Engine, EngineConfig},
     event::{Event, Start},
     host::DeviceScope,
-    input::{Frame, Gap, GapCause, Input, LinkType, Marker},
+    input::{Account, Frame, Gap, GapCause, Input, LinkType, Marker, Told},
     rule::{RuleSet, Severity},
     time::Timestamp,
     wire::{
@@ -42,7 +42,7 @@ fn sample_frames() -> Vec<Vec<u8>> {
         for trace in notation::parse(&fs::read_to_string(file).unwrap()).unwrap() {
             frames.extend(trace.steps.into_iter().filter_map(|step| match step {
                 Step::Frame { octets, .. } => Some(octets),
-                Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } => None,
+                Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } | Step::Account { .. } => None,
             }));
         }
     }
@@ -66,6 +66,14 @@ enum Thing {
         lost: u64,
     },
     Mode,
+    /// Which ports of the client it holds and for how long, when from now (milliseconds), and what else it says.
+    Account {
+        held: Vec<(u16, Option<u64>)>,
+        at_ms: i64,
+        msl_ms: Option<u64>,
+        evicted: Option<u64>,
+        complete: bool,
+    },
 }
 
 fn thing() -> impl Strategy<Value = Thing> {
@@ -88,6 +96,20 @@ fn thing() -> impl Strategy<Value = Thing> {
         1 => (0u64..200_000_000).prop_map(|after_us| Thing::Tick { after_us }),
         1 => (0u64..9).prop_map(|lost| Thing::Gap { lost }),
         1 => Just(Thing::Mode),
+        2 => (
+            prop::collection::vec((39_999u16..40_004, prop::option::of(0u64..200_000)), 0..6),
+            prop_oneof![4 => -3_000i64..3_000, 1 => any::<i64>()],
+            prop::option::of(prop_oneof![4 => 0u64..60_000, 1 => any::<u64>()]),
+            prop::option::of(0u64..3),
+            any::<bool>(),
+        )
+            .prop_map(|(held, at_ms, msl_ms, evicted, complete)| Thing::Account {
+                held,
+                at_ms,
+                msl_ms,
+                evicted,
+                complete,
+            }),
     ]
 }
 
@@ -151,6 +173,25 @@ fn run_as(things: &[Thing], scope: DeviceScope, listening: &Listening) -> String
                     cause: GapCause::Queue,
                 }));
             }
+            Thing::Account { held, at_ms, msl_ms, evicted, complete } => {
+                let told = |(port, age_ms): &(u16, Option<u64>)| Told {
+                    device: ([10, 77, 0, 2], 80).into(),
+                    peer: ([10, 77, 0, 1], *port).into(),
+                    remaining: None,
+                    age: age_ms.map(Duration::from_millis),
+                };
+                let at = Timestamp::from_nanos(now.saturating_add_signed(at_ms.saturating_mul(1_000_000)));
+                engine.handle(Input::Account(Account {
+                    device: [10, 77, 0, 2].into(),
+                    asked: at,
+                    answered: at.saturating_add(Duration::from_millis(3)),
+                    held: held.iter().map(told).collect(),
+                    complete: *complete,
+                    msl: msl_ms.map(Duration::from_millis),
+                    uptime: msl_ms.map(Duration::from_millis),
+                    evicted: *evicted,
+                }));
+            }
             Thing::Mode => engine.handle(Input::Marker(Marker {
                 at: Timestamp::from_nanos(now),
                 text: "switched".to_owned(),
@@ -200,6 +241,10 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
             }
             Step::Mode { text } => {
                 engine.handle(Input::Marker(Marker { at, text: text.clone(), mode_changed: true }));
+            }
+            Step::Account { at_s, account } => {
+                let at = Timestamp::from_nanos(moment(*at_s));
+                engine.handle(Input::Account(Account { asked: at, answered: at, ..account.clone() }));
             }
         }
         listening.after(&mut engine, &mut out, index, now);
@@ -389,7 +434,7 @@ impl Sniffer {
             .into_iter()
             .filter_map(|step| match step {
                 Step::Frame { at_s, octets } => Some((at_s, octets)),
-                Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } => None,
+                Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } | Step::Account { .. } => None,
             })
             .collect();
         let mut state = self.seed | 1;

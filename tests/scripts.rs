@@ -113,6 +113,11 @@ fn notation_errors_name_the_line_and_what_was_expected() {
         ("expect", 1, "expect` what"),
         ("gap many", 1, "number of frames"),
         ("tick 9", 1, "expected a time"),
+        ("account A", 1, "expected a time"),
+        ("account +5 E", 1, "expected A, B, C or D"),
+        ("account +5 A msl", 1, "`msl` needs a number"),
+        ("account +5 A/-1", 1, "expected seconds"),
+        ("account +5 evicted some", 1, "expected a number"),
     ] {
         let error = notation::parse(text).unwrap_err();
         assert_eq!(error.line, line, "{text}");

@@ -10,6 +10,7 @@ mod support;
 use std::time::Instant;
 
 use support::lab::{account, twin};
+use support::mixed::Run;
 use support::{code, events, run, stderr, stdout, summary};
 
 /// An unfixed device and a patient client: Linux gives up after some 134 s, and each of its SYNs was refused.
@@ -104,4 +105,30 @@ fn needs_tap_every_longer_scenario_is_told_as_it_was() {
         return;
     }
     matrix::play_all(matrix::rows::patient(), 5, matrix::a_lossy_sniffer_adds_nothing);
+}
+
+/// Five minutes of mixed traffic on each of three devices: at no poll does the ledger differ from the device's own list.
+#[test]
+#[ignore = "soak: five minutes"]
+fn needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes() {
+    let Some(twin) = twin("needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes") else {
+        return;
+    };
+    let arm = |twin: &'static [&'static str], options: &'static [&'static str]| Run {
+        twin,
+        options,
+        seconds: 300,
+        closes_first: true,
+    };
+    let runs = [
+        arm(&["--msl-ms", "3000"], &[]),
+        arm(&["--mode", "fixed"], &[]),
+        arm(&["--msl-ms", "6000", "--rst-in-time-wait", "honour"], &["--loss", "20"]),
+    ];
+    std::thread::scope(|scope| {
+        let running: Vec<_> = runs.iter().map(|run| scope.spawn(|| run.go(&twin))).collect();
+        for (run, running) in runs.iter().zip(running) {
+            running.join().unwrap().agrees(run);
+        }
+    });
 }

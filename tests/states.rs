@@ -519,7 +519,7 @@ static TRACES_OF_ONE_TUPLE: LazyLock<Vec<Vec<Step>>> = LazyLock::new(|| {
                 ports[..2] == client || ports[2..] == client
             }
         }
-        Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } => true,
+        Step::Gap { .. } | Step::Tick { .. } | Step::Mode { .. } | Step::Account { .. } => true,
     };
     traces.map(|trace| trace.steps).filter(|steps| steps.iter().all(is_of_one)).collect()
 });

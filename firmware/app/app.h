@@ -6,6 +6,7 @@
 #ifndef APP_H
 #define APP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define APP_FIRMWARE_VERSION "0.1.0"
@@ -26,5 +27,15 @@ const char *app_stack_name(void);
 
 /* The shell's: milliseconds since start. lwIP's own clock wraps after 49 days. */
 uint64_t app_uptime_ms(void);
+
+/* The shell's: another number at each start, by chance. Whoever sees it change knows of a restart,
+ * however long the device had been up. */
+uint32_t app_boot(void);
+
+struct app_heap {
+  uint32_t free, lowest; /* octets: now, and the least there ever was since start */
+};
+/* The shell's. False: this device has no heap of its own that could run out. */
+bool app_heap(struct app_heap *into);
 
 #endif

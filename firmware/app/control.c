@@ -11,11 +11,13 @@
 
 #include "control_reply.h"
 #include "control_request.h"
+#include "pcb_list.h"
 
 static const struct app_identity *identity;
 static int channel = -1;
 
 static void control_task(void *arg);
+static const struct pcb_list *list_for(struct control_request *request);
 
 bool control_start(const struct app_identity *who)
 {
@@ -66,7 +68,8 @@ static void control_task(void *arg)
     if (change) {
       faults_put_device(&request.faults);
     }
-    size_t length = control_reply_write(&request, identity, reply, sizeof reply);
+    const struct pcb_list *list = list_for(&request);
+    size_t length = control_reply_write(&request, identity, list, reply, sizeof reply);
     if (length > 0) {
       lwip_sendto(channel, reply, length, 0, (struct sockaddr *)&peer, peer_length);
     }
@@ -74,4 +77,23 @@ static void control_task(void *arg)
       faults_put_link(&request.faults);
     }
   }
+}
+
+/* The list that a page is asked of; NULL with another op, or when the request is refused for it. */
+static const struct pcb_list *list_for(struct control_request *request)
+{
+  if (request->error != CONTROL_OK || request->op != OP_PCBS) {
+    return NULL;
+  }
+  if (!request->has_snapshot) {
+    return pcb_list_take(request->id);
+  }
+  const struct pcb_list *list = pcb_list_of(request->snapshot);
+  if (list == NULL) {
+    control_request_refuse(request, CONTROL_SNAPSHOT_GONE,
+                           "that list is kept no more: ask for a new one, without snapshot");
+  } else if (request->from > list->kept) {
+    control_request_refuse(request, CONTROL_OUT_OF_RANGE, "from is beyond the end of the list");
+  }
+  return list;
 }

@@ -1,9 +1,13 @@
-/* Status, faults or an error: one object each. */
+/* Status, faults, a page of connection blocks or an error: one object each. */
 #include "lwip/opt.h"
 
 #include "control_reply.h"
 
+#include <ctype.h>
+#include <stdio.h>
+
 #include "lwip/init.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
 #include "http_server.h"
@@ -20,6 +24,10 @@
 static void put_head(struct json_writer *w, const struct control_request *request, bool ok);
 static void put_status(struct json_writer *w, const struct app_identity *identity);
 static void put_faults(struct json_writer *w, const struct fault_change *just_asked);
+static void put_heap(struct json_writer *w);
+static void put_page(struct json_writer *w, const struct pcb_list *list, u32_t from);
+static void put_pcb(struct json_writer *w, const struct pcb_list *list, const struct pcb_entry *entry);
+static void put_socket(struct json_writer *w, const char *name, const ip_addr_t *ip, u16_t port);
 static void put_error(struct json_writer *w, const struct control_request *request);
 
 const char *app_stack_name(void)
@@ -28,7 +36,7 @@ const char *app_stack_name(void)
 }
 
 size_t control_reply_write(const struct control_request *request, const struct app_identity *identity,
-                           char *buffer, size_t size)
+                           const struct pcb_list *list, char *buffer, size_t size)
 {
   struct json_writer w = json_into(buffer, size);
   put_head(&w, request, request->error == CONTROL_OK);
@@ -36,6 +44,8 @@ size_t control_reply_write(const struct control_request *request, const struct a
     put_error(&w, request);
   } else if (request->op == OP_FAULT) {
     put_faults(&w, &request->faults);
+  } else if (request->op == OP_PCBS) {
+    put_page(&w, list, request->from);
   } else {
     put_status(&w, identity);
   }
@@ -66,6 +76,8 @@ static void put_status(struct json_writer *w, const struct app_identity *identit
   json_put_text(w, "chip", identity->chip);
   json_put_text(w, "stack", STACK);
   json_put_u64(w, "uptime_ms", app_uptime_ms());
+  json_put_u32(w, "boot", app_boot());
+  put_heap(w);
   json_put_text(w, "mode", remedies_mode_name(&remedies));
 
   json_open(w, "remedies");
@@ -120,6 +132,82 @@ static void put_faults(struct json_writer *w, const struct fault_change *just_as
     }
   }
   json_close(w);
+}
+
+static void put_heap(struct json_writer *w)
+{
+  struct app_heap heap;
+  if (!app_heap(&heap)) {
+    json_put_null(w, "heap");
+    return;
+  }
+  json_open(w, "heap");
+  json_put_u32(w, "free", heap.free);
+  json_put_u32(w, "lowest", heap.lowest);
+  json_close(w);
+}
+
+/* What may still follow the last block: `],"next":4294967295}}`. */
+#define PAGE_TAIL 24u
+
+/* As many blocks as fit. One always does: its longest text is half a datagram. */
+static void put_page(struct json_writer *w, const struct pcb_list *list, u32_t from)
+{
+  json_open(w, "pcbs");
+  json_put_u32(w, "snapshot", list->id);
+  json_put_u64(w, "uptime_ms", list->uptime_ms);
+  json_put_u32(w, "tick_ms", TCP_SLOW_INTERVAL);
+  json_put_u32(w, "msl_ms", list->msl_ms);
+  json_put_u32(w, "pcb_cap", list->pcb_cap);
+  json_put_u32(w, "evicted", list->evicted);
+  json_put_u32(w, "total", list->total);
+  json_put_u32(w, "kept", list->kept);
+  json_put_u32(w, "from", from);
+  json_open_list(w, "list");
+  u32_t next = from;
+  while (next < list->kept) {
+    struct json_writer before = *w;
+    put_pcb(w, list, &list->entries[next]);
+    if (w->overflow || w->size - w->length < PAGE_TAIL) {
+      *w = before;
+      break;
+    }
+    next++;
+  }
+  json_close_list(w);
+  if (next < list->kept) {
+    json_put_u32(w, "next", next);
+  } else {
+    json_put_null(w, "next");
+  }
+  json_close(w);
+}
+
+static void put_pcb(struct json_writer *w, const struct pcb_list *list, const struct pcb_entry *entry)
+{
+  json_open(w, NULL);
+  json_put_text(w, "state", tcp_state_name(entry->state));
+  put_socket(w, "local", &entry->local_ip, entry->local_port);
+  if (entry->remote_port != 0) {
+    put_socket(w, "remote", &entry->remote_ip, entry->remote_port);
+  }
+  if (entry->state == TIME_WAIT) {
+    json_put_u32(w, "left_ms", pcb_left_ms(list, entry));
+    json_put_u32(w, "age_ms", entry->ticks * TCP_SLOW_INTERVAL);
+  }
+  json_close(w);
+}
+
+/* `10.77.0.2:80`, `[fd77::2]:80`. */
+static void put_socket(struct json_writer *w, const char *name, const ip_addr_t *ip, u16_t port)
+{
+  char address[IPADDR_STRLEN_MAX], socket[IPADDR_STRLEN_MAX + 9];
+  ipaddr_ntoa_r(ip, address, sizeof address);
+  for (char *c = address; *c != '\0'; c++) {
+    *c = (char)tolower((unsigned char)*c); /* RFC 5952 4.3; lwIP writes capitals */
+  }
+  snprintf(socket, sizeof socket, IP_IS_V6(ip) ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
+  json_put_text(w, name, socket);
 }
 
 static void put_error(struct json_writer *w, const struct control_request *request)

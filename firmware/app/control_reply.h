@@ -10,11 +10,12 @@
 
 #include "app.h"
 #include "control_request.h"
+#include "pcb_list.h"
 
 #define CONTROL_REPLY_MAX 1399u
 
-/* Returns the length, never more than `size`. */
+/* `list`: with OP_PCBS, the one a page is asked of. Returns the length, never more than `size`. */
 size_t control_reply_write(const struct control_request *request, const struct app_identity *identity,
-                           char *buffer, size_t size);
+                           const struct pcb_list *list, char *buffer, size_t size);
 
 #endif

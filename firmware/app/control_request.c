@@ -8,16 +8,17 @@
 #include "json_read.h"
 
 struct frame {
-  bool has_version, has_op, has_set;
+  bool has_version, has_op, has_set, has_snapshot, has_from;
   uint32_t version;
   struct json_text op;
-  struct json set; /* a cursor standing before the value */
+  struct json set, snapshot, from; /* cursors standing before the value */
 };
 
 static bool read_frame(struct control_request *r, struct frame *f, const char *at, size_t length);
 static bool read_member(struct control_request *r, struct frame *f, struct json *j,
                         struct json_text name);
 static void read_faults(struct control_request *r, struct json set);
+static void read_page(struct control_request *r, struct frame *f);
 static void read_fault(struct control_request *r, struct json *set, struct json_text name);
 static bool refuse(struct control_request *r, enum control_error error, const char *detail);
 static bool refuse_named(struct control_request *r, enum control_error error, const char *before,
@@ -48,8 +49,11 @@ void control_request_read(struct control_request *r, const char *datagram, size_
     if (f.has_set) {
       read_faults(r, f.set);
     }
+  } else if (json_text_is(f.op, "pcbs")) {
+    r->op = OP_PCBS;
+    read_page(r, &f);
   } else {
-    refuse_named(r, CONTROL_UNKNOWN_OP, "no op ", f.op, "; there are status and fault");
+    refuse_named(r, CONTROL_UNKNOWN_OP, "no op ", f.op, "; there are status, fault and pcbs");
   }
 }
 
@@ -106,7 +110,34 @@ static bool read_member(struct control_request *r, struct frame *f, struct json 
     f->has_set = true;
     f->set = *j;
   }
+  if (json_text_is(name, "snapshot")) {
+    if (f->has_snapshot) {
+      return refuse(r, CONTROL_BAD_JSON, twice);
+    }
+    f->has_snapshot = true;
+    f->snapshot = *j;
+  }
+  if (json_text_is(name, "from")) {
+    if (f->has_from) {
+      return refuse(r, CONTROL_BAD_JSON, twice);
+    }
+    f->has_from = true;
+    f->from = *j;
+  }
   return json_skip_value(j);
+}
+
+/* Whether `from` lies inside the list is known only to whoever has the list. */
+static void read_page(struct control_request *r, struct frame *f)
+{
+  if (f->has_from && !f->has_snapshot) {
+    refuse(r, CONTROL_OUT_OF_RANGE, "from says where to go on in a snapshot, and none is named");
+  } else if (f->has_snapshot && !json_u32(&f->snapshot, &r->snapshot)) {
+    refuse(r, CONTROL_OUT_OF_RANGE, "snapshot is a whole number below 2^32");
+  } else if (f->has_from && !json_u32(&f->from, &r->from)) {
+    refuse(r, CONTROL_OUT_OF_RANGE, "from is a whole number below 2^32");
+  }
+  r->has_snapshot = f->has_snapshot;
 }
 
 static void read_faults(struct control_request *r, struct json set)
@@ -163,6 +194,11 @@ static bool refuse(struct control_request *r, enum control_error error, const ch
   return false;
 }
 
+void control_request_refuse(struct control_request *r, enum control_error error, const char *detail)
+{
+  refuse(r, error, detail);
+}
+
 /* Echoes the peer's word only when it is short and plain: it goes into JSON and onto terminals. */
 static bool refuse_named(struct control_request *r, enum control_error error, const char *before,
                          struct json_text name, const char *after)
@@ -191,6 +227,7 @@ const char *control_error_name(enum control_error error)
       [CONTROL_OUT_OF_RANGE] = "out-of-range",
       [CONTROL_TOO_LARGE] = "too-large",
       [CONTROL_NOT_COMPILED_IN] = "not-compiled-in",
+      [CONTROL_SNAPSHOT_GONE] = "snapshot-gone",
   };
   return names[error];
 }

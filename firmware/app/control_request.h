@@ -15,7 +15,7 @@
 #define CONTROL_VERSION 1u
 #define CONTROL_REQUEST_MAX 1024u
 
-enum control_op { OP_STATUS, OP_FAULT };
+enum control_op { OP_STATUS, OP_FAULT, OP_PCBS };
 
 enum control_error {
   CONTROL_OK,
@@ -25,7 +25,8 @@ enum control_error {
   CONTROL_UNKNOWN_FAULT,
   CONTROL_OUT_OF_RANGE,
   CONTROL_TOO_LARGE,
-  CONTROL_NOT_COMPILED_IN
+  CONTROL_NOT_COMPILED_IN,
+  CONTROL_SNAPSHOT_GONE
 };
 
 struct control_request {
@@ -33,12 +34,17 @@ struct control_request {
   uint32_t id;
   enum control_op op;
   struct fault_change faults;
+  bool has_snapshot; /* OP_PCBS: a further page, of this list and from this block on */
+  uint32_t snapshot, from;
   enum control_error error;
   char detail[96]; /* for people; never carries a peer's octets other than [a-z0-9_-] */
 };
 
 /* Never fails to answer: what is wrong stands in `error` and `detail`. */
 void control_request_read(struct control_request *request, const char *datagram, size_t length);
+/* What turned out only when the request was carried out. */
+void control_request_refuse(struct control_request *request, enum control_error error,
+                            const char *detail);
 const char *control_error_name(enum control_error error);
 
 #endif

@@ -26,6 +26,19 @@ void json_close(struct json_writer *w)
   w->comma = true;
 }
 
+void json_open_list(struct json_writer *w, const char *name)
+{
+  member(w, name);
+  octet(w, '[');
+  w->comma = false;
+}
+
+void json_close_list(struct json_writer *w)
+{
+  octet(w, ']');
+  w->comma = true;
+}
+
 void json_put_u32(struct json_writer *w, const char *name, uint32_t value)
 {
   json_put_u64(w, name, value);

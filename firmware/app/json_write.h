@@ -23,6 +23,8 @@ struct json_writer json_into(char *buffer, size_t size);
 /* `name` NULL: a value with no name, the outermost object. */
 void json_open(struct json_writer *w, const char *name);
 void json_close(struct json_writer *w);
+void json_open_list(struct json_writer *w, const char *name);
+void json_close_list(struct json_writer *w);
 void json_put_u32(struct json_writer *w, const char *name, uint32_t value);
 void json_put_u64(struct json_writer *w, const char *name, uint64_t value);
 void json_put_bool(struct json_writer *w, const char *name, bool value);

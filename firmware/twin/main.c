@@ -53,6 +53,7 @@ int main(int argc, char **argv)
   }
   remedies_put(&arguments.remedies);
   app_uptime_ms(); /* counts from the first call */
+  app_boot();      /* likewise */
 
   int signals = take_signals(); /* before the first thread: they inherit the mask */
   sys_sem_t started;
@@ -165,4 +166,21 @@ uint64_t app_uptime_ms(void)
   }
   return (uint64_t)(now.tv_sec - start.tv_sec) * 1000 + (uint64_t)(now.tv_nsec / 1000000) -
          (uint64_t)(start.tv_nsec / 1000000);
+}
+
+/* Not from the seed: a seed makes two starts alike, and this is there to tell them apart. */
+uint32_t app_boot(void)
+{
+  static uint32_t boot;
+  if (boot == 0) {
+    boot = random_from_system() | 1; /* in main(), before there is a second thread */
+  }
+  return boot;
+}
+
+/* lwIP has the host's malloc here: what is free of that says nothing of a chip. */
+bool app_heap(struct app_heap *into)
+{
+  LWIP_UNUSED_ARG(into);
+  return false;
 }

@@ -13,7 +13,7 @@ void random_seed(uint64_t seed)
   atomic_store(&state, seed);
 }
 
-void random_seed_from_system(void)
+static uint64_t entropy(void)
 {
   uint64_t seed;
   if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
@@ -21,7 +21,17 @@ void random_seed_from_system(void)
     clock_gettime(CLOCK_REALTIME, &t);
     seed = (uint64_t)t.tv_sec << 30 ^ (uint64_t)t.tv_nsec;
   }
-  random_seed(seed);
+  return seed;
+}
+
+void random_seed_from_system(void)
+{
+  random_seed(entropy());
+}
+
+uint32_t random_from_system(void)
+{
+  return (uint32_t)(entropy() >> 16);
 }
 
 unsigned int twin_random(void)

@@ -10,6 +10,8 @@ void random_seed(uint64_t seed);
 /* From the kernel, when no seed was asked for. */
 void random_seed_from_system(void);
 unsigned int twin_random(void);
+/* Chance that no seed repeats. */
+uint32_t random_from_system(void);
 /* True `permille` times in a thousand. */
 bool random_one_in_permille(uint32_t permille);
 

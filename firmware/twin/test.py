@@ -84,6 +84,7 @@ class Wire:
 
 class Device:
     """One run of the twin on a TAP of its own."""
+    asked = 100  # ids of requests that must not be taken for retries
 
     def __init__(self, *options):
         self.tap = open_tap("tap0")
@@ -128,6 +129,20 @@ class Device:
 
     def status(self):
         return self.ask({"v": 1, "id": 1, "op": "status"})["status"]
+
+    def pcbs(self):
+        """The whole list, page by page: (what stands over it, the blocks)."""
+        Device.asked += 1
+        page = self.ask({"v": 1, "id": Device.asked, "op": "pcbs"})["pcbs"]
+        blocks = list(page["list"])
+        while page["next"] is not None:
+            assert page["next"] == len(blocks) and page["list"], page
+            Device.asked += 1
+            page = self.ask({"v": 1, "id": Device.asked, "op": "pcbs", "snapshot": page["snapshot"],
+                             "from": page["next"]})["pcbs"]
+            same("where the page begins", page["from"], len(blocks))
+            blocks += page["list"]
+        return page, blocks
 
     def fault(self, **faults):
         reply = self.ask({"v": 1, "id": 2, "op": "fault", "set": faults})
@@ -356,6 +371,97 @@ def test_the_cap_evicts_the_oldest():
         assert d.status()["time_wait"]["dropped_at_cap"] >= 1
         for s in idle:
             s.close()
+
+
+def test_the_list_of_blocks_is_what_status_counts():
+    with Device() as d:
+        idle = socket.create_connection((DEVICE, 80), 1)
+        get(42000)
+        get(42001, address=DEVICE6)
+        time.sleep(0.05)
+        head, blocks = d.pcbs()
+        counted = d.status()["pcbs"]
+        for state, number in counted.items():
+            same(state, sum(b["state"] == state for b in blocks), number)
+        same("head", (head["total"], head["kept"], head["tick_ms"], head["msl_ms"], head["pcb_cap"], head["evicted"]),
+             (4, 4, 500, 60000, 0, 0))
+        held = {b["remote"]: b for b in blocks if b["state"] == "time_wait"}
+        same("held", {r: b["local"] for r, b in held.items()},
+             {"%s:42000" % HOST: "%s:80" % DEVICE, "[%s]:42001" % HOST6: "[%s]:80" % DEVICE6})
+        for b in held.values():
+            same("left and age", b["left_ms"] + b["age_ms"], 120000)
+            assert b["age_ms"] <= 1000, b
+        listening = [b for b in blocks if b["state"] == "listen"][0]
+        same("listener", (listening["local"].endswith(":80"), "remote" in listening), (True, False))
+        live = [b for b in blocks if b["state"] == "established"][0]
+        same("live", (live["remote"], "left_ms" in live), ("%s:%d" % idle.getsockname(), False))
+        idle.close()
+
+
+def test_a_long_list_is_one_instant_however_many_pages():
+    with Device() as d:
+        for port in range(42000, 42120):
+            get(port)
+        first = d.ask({"v": 1, "id": 1, "op": "pcbs"})["pcbs"]
+        assert first["next"] is not None and first["total"] == 121, first
+        get(43000)  # the list of before does not see it
+        rest = first
+        seen = list(first["list"])
+        pages = 1
+        while rest["next"] is not None:
+            again = {"v": 1, "id": 1 + pages, "op": "pcbs", "snapshot": first["snapshot"], "from": rest["next"]}
+            rest, twice = d.ask(again)["pcbs"], d.ask(again)["pcbs"]
+            same("a page asked for twice", twice, rest)
+            seen += rest["list"]
+            pages += 1
+        print("    121 blocks on %d pages" % pages)
+        remotes = [b.get("remote") for b in seen]
+        same("blocks", (len(seen), len(set(remotes)), "%s:43000" % HOST in remotes), (121, 121, False))
+        same("uptime", rest["uptime_ms"], first["uptime_ms"])
+        # a retry is given the same list, another request a new one, and then the old one is gone
+        same("a retry", d.ask({"v": 1, "id": 1, "op": "pcbs"})["pcbs"], first)
+        newer = d.ask({"v": 1, "id": 90, "op": "pcbs"})["pcbs"]
+        same("newer", (newer["total"], newer["snapshot"] != first["snapshot"]), (122, True))
+        gone = d.ask({"v": 1, "id": 91, "op": "pcbs", "snapshot": first["snapshot"], "from": 1})
+        same("the one before", (gone["ok"], gone["error"]), (False, "snapshot-gone"))
+        beyond = d.ask({"v": 1, "id": 92, "op": "pcbs", "snapshot": newer["snapshot"], "from": 123})
+        same("beyond the end", beyond["error"], "out-of-range")
+        end = d.ask({"v": 1, "id": 93, "op": "pcbs", "snapshot": newer["snapshot"], "from": 122})["pcbs"]
+        same("the end itself", (end["list"], end["next"]), ([], None))
+        time.sleep(5.1)
+        late = d.ask({"v": 1, "id": 94, "op": "pcbs", "snapshot": newer["snapshot"], "from": 1})
+        same("five seconds later", late["error"], "snapshot-gone")
+        before = first["uptime_ms"]
+        assert before < d.ask({"v": 1, "id": 1, "op": "pcbs"})["pcbs"]["uptime_ms"]
+
+
+def test_what_is_left_of_time_wait_is_told_to_the_tick():
+    with Device("--msl-ms", "1100") as d:  # 2.2 s: lwIP counts four ticks of these
+        get(42000)
+        began, told = time.monotonic(), []
+        while True:
+            asked = time.monotonic()
+            held = [b for b in d.pcbs()[1] if b["state"] == "time_wait"]
+            if not held:
+                break
+            told.append((asked, held[0]["left_ms"] / 1000, held[0]["age_ms"] / 1000))
+            time.sleep(0.02)
+        gone = asked
+        same("whole ticks", {(left + age) for _, left, age in told}, {2.0, 2.5} if told[-1][2] > 2 else {2.0})
+        for asked, left, age in told:
+            assert left - 0.05 <= gone - asked <= left + 0.5 + 0.1, (left, gone - asked)
+            assert age - 0.5 - 0.05 <= asked - began <= age + 0.5 + 0.1, (age, asked - began)
+
+
+def test_each_start_has_its_own_number():
+    boots = []
+    for _ in range(2):
+        with Device() as d:
+            status = d.status()
+            boots.append(status["boot"])
+            same("heap", status["heap"], None)
+            same("boot twice", d.status()["boot"], boots[-1])
+    assert boots[0] != boots[1], boots
 
 
 def test_keep_alive_holds_one_connection():

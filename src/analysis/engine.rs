@@ -3,15 +3,17 @@
 //! The order of work for one frame: decode, find the flow, let the device fold it, ask the detectors, let the
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
+mod telling;
+
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     detect::{Detector, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SCHEMA, Start},
-    flow::{Belongs, FlowId, FlowTable, FourTuple, Incarnation, Side},
-    host::{DeviceFacts, DeviceScope, HostEvent, Hosts},
-    input::{Frame, Gap, GapCause, Input, Marker},
+    event::{CaptureEvent, Event, MarkerEvent, SCHEMA, Start},
+    flow::{Belongs, FlowTable, FourTuple, Incarnation},
+    host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
+    input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts, Raised},
     tcp::progress,
@@ -27,6 +29,8 @@ const DETECTORS_EVERY: Duration = Duration::from_millis(100);
 const MAX_ROUNDS: u32 = 1_500;
 /// Device facts are told when they change, but not more often than this.
 const DEVICE_EVERY: Duration = Duration::from_secs(1);
+/// Accounts that wait for their frames; the oldest gives way.
+const MAX_ACCOUNTS: usize = 16;
 
 /// What an engine is made for.
 #[derive(Clone, Debug)]
@@ -58,6 +62,8 @@ pub struct Engine {
     found: Vec<Finding>,
     /// The facts of each device as last told.
     told: Vec<DeviceFacts>,
+    /// What devices said of themselves, until the frames of then have come.
+    accounts: VecDeque<Account>,
     last_gap: Option<Timestamp>,
     next_detector_round: Timestamp,
     next_device_round: Timestamp,
@@ -85,6 +91,7 @@ impl Engine {
             happened: Vec::new(),
             found: Vec::new(),
             told: Vec::new(),
+            accounts: VecDeque::new(),
             last_gap: None,
             next_detector_round: Timestamp::ZERO,
             next_device_round: Timestamp::ZERO,
@@ -110,6 +117,12 @@ impl Engine {
             }
             Input::Gap(gap) => self.gap(gap),
             Input::Marker(marker) => self.marker(marker),
+            Input::Account(account) => {
+                self.accounts.push_back(account);
+                if self.accounts.len() > MAX_ACCOUNTS {
+                    self.accounts.pop_front();
+                }
+            }
             Input::End => self.end(),
         }
     }
@@ -234,7 +247,21 @@ impl Engine {
         for detector in &mut self.detectors {
             detector.on_time(now, &mut self.found);
         }
+        while self.accounts.front().is_some_and(|account| account.answered.saturating_add(IN_FLIGHT) < now)
+            && let Some(account) = self.accounts.pop_front()
+        {
+            self.compare(&account);
+        }
         self.tell_findings();
+    }
+
+    fn compare(&mut self, account: &Account) {
+        let Some(index) = self.hosts.of_address(account.device) else { return };
+        let first = self.counts.first.unwrap_or(account.answered);
+        let comparison = self.hosts.device_mut(index).compare(account, first);
+        for detector in &mut self.detectors {
+            detector.on_account(&comparison, &mut self.found);
+        }
     }
 
     fn tell_findings(&mut self) {
@@ -345,64 +372,7 @@ impl Engine {
         self.counts.unevaluated = self.own.unevaluated();
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));
     }
-
-    /// Tells the facts of every device whose facts changed since they were told last.
-    fn tell_devices(&mut self) {
-        for (index, device) in self.hosts.iter().enumerate().take(MAX_TOLD) {
-            let facts = device.facts();
-            match self.told.get_mut(index) {
-                Some(told) if *told == facts => continue,
-                Some(told) => *told = facts.clone(),
-                None => self.told.push(facts.clone()),
-            }
-            let when = When(self.counts.now);
-            self.own.hear(Heard::device(when, &facts, device.liveness.last_heard()));
-            self.events.push_back(Event::Device(DeviceEvent { when, facts }));
-        }
-        self.tell_own();
-    }
-
-    fn tell_flow(
-        &mut self,
-        id: FlowId,
-        place: Belongs,
-        before: &Incarnation,
-        segment: &Segment,
-        device: Option<Side>,
-    ) {
-        let flow = self.table.flow(id);
-        let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
-        let change = match place {
-            Belongs::NewLife => FlowChange::Opened,
-            _ if is_as_before => return,
-            _ if flow.is_closed() => FlowChange::Closed,
-            _ => FlowChange::State,
-        };
-        let (client, server) =
-            (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
-        let told = FlowEvent {
-            when: When(segment.time),
-            change,
-            client: flow.client(),
-            server: flow.server(),
-            device: device.map(|side| flow.tuple.socket(side).ip()),
-            incarnation: flow.life.number,
-            frame: segment.frame,
-            client_state: client.view.to_string(),
-            server_state: server.view.to_string(),
-            client_bytes: client.payload,
-            server_bytes: server.payload,
-        };
-        self.own.hear(Heard::Flow(&told));
-        if self.flow_events {
-            self.events.push_back(Event::Flow(told));
-        }
-        self.tell_own();
-    }
 }
-
-/// Devices whose facts are told while the run goes on.
-const MAX_TOLD: usize = 64;
 
 fn count(counters: &mut BTreeMap<String, u64>, key: &str) {
     match counters.get_mut(key) {

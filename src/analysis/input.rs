@@ -1,4 +1,7 @@
-//! What analysis is told: frames, the passing of time, losses, markers and the end.
+//! What analysis is told: frames, the passing of time, losses, markers, what a device says of itself, and the end.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use super::time::Timestamp;
 
@@ -14,6 +17,7 @@ pub enum Input<'a> {
     /// Frames were lost before they could be seen.
     Gap(Gap),
     Marker(Marker),
+    Account(Account),
     End,
 }
 
@@ -67,4 +71,32 @@ pub struct Marker {
     pub text: String,
     /// The device's behaviour was changed on purpose here: what was learned of it before no longer binds.
     pub mode_changed: bool,
+}
+
+/// What a device says of the connections that it holds in TIME-WAIT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub device: IpAddr,
+    /// The instant lies between these two, by the packets' clock.
+    pub asked: Timestamp,
+    pub answered: Timestamp,
+    pub held: Vec<Told>,
+    /// Everything that it held is in `held`.
+    pub complete: bool,
+    /// Its maximum segment lifetime, where it tells one.
+    pub msl: Option<Duration>,
+    /// Since it started.
+    pub uptime: Option<Duration>,
+    /// TIME-WAITs that it ended early to make room, since it started.
+    pub evicted: Option<u64>,
+}
+
+/// One connection in TIME-WAIT, as its holder tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub device: SocketAddr,
+    pub peer: SocketAddr,
+    /// What is left of it, and how long its timer has run; both as fine as the device counts.
+    pub remaining: Option<Duration>,
+    pub age: Option<Duration>,
 }

@@ -8,7 +8,7 @@ use super::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
     event::{DeviceEvent, Event, FlowEvent, Start, Summary},
     host::DeviceScope,
-    input::{Frame, Gap, GapCause, Input, LinkType, Marker},
+    input::{Account, Frame, Gap, GapCause, Input, LinkType, Marker},
     rule::RuleSet,
     time::Timestamp,
     wire::notation::Step,
@@ -60,6 +60,10 @@ pub fn play(steps: &[Step], rules: RuleSet) -> Played {
             }
             Step::Gap { lost } => {
                 engine.handle(Input::Gap(Gap { at: now, lost: *lost, cause: GapCause::Kernel }));
+            }
+            Step::Account { at_s, account } => {
+                let at = moment(*at_s);
+                engine.handle(Input::Account(Account { asked: at, answered: at, ..account.clone() }));
             }
             Step::Mode { text } => {
                 engine.handle(Input::Marker(Marker { at: now, text: text.clone(), mode_changed: true }));

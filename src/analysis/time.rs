@@ -35,7 +35,13 @@ impl Timestamp {
     }
 
     pub const fn saturating_add(self, span: Duration) -> Timestamp {
-        Timestamp(self.0.saturating_add(span.as_nanos() as u64))
+        let nanos = span.as_nanos();
+        Timestamp(if nanos > u64::MAX as u128 { u64::MAX } else { self.0.saturating_add(nanos as u64) })
+    }
+
+    pub const fn saturating_sub(self, span: Duration) -> Timestamp {
+        let nanos = span.as_nanos();
+        Timestamp(if nanos > self.0 as u128 { 0 } else { self.0 - nanos as u64 })
     }
 
     /// The last whole multiple of `span` since the epoch.
@@ -114,6 +120,15 @@ mod tests {
             "2026-11-22T23:43:48.323001Z"
         );
         assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn sums_and_differences_stay_within_the_clock() {
+        let one = Timestamp::from_nanos(1_000);
+        assert_eq!(one.saturating_add(Duration::MAX).nanos(), u64::MAX);
+        assert_eq!(one.saturating_add(Duration::from_nanos(5)).nanos(), 1_005);
+        assert_eq!(one.saturating_sub(Duration::MAX), Timestamp::ZERO);
+        assert_eq!(one.saturating_sub(Duration::from_nanos(5)).nanos(), 995);
     }
 
     #[test]

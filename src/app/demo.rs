@@ -11,7 +11,7 @@ use std::sync::mpsc::Sender;
 use anyhow::{Context, Result, anyhow};
 
 use super::{
-    exit, output,
+    account, exit, output,
     pipeline::WhenStopped,
     print::print,
     privilege, rules,
@@ -22,7 +22,7 @@ use super::{
 use crate::analysis::{
     event::{Start, Summary},
     host::DeviceScope,
-    input::Marker,
+    input::{Input, Marker},
     time::Timestamp,
 };
 use crate::cli::{args::DemoMode, plan::DemoPlan};
@@ -100,16 +100,18 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
             parallel: usize::from(plan.ports),
         },
         control: lab.control(),
-        markers: running.markers(),
+        asides: running.asides(),
         stop: stop.clone(),
         // Before a screen the person decides when it is over.
         ends_the_run: shown != Shown::Screen,
     };
+    let asking = account::poll(lab.control(), device, running.asides(), stop.clone())?;
     let provoking = client.start()?;
     let mut outcome = Running::finish(running)?;
     stop.raise();
     outcome.error = watch::joined(capturing)?.err().map(anyhow::Error::new).or(outcome.error);
     let provoked = provoking.join().map_err(|_| anyhow!("the client stopped with a programming error"))?;
+    asking.join().map_err(|_| anyhow!("asking the device stopped with a programming error"))?;
     lab.finish()?;
     conclude(remedied(&plan), shown, outcome, provoked)
 }
@@ -150,7 +152,7 @@ fn story(plan: &DemoPlan, lab: &Lab) -> String {
 struct Client {
     plan: ReusePlan,
     control: SocketAddr,
-    markers: Sender<Marker>,
+    asides: Sender<Input<'static>>,
     stop: Stop,
     ends_the_run: bool,
 }
@@ -181,12 +183,12 @@ impl Client {
         let account = status_blocking(self.control).context("the twin does not tell its account")?;
         let counts = &account.time_wait;
         // The screen may be closed already; then nobody needs the marker.
-        let _ = self.markers.send(Marker {
+        let _ = self.asides.send(Input::Marker(Marker {
             // Now, by the packets' clock: ours would run ahead of frames that are still on their way.
             at: Timestamp::ZERO,
             text: format!("twin account: syns={} rsts={}", counts.syns, counts.rsts),
             mode_changed: false,
-        });
+        }));
         Ok(Provoked { totals, account })
     }
 }

@@ -7,6 +7,8 @@ use crate::cli::Plan;
 pub mod exit;
 
 #[cfg(target_os = "linux")]
+pub mod account;
+#[cfg(target_os = "linux")]
 mod demo;
 mod devices;
 mod drive;

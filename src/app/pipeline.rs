@@ -44,7 +44,8 @@ pub struct Pipeline {
     pub screen: Option<ScreenFeed>,
     pub report: Arc<Mutex<Report>>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
-    pub markers: Receiver<Marker>,
+    /// What comes from elsewhere than the source: markers, and what the device says of itself.
+    pub asides: Receiver<Input<'static>>,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
 }
@@ -102,7 +103,7 @@ impl Running {
                     break;
                 }
             };
-            self.take_markers();
+            self.take_asides();
             self.tell();
             self.wait_for_the_screen();
             if idle {
@@ -139,20 +140,20 @@ impl Running {
                 self.quality.dropped += gap.lost;
                 self.quality.gaps += 1;
             }
-            Input::Tick(_) | Input::Marker(_) | Input::End => {}
+            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
         }
         self.parts.engine.handle(input);
         idle
     }
 
-    fn take_markers(&mut self) {
-        while let Ok(marker) = self.parts.markers.try_recv() {
-            self.parts.engine.handle(Input::Marker(marker));
+    fn take_asides(&mut self) {
+        while let Ok(input) = self.parts.asides.try_recv() {
+            self.parts.engine.handle(input);
         }
     }
 
     fn finish(&mut self) {
-        self.take_markers();
+        self.take_asides();
         if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
             // Whoever sits before the screen would otherwise only see that nothing comes any more.
             let marker = Marker { at: Default::default(), text: error.to_string(), mode_changed: false };

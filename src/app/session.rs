@@ -25,7 +25,7 @@ use crate::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
     event::{Event, Start, Summary},
     host::DeviceScope,
-    input::Marker,
+    input::Input,
     rule::{RuleSet, Severity},
     wire::Skip,
 };
@@ -112,7 +112,7 @@ pub struct Running {
     events: Option<Receiver<Event>>,
     report: Arc<Mutex<Report>>,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the demo's, which needs Linux"))]
-    markers: Sender<Marker>,
+    asides: Sender<Input<'static>>,
     files: Files,
     options: TuiOptions,
     stop: Stop,
@@ -131,7 +131,7 @@ pub struct Outcome {
 impl Session {
     /// Starts the engine on a thread of its own.
     pub fn start<S: Source + Send + 'static>(mut self, mut source: S) -> Result<Running> {
-        let (markers, marked) = channel();
+        let (asides, received) = channel();
         let (screen, events) = match self.shown {
             Shown::Screen => {
                 let (feed, events) = screen::channel();
@@ -158,7 +158,7 @@ impl Session {
             screen,
             report: report.clone(),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
-            markers: marked,
+            asides: received,
             stop: self.stop.clone(),
             when_stopped: self.when_stopped,
             engine: Engine::new(EngineConfig {
@@ -179,7 +179,7 @@ impl Session {
                 pipeline.run(&mut source)
             })
             .context("cannot make the engine's thread")?;
-        Ok(Running { engine, events, report, markers, files: self.files, options, stop: self.stop })
+        Ok(Running { engine, events, report, asides, files: self.files, options, stop: self.stop })
     }
 
     fn sink(&self) -> Option<Box<dyn Sink + Send>> {
@@ -196,9 +196,9 @@ impl Session {
 
 impl Running {
     #[cfg(target_os = "linux")]
-    /// For what others want remembered in the stream.
-    pub fn markers(&self) -> Sender<Marker> {
-        self.markers.clone()
+    /// For what others want remembered in the stream, and what the device says of itself.
+    pub fn asides(&self) -> Sender<Input<'static>> {
+        self.asides.clone()
     }
 
     /// Shows the screen if there is one, waits for the end, writes the report.

@@ -13,20 +13,32 @@ use thiserror::Error;
 use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
+use super::pcbs::{Collecting, PagesError, PcbList};
 use super::protocol::{
-    Answer, DecodeError, Faults, PORT, REPLY_MAX, Refusal, Reply, Request, Status, decode, encode,
+    Answer, DecodeError, ErrorCode, Faults, FurtherPage, PORT, REPLY_MAX, Refusal, Reply, Request, Status,
+    decode, encode,
 };
 
 /// How often one request is sent before the device is called silent.
 const TRIES: u32 = 5;
 /// How long each try waits for its answer.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How often a list is begun anew whose pages are gone before all have come.
+const LISTS: u32 = 3;
 
 /// A device's control channel. Cheap: it holds an address and opens a socket for each request.
 #[derive(Debug)]
 pub struct Client {
     device: SocketAddr,
     next_id: AtomicU32,
+}
+
+/// The list of connection blocks, and when it was: the instant lies between these two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub asked: SystemTime,
+    pub answered: SystemTime,
+    pub list: PcbList,
 }
 
 /// Why a device did not answer as hoped, and what to check next.
@@ -48,6 +60,18 @@ pub enum ClientError {
     Foreign { device: SocketAddr, error: DecodeError },
     #[error("{device} answered another question than was asked")]
     Beside { device: SocketAddr },
+    #[error(
+        "{device} cannot tell its connection blocks: its test firmware is older than this program; use the \
+         firmware and the program of one release"
+    )]
+    Older { device: SocketAddr },
+    #[error("{device} told its connection blocks in pages that do not fit together: {error}")]
+    Pages { device: SocketAddr, error: PagesError },
+    #[error(
+        "{device} let go of its list of connection blocks {LISTS} times before it was told whole: does \
+         somebody else ask it too, or are many datagrams lost?"
+    )]
+    Moving { device: SocketAddr },
     #[error("cannot send to {device}: {error}; is there a route to it? (`ip route get {}`)", .device.ip())]
     Network { device: SocketAddr, error: io::Error },
     #[error("cannot start the control client: {0}")]
@@ -67,8 +91,44 @@ impl Client {
     pub async fn status(&self) -> Result<Status, ClientError> {
         match self.ask(&Request::Status).await? {
             Answer::Status(status) => Ok(*status),
-            Answer::Faults(_) => Err(ClientError::Beside { device: self.device }),
+            Answer::Faults(_) | Answer::Pcbs(_) => Err(ClientError::Beside { device: self.device }),
         }
+    }
+
+    /// Every connection block of the device, all at one instant.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a page waits at most 1.5 s.
+    pub async fn pcbs(&self) -> Result<Told, ClientError> {
+        for _ in 0..LISTS {
+            match self.list().await {
+                Err(ClientError::Denied { refusal, .. }) if refusal.error == ErrorCode::SnapshotGone => {}
+                Err(ClientError::Denied { device, refusal }) if refusal.error == ErrorCode::UnknownOp => {
+                    return Err(ClientError::Older { device });
+                }
+                told => return told,
+            }
+        }
+        Err(ClientError::Moving { device: self.device })
+    }
+
+    async fn list(&self) -> Result<Told, ClientError> {
+        let device = self.device;
+        let pages = |error| ClientError::Pages { device, error };
+        let asked = SystemTime::now();
+        let Answer::Pcbs(first) = self.ask(&Request::Pcbs(None)).await? else {
+            return Err(ClientError::Beside { device });
+        };
+        let answered = SystemTime::now();
+        let mut list = Collecting::begin(*first).map_err(pages)?;
+        while let Some(from) = list.next() {
+            let further = FurtherPage { snapshot: list.snapshot(), from };
+            let Answer::Pcbs(page) = self.ask(&Request::Pcbs(Some(further))).await? else {
+                return Err(ClientError::Beside { device });
+            };
+            list.add(*page).map_err(pages)?;
+        }
+        Ok(Told { asked, answered, list: list.finish() })
     }
 
     /// Sets the faults that are `Some` and returns what is in force then, those not asked for
@@ -80,7 +140,7 @@ impl Client {
     pub async fn set_faults(&self, faults: Faults) -> Result<Faults, ClientError> {
         match self.ask(&Request::Fault(faults)).await? {
             Answer::Faults(faults) => Ok(faults),
-            Answer::Status(_) => Err(ClientError::Beside { device: self.device }),
+            Answer::Status(_) | Answer::Pcbs(_) => Err(ClientError::Beside { device: self.device }),
         }
     }
 
@@ -129,12 +189,27 @@ impl Client {
 /// # Panics
 /// When called from inside a tokio runtime, as any blocking call there would.
 pub fn status_blocking(device: SocketAddr) -> Result<Status, ClientError> {
+    blocking(async { Client::new(device).status().await })
+}
+
+/// [`Client::pcbs`], as [`status_blocking`].
+///
+/// # Errors
+/// As [`Client::pcbs`]; `Runtime` when the runtime cannot be made.
+///
+/// # Panics
+/// When called from inside a tokio runtime.
+pub fn pcbs_blocking(device: SocketAddr) -> Result<Told, ClientError> {
+    blocking(async { Client::new(device).pcbs().await })
+}
+
+fn blocking<T>(asking: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
         .map_err(ClientError::Runtime)?
-        .block_on(Client::new(device).status())
+        .block_on(asking)
 }
 
 enum Heard {
@@ -210,6 +285,73 @@ mod tests {
             }
         });
         address
+    }
+
+    /// A device that answers each request by what it asks: `answer` gets its number and the request.
+    async fn pager(answer: fn(u32, &serde_json::Value) -> String) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut octets = [0; 2048];
+            for nth in 1.. {
+                let (length, peer) = socket.recv_from(&mut octets).await.unwrap();
+                let request: serde_json::Value = serde_json::from_slice(&octets[..length]).unwrap();
+                let reply = format!(r#"{{"v":1,"id":{},{}}}"#, request["id"], answer(nth, &request));
+                socket.send_to(reply.as_bytes(), peer).await.unwrap();
+            }
+        });
+        address
+    }
+
+    fn pcbs(answer: fn(u32, &serde_json::Value) -> String) -> Result<Told, ClientError> {
+        on_a_runtime(async move { Client::new(pager(answer).await).pcbs().await })
+    }
+
+    /// Block `from` of three, each on a page of its own.
+    fn page(snapshot: u32, from: u64) -> String {
+        let next = if from < 2 { (from + 1).to_string() } else { "null".to_owned() };
+        format!(
+            r#""ok":true,"pcbs":{{"snapshot":{snapshot},"uptime_ms":9,"tick_ms":500,"msl_ms":60000,"total":3,"kept":3,"from":{from},"list":[{{"state":"time_wait","local":"10.77.0.2:80","remote":"10.77.0.1:{}","left_ms":500}}],"next":{next}}}"#,
+            40_000 + from
+        )
+    }
+
+    const GONE: &str = r#""ok":false,"error":"snapshot-gone","detail":"""#;
+
+    #[test]
+    fn a_list_comes_in_pages() {
+        let told = pcbs(|_, request| page(5, request["from"].as_u64().unwrap_or(0))).unwrap();
+        let ports: Vec<u16> = told.list.blocks.iter().map(|block| block.remote.unwrap().port()).collect();
+        assert_eq!(ports, [40_000, 40_001, 40_002]);
+        assert!(told.list.is_complete() && told.asked <= told.answered);
+    }
+
+    #[test]
+    fn a_list_that_is_gone_is_begun_anew_and_not_for_ever() {
+        let told = pcbs(|nth, request| match (request["snapshot"].as_u64(), request["from"].as_u64()) {
+            (None, _) => page(nth, 0),
+            (Some(1), _) => GONE.to_owned(),
+            (Some(snapshot), from) => page(snapshot as u32, from.unwrap()),
+        })
+        .unwrap();
+        assert_eq!(told.list.blocks.len(), 3);
+        let error = pcbs(|nth, request| match request["snapshot"].as_u64() {
+            None => page(nth, 0),
+            Some(_) => GONE.to_owned(),
+        })
+        .unwrap_err();
+        assert!(matches!(error, ClientError::Moving { .. }), "{error}");
+    }
+
+    #[test]
+    fn older_firmware_is_called_older_and_nonsense_is_not_believed() {
+        let error =
+            pcbs(|_, _| r#""ok":false,"error":"unknown-op","detail":"no op pcbs""#.to_owned()).unwrap_err();
+        assert!(error.to_string().contains("firmware is older"), "{error}");
+        let error = pcbs(|_, _| page(5, 0)).unwrap_err();
+        assert!(matches!(error, ClientError::Pages { .. }), "{error}");
+        let error = pcbs(|_, _| FAULTS.trim_end_matches('}').to_owned() + "}").unwrap_err();
+        assert!(matches!(error, ClientError::Beside { .. }), "{error}");
     }
 
     fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {

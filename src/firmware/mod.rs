@@ -3,6 +3,7 @@
 //! Knows: the control protocol of `docs/control-protocol.md` and how to ask over UDP.
 //! Refuses to know: captures, findings, screens, and every other room of this crate.
 
+pub mod pcbs;
 pub mod protocol;
 
 #[cfg(feature = "control")]
@@ -10,6 +11,6 @@ mod client;
 #[cfg(feature = "control")]
 mod signing;
 #[cfg(feature = "control")]
-pub use client::{Client, ClientError, status_blocking};
+pub use client::{Client, ClientError, Told, pcbs_blocking, status_blocking};
 #[cfg(feature = "control")]
 pub use signing::{Key, KeyError};

@@ -8,6 +8,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use super::pcbs::PcbPage;
+
 /// The version spoken here, the `v` of every datagram.
 pub const VERSION: u32 = 1;
 /// The UDP port of the control channel.
@@ -25,6 +27,14 @@ pub enum Request {
     Status,
     /// Change the faults that are `Some`, all or none of them; with none, tell what is in force.
     Fault(Faults),
+    /// A page of the list of connection blocks: the first of a new list, or a further one.
+    Pcbs(Option<FurtherPage>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FurtherPage {
+    pub snapshot: u32,
+    pub from: u32,
 }
 
 /// What came back to one request.
@@ -40,6 +50,7 @@ pub enum Answer {
     Status(Box<Status>),
     /// What is in force now.
     Faults(Faults),
+    Pcbs(Box<PcbPage>),
 }
 
 /// Why a device did not do as asked. It changed nothing.
@@ -61,6 +72,8 @@ pub enum ErrorCode {
     OutOfRange,
     TooLarge,
     NotCompiledIn,
+    /// The list of connection blocks that a page was asked of is kept no more.
+    SnapshotGone,
     /// A later firmware may have more reasons than we know.
     #[serde(other)]
     Other,
@@ -129,6 +142,12 @@ pub struct Status {
     pub stack: String,
     /// Since the device started: less than last time means that it restarted.
     pub uptime_ms: u64,
+    /// Another number at each start; `None` from older firmware.
+    #[serde(default)]
+    pub boot: Option<u32>,
+    /// `None` where there is none to speak of, and from older firmware.
+    #[serde(default)]
+    pub heap: Option<Heap>,
     /// `unfixed`, `fixed`, or `custom` when the remedies match no named mode.
     #[serde(deserialize_with = "plain_text")]
     pub mode: String,
@@ -141,6 +160,14 @@ pub struct Status {
     pub time_wait: TimeWaitCounters,
     #[serde(default)]
     pub pcbs: PcbCounts,
+}
+
+/// Octets of heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heap {
+    pub free: u32,
+    /// The least there was since start.
+    pub lowest: u32,
 }
 
 /// The five remedies, as in force. `None`: the firmware can neither switch nor see it, as on
@@ -268,6 +295,13 @@ pub fn encode(id: u32, request: &Request) -> Vec<u8> {
             datagram["op"] = "fault".into();
             datagram["set"] = faults.as_json();
         }
+        Request::Pcbs(page) => {
+            datagram["op"] = "pcbs".into();
+            if let Some(FurtherPage { snapshot, from }) = page {
+                datagram["snapshot"] = (*snapshot).into();
+                datagram["from"] = (*from).into();
+            }
+        }
     }
     datagram.to_string().into_bytes()
 }
@@ -286,12 +320,14 @@ pub fn decode(datagram: &[u8]) -> Result<Reply, DecodeError> {
         return Err(DecodeError::Version(versioned.v));
     }
     let raw: RawReply = read_json(datagram)?;
-    let outcome = match (raw.ok, raw.status, raw.faults, raw.error) {
-        (true, Some(status), None, None) => Ok(Answer::Status(status)),
-        (true, None, Some(faults), None) => Ok(Answer::Faults(faults)),
-        (false, None, None, Some(error)) => Err(Refusal { error, detail: raw.detail }),
+    let outcome = match (raw.ok, raw.status, raw.faults, raw.pcbs, raw.error) {
+        (true, Some(status), None, None, None) => Ok(Answer::Status(status)),
+        (true, None, Some(faults), None, None) => Ok(Answer::Faults(faults)),
+        (true, None, None, Some(page), None) => Ok(Answer::Pcbs(page)),
+        (false, None, None, None, Some(error)) => Err(Refusal { error, detail: raw.detail }),
         (ok, ..) => {
-            let problem = if ok { "ok, but neither status nor faults" } else { "not ok, but no error" };
+            let problem =
+                if ok { "ok, but neither status nor faults nor pcbs" } else { "not ok, but no error" };
             return Err(DecodeError::Malformed(problem.to_owned()));
         }
     };
@@ -315,6 +351,7 @@ impl ErrorCode {
             ErrorCode::OutOfRange => "out-of-range",
             ErrorCode::TooLarge => "too-large",
             ErrorCode::NotCompiledIn => "not-compiled-in",
+            ErrorCode::SnapshotGone => "snapshot-gone",
             ErrorCode::Other => "refused",
         }
     }
@@ -334,6 +371,8 @@ struct RawReply {
     status: Option<Box<Status>>,
     #[serde(default)]
     faults: Option<Faults>,
+    #[serde(default)]
+    pcbs: Option<Box<PcbPage>>,
     #[serde(default)]
     error: Option<ErrorCode>,
     #[serde(default, deserialize_with = "plain_text")]
@@ -357,15 +396,19 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::firmware::pcbs::PcbState;
     use proptest::prelude::*;
 
     /// Taken from a twin that had refused one reused port five times.
     const STATUS: &str = r#"{"v":1,"id":7,"ok":true,"status":{"protocol":1,"firmware":"0.1.0","chip":"twin","stack":"lwIP 2.2.1","uptime_ms":4776,"mode":"unfixed","remedies":{"msl_ms":60000,"rst_in_time_wait":"ignore","syn_in_time_wait":"refuse","close":"server-first","pcb_cap":0},"faults":{"stall_ms":0,"leak_ms":0,"no_read_ms":0,"no_accept":false,"backlog":5,"loss_in_permille":0,"loss_out_permille":0,"link_down_ms":0},"http":{"accepted":1,"served":1,"errors":0},"time_wait":{"syns":5,"syns_in_window":0,"rsts":5,"rsts_honoured":0,"syns_accepted":0,"evicted":0,"dropped_at_cap":0},"pcbs":{"bound":0,"listen":1,"syn_sent":0,"syn_received":0,"established":0,"fin_wait_1":0,"fin_wait_2":0,"close_wait":0,"closing":0,"last_ack":0,"time_wait":1}}}"#;
 
+    /// Taken from a twin with a connection of each kind.
+    const PAGE: &str = r#"{"v":1,"id":9,"ok":true,"pcbs":{"snapshot":1,"uptime_ms":1534,"tick_ms":500,"msl_ms":60000,"pcb_cap":0,"evicted":0,"total":3,"kept":3,"from":0,"list":[{"state":"time_wait","local":"[fd77::2]:80","remote":"[fd77::1]:42001","left_ms":118500,"age_ms":1500},{"state":"time_wait","local":"10.77.0.2:80","remote":"10.77.0.1:42000","left_ms":118500,"age_ms":1500},{"state":"listen","local":"0.0.0.0:80"}],"next":null}}"#;
+
     fn status(text: &str) -> Status {
         match decode(text.as_bytes()).unwrap().outcome.unwrap() {
             Answer::Status(status) => *status,
-            Answer::Faults(_) => panic!("faults instead of a status"),
+            Answer::Faults(_) | Answer::Pcbs(_) => panic!("not a status"),
         }
     }
 
@@ -386,7 +429,7 @@ mod tests {
     #[test]
     fn a_later_device_may_say_more() {
         let more = STATUS
-            .replace(r#""chip":"#, r#""heap":[1,{"free":2}],"chip":"#)
+            .replace(r#""chip":"#, r#""weather":[1,{"free":2}],"chip":"#)
             .replace("server-first", "by-carrier-pigeon");
         assert_eq!(status(&more).remedies.close, CloseMode::Other);
     }
@@ -401,6 +444,36 @@ mod tests {
         let remedies = read.remedies;
         assert_eq!((remedies.msl_ms, remedies.pcb_cap, remedies.close), (None, None, CloseMode::KeepAlive));
         assert_eq!((remedies.rst_in_time_wait, remedies.syn_in_time_wait), (None, None));
+    }
+
+    #[test]
+    fn boot_and_heap_may_be_missing_null_or_there() {
+        assert_eq!((status(STATUS).boot, status(STATUS).heap), (None, None));
+        let twin = STATUS.replace(r#""mode":"#, r#""boot":4294967295,"heap":null,"mode":"#);
+        assert_eq!((status(&twin).boot, status(&twin).heap), (Some(u32::MAX), None));
+        let chip = STATUS.replace(r#""mode":"#, r#""heap":{"free":81234,"lowest":60001},"mode":"#);
+        assert_eq!(status(&chip).heap, Some(Heap { free: 81_234, lowest: 60_001 }));
+    }
+
+    #[test]
+    fn a_twins_page_is_read_whole() {
+        let Answer::Pcbs(page) = decode(PAGE.as_bytes()).unwrap().outcome.unwrap() else { panic!("no page") };
+        assert_eq!((page.snapshot, page.uptime_ms, page.total, page.kept), (1, 1534, 3, 3));
+        assert_eq!((page.from, page.next, page.list.len()), (0, None, 3));
+        let held = page.list[0];
+        assert_eq!((held.state, held.left_ms, held.age_ms), (PcbState::TimeWait, Some(118_500), Some(1_500)));
+        assert_eq!(held.remote, Some("[fd77::1]:42001".parse().unwrap()));
+        let listening = page.list[2];
+        assert_eq!((listening.state, listening.remote, listening.left_ms), (PcbState::Listen, None, None));
+        // A later firmware may know more states and say more.
+        let more = PAGE.replace("listen", "meditating").replace(r#""total":"#, r#""mood":{},"total":"#);
+        let Answer::Pcbs(page) = decode(more.as_bytes()).unwrap().outcome.unwrap() else { panic!("no page") };
+        assert_eq!(page.list[2].state, PcbState::Other);
+        // An address that is none, a port beyond its range.
+        for (whole, damaged) in [("10.77.0.2:80", "10.77.0:80"), ("42000", "420000")] {
+            let text = PAGE.replace(whole, damaged);
+            assert!(matches!(decode(text.as_bytes()), Err(DecodeError::Malformed(_))), "{damaged}");
+        }
     }
 
     #[test]
@@ -469,6 +542,12 @@ mod tests {
             json(Request::Fault(stall)),
             serde_json::json!({"v": 1, "id": 7, "op": "fault", "set": {"stall_ms": 5000}})
         );
+        assert_eq!(json(Request::Pcbs(None)), serde_json::json!({"v": 1, "id": 7, "op": "pcbs"}));
+        let further = FurtherPage { snapshot: 3, from: 13 };
+        assert_eq!(
+            json(Request::Pcbs(Some(further))),
+            serde_json::json!({"v": 1, "id": 7, "op": "pcbs", "snapshot": 3, "from": 13})
+        );
     }
 
     fn any_faults() -> impl Strategy<Value = Faults> {
@@ -509,6 +588,17 @@ mod tests {
         ) {
             let mut octets = STATUS.as_bytes().to_vec();
             octets[at] = octet;
+            octets.truncate(length.max(1));
+            let _ = decode(&octets);
+        }
+
+        #[test]
+        fn no_damage_to_a_real_page_makes_decode_panic(
+            at in 0..PAGE.len(), octet in any::<u8>(), length in 0..PAGE.len()
+        ) {
+            let mut octets = PAGE.as_bytes().to_vec();
+            octets[at] = octet;
+            let _ = decode(&octets);
             octets.truncate(length.max(1));
             let _ = decode(&octets);
         }

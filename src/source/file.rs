@@ -244,7 +244,9 @@ pub fn shows_espressif(mut capture: CaptureFile) -> bool {
     loop {
         match capture.next_input() {
             Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return true,
-            Ok(Some(Input::Frame(_) | Input::Tick(_) | Input::Gap(_) | Input::Marker(_))) => {}
+            Ok(Some(
+                Input::Frame(_) | Input::Tick(_) | Input::Gap(_) | Input::Marker(_) | Input::Account(_),
+            )) => {}
             Ok(Some(Input::End) | None) | Err(_) => return false,
         }
     }

@@ -171,7 +171,7 @@ impl Got {
             },
             Input::Gap(Gap { at, lost, cause }) => Got::Gap { nanos: at.nanos(), lost: *lost, cause: *cause },
             Input::Tick(_) => Got::Tick,
-            Input::Marker(marker) => panic!("no source makes markers: {marker:?}"),
+            Input::Marker(_) | Input::Account(_) => panic!("no source makes these: {input:?}"),
             Input::End => Got::End,
         }
     }

@@ -259,6 +259,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 accepted,
                 delays,
                 note,
+                own_account: None,
             },
         )
         .boxed()

@@ -220,6 +220,7 @@ pub fn facts() -> DeviceFacts {
             ..DelayFacts::default()
         },
         note: None,
+        own_account: None,
     }
 }
 

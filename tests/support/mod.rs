@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file takes what it needs")]
 
 pub mod lab;
+pub mod mixed;
 
 use std::io::Write;
 use std::path::Path;

@@ -21,6 +21,7 @@ mod half_open;
 mod handshake_stall;
 mod ignored_rst;
 mod keepalive_failure;
+mod ledger_mismatch;
 mod not_on_path;
 mod reset_close;
 mod rst_storm;
@@ -37,7 +38,7 @@ pub use finding::{EvidenceSegment, Finding};
 pub use seen::Seen;
 
 use super::{
-    host::{Device, HostEvent},
+    host::{Comparison, Device, HostEvent},
     input::Gap,
     time::Timestamp,
     wire::Sign,
@@ -57,6 +58,7 @@ pub static REGISTRY: &[&Spec] = &[
     &handshake_stall::SPEC,
     &ignored_rst::SPEC,
     &keepalive_failure::SPEC,
+    &ledger_mismatch::SPEC,
     &not_on_path::SPEC,
     &reset_close::SPEC,
     &rst_storm::SPEC,
@@ -91,6 +93,9 @@ pub trait Detector: core::fmt::Debug + Send {
 
     /// Something that is not TCP came from `device` or asked for it; the device has taken it.
     fn on_sign(&mut self, _sign: &Sign, _device: &Device, _findings: &mut Vec<Finding>) {}
+
+    /// What a device said of itself was compared with what the wire says.
+    fn on_account(&mut self, _comparison: &Comparison, _findings: &mut Vec<Finding>) {}
 
     /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time.
     fn on_time(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}

@@ -31,7 +31,11 @@ impl Side {
 impl FourTuple {
     /// The tuple of a segment and the side that sent it.
     pub fn of(segment: &Segment) -> (FourTuple, Side) {
-        let (from, to) = (segment.source, segment.destination);
+        FourTuple::between(segment.source, segment.destination)
+    }
+
+    /// The tuple of two sockets and the side that `from` is.
+    pub fn between(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
         if (from.ip(), from.port()) <= (to.ip(), to.port()) {
             (FourTuple { a: from, b: to }, Side::A)
         } else {

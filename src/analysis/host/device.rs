@@ -4,25 +4,25 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::{
+    account::{Accounts, Comparison, Wire},
     attempt::Attempts,
     behaviour::Behaviours,
     blocks::Blocks,
     bracket::Bracket,
     event::{Close, HostEvent},
-    facts::{DeviceFacts, MslBracket, PcbCap, TimeWaitFacts, rounded},
+    facts::RstInTimeWait,
     fingerprint::Fingerprint,
-    held::{self, Held},
-    hold::{Answer, Hold, Refusal},
+    hold::{Answer, CONFIRMING_CYCLES, Hold, Refusal},
     isn_clock::IsnClock,
     ledger::Ledger,
     liveness::Liveness,
     pcb_cap::Evictions,
-    remarks,
     uptime::Uptime,
 };
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, Flow, Incarnation, Side},
+    input::Account,
     tcp::{StateView, TcpState},
     time::Timestamp,
     wire::{Flags, Note, Segment, Sign},
@@ -30,6 +30,7 @@ use crate::analysis::{
 
 mod ending;
 mod restart;
+mod telling;
 
 #[derive(Debug)]
 pub struct Device {
@@ -55,6 +56,7 @@ pub struct Device {
     uptime: Uptime,
     isn_clock: IsnClock,
     ledger: Ledger,
+    accounts: Accounts,
     last_gap: Option<Timestamp>,
 }
 
@@ -81,6 +83,7 @@ impl Device {
             uptime: Uptime::default(),
             isn_clock: IsnClock::default(),
             ledger: Ledger::default(),
+            accounts: Accounts::default(),
             last_gap: None,
         }
     }
@@ -168,58 +171,18 @@ impl Device {
         self.ledger.mark_mode_change();
     }
 
-    /// Tuples believed to be in TIME-WAIT now: no more than there is room for.
-    pub fn held_in_time_wait(&self) -> u64 {
-        let room = self.pcb_cap().at_most.map_or(u64::MAX, u64::from);
-        self.ledger.held_now().min(room)
-    }
-
-    /// The tuples that it was seen to put into TIME-WAIT, the oldest first.
-    pub fn held(&self) -> Vec<Held> {
-        held::of(&self.ledger, &self.bracket, self.pcb_cap())
-    }
-
-    /// How many connection blocks it has, by what it evicts.
-    pub fn pcb_cap(&self) -> PcbCap {
-        self.evictions.cap(self.bracket.refused_until_s())
-    }
-
-    /// How long a tuple counts as held, seconds; `true` where the wire bounds it, else it is lwIP's default.
-    pub fn time_wait_s(&self) -> (f64, bool) {
-        (self.bracket.assumed_time_wait_s(), self.bracket.msl().at_most.is_some())
-    }
-
-    pub fn facts(&self) -> DeviceFacts {
-        let msl = self.bracket.msl();
-        let behaviours = self.judged();
-        DeviceFacts {
+    /// What it says of itself, beside what the wire says; `first` is the time of the capture's first frame.
+    pub fn compare(&mut self, account: &Account, first: Timestamp) -> Comparison {
+        let wire = Wire {
             address: self.address,
-            mac: self.mac.map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
-            stack: self.fingerprint.stack(),
-            stack_certainty: self.fingerprint.certainty(),
-            time_wait: TimeWaitFacts {
-                entered: self.entered,
-                held_now: self.held_in_time_wait(),
-                refused_until_s: self.bracket.refused_until_s().map(rounded),
-                accepted_from_s: self.bracket.accepted_from_s().map(rounded),
-                syns: self.syns + self.accepted_beside(),
-                rsts: self.rsts,
-            },
-            msl_s: MslBracket { at_least: msl.at_least.map(rounded), at_most: msl.at_most.map(rounded) },
-            pcb_cap: self.pcb_cap(),
-            rst_in_time_wait: behaviours.rst(),
-            syn_in_time_wait: behaviours.syn(),
-            behaves_as: behaviours.behaves_as(),
-            accepted: self.accepted,
-            delays: self.attempts.facts(),
-            note: remarks::note(self),
-        }
-    }
-
-    /// The behaviours, with what was let in and can have no other reason.
-    fn judged(&self) -> Behaviours {
-        let accepted = self.accepted_beside() > 0;
-        Behaviours { accepted_a_syn: self.behaviours.accepted_a_syn || accepted, ..self.behaviours }
+            ledger: &self.ledger,
+            msl: self.bracket.msl(),
+            ignores_rst: self.behaviours.rst() == RstInTimeWait::Ignored
+                && self.ignored_rsts >= u64::from(CONFIRMING_CYCLES),
+            first,
+            last_gap: self.last_gap,
+        };
+        self.accounts.compare(account, &wire)
     }
 
     fn observe_own(
@@ -237,6 +200,9 @@ impl Device {
                 self.may_have_restarted();
                 events.push(HostEvent::ClockRestarted { device: self.address, before, after });
             }
+        }
+        if segment.flags.has(Flags::FIN) && flow.life.endpoint(device).view.is(TcpState::LastAck) {
+            self.ledger.closed_second(flow.tuple, segment.time);
         }
         if !segment.is_pure_ack() {
             if let Some(hold) = self.ledger.get_mut(flow.tuple) {
@@ -314,7 +280,8 @@ impl Device {
         };
         let proven = acked && matches!(own.view, StateView::Proven(_));
         let certainty = if proven { Certainty::Proven } else { Certainty::Inferred };
-        let mut hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty);
+        let mut hold = Hold::closed(flow.tuple, device, client_fin.seq_end(), close, certainty)
+            .since(flow.life.saw_open.then_some(flow.life.opening.time));
         hold.beside = self.beside(&hold);
         let counted = hold.counted;
         self.ledger.insert(hold);

@@ -32,6 +32,22 @@ pub struct DeviceFacts {
     /// What the numbers cannot say by themselves, in plain words.
     #[serde(default)]
     pub note: Option<String>,
+    /// How its own accounts of TIME-WAIT compare; absent where it gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_account: Option<AccountFacts>,
+}
+
+/// The device's own accounts of what it holds in TIME-WAIT, beside the wire's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFacts {
+    /// Tuples in the last account that was compared.
+    pub time_wait: u64,
+    /// Accounts compared; and in all of them, tuples on which both agree, of which one cannot be sure, and on which
+    /// they disagree.
+    pub accounts: u64,
+    pub agreed: u64,
+    pub unsure: u64,
+    pub disagreements: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

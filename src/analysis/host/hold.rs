@@ -77,6 +77,10 @@ pub struct Hold {
     pub may_have_restarted: bool,
     /// What could have evicted it since it was last seen to be there.
     pub beside: Beside,
+    /// A RST was offered since the device last showed that it holds the tuple: some devices let go then.
+    pub is_in_doubt: bool,
+    /// The connection was seen from its SYN, or a payload before the close: `earliest_start` is one.
+    pub start_is_known: bool,
     awaiting: [Option<(Note, u32)>; AWAITING],
     pub refused: u32,
     pub ignored: u32,
@@ -121,6 +125,8 @@ impl Hold {
             mode_changed: false,
             may_have_restarted: false,
             beside: Beside::default(),
+            is_in_doubt: false,
+            start_is_known: false,
             awaiting: [None; AWAITING],
             refused: 0,
             ignored: 0,
@@ -128,6 +134,17 @@ impl Hold {
             exact_rst: None,
             withheld: Vec::new(),
         }
+    }
+
+    /// The connection was opened at `opened`, where that was seen: where no payload came before the close, the timer
+    /// may have been started as early as that.
+    pub fn since(mut self, opened: Option<Timestamp>) -> Hold {
+        let has_request = self.close.is_some_and(|close| close.request.is_some());
+        if let (false, Some(opened)) = (has_request, opened) {
+            self.earliest_start = self.earliest_start.min(opened);
+        }
+        self.start_is_known = has_request || opened.is_some();
+        self
     }
 
     fn with_close(mut self, close: Close) -> Hold {
@@ -138,6 +155,19 @@ impl Hold {
     /// The close was seen, or enough cycles stand for it.
     pub fn is_established(&self) -> bool {
         self.close.is_some() || self.ignored >= CONFIRMING_CYCLES
+    }
+
+    /// When TIME-WAIT may have begun: the client's FIN where it was seen.
+    pub fn begun(&self) -> Timestamp {
+        self.close.map_or(self.entered, |close| close.client_fin.time.min(self.entered))
+    }
+
+    /// Every step of the close was seen, and nothing since waits for an answer.
+    pub fn is_proven(&self) -> bool {
+        self.close.is_some()
+            && self.counted
+            && self.certainty == Certainty::Proven
+            && self.awaiting.iter().all(Option::is_none)
     }
 
     /// Who and when, for what happens to this hold in the life `incarnation`.
@@ -167,15 +197,16 @@ impl Hold {
 
     /// A RST was offered to the device.
     pub fn offer_rst(&mut self, rst: Note) {
+        self.is_in_doubt = true;
         if rst.seq == self.rn && self.last_stale_ack.is_some() && self.exact_rst.is_none() {
             self.exact_rst = Some(rst);
         }
     }
 
-    /// The client's FIN was offered once more: if it arrived, it restarted the timer (lwIP tcp_timewait_input).
-    /// Returns whether it may have.
+    /// A FIN was offered once more: if it arrived, it restarted the timer, whatever its numbers (lwIP
+    /// tcp_timewait_input looks at none). Returns whether it may have.
     pub fn offer_fin(&mut self, segment: &Segment) -> bool {
-        let restarts = segment.seq_end() == self.rn && segment.time > self.latest_start;
+        let restarts = segment.time > self.latest_start;
         if restarts {
             self.latest_start = segment.time;
         }
@@ -205,6 +236,7 @@ impl Hold {
         if ack.seq != self.sn || ack.ack != self.rn {
             return Vec::new();
         }
+        self.is_in_doubt = false;
         let Some((syn, incarnation)) = self.answered_syn(ack.time) else {
             self.confirm_entry(ack);
             return Vec::new();

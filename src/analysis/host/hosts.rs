@@ -145,6 +145,10 @@ impl Hosts {
         of_mac.map(|(index, device)| (index, heard(device))).max_by_key(|(_, heard)| *heard)
     }
 
+    pub fn of_address(&self, ip: IpAddr) -> Option<usize> {
+        self.find(ip)
+    }
+
     pub fn device(&self, index: usize) -> &Device {
         &self.devices[index]
     }

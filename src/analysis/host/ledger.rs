@@ -15,6 +15,8 @@ const RETENTION: Duration = Duration::from_secs(600);
 const CAPACITY: usize = 16_384;
 /// Holds looked at to compare one with those about it: more blocks than a small device has.
 const LOOKED_AT: usize = 256;
+/// Tuples remembered that are held no more, or that the device closed second.
+const MAX_LEFT: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -26,6 +28,12 @@ pub struct Ledger {
     held_now: u64,
     serial: u64,
     arrivals: u64,
+    /// The latest that were let go, and when.
+    left: VecDeque<(FourTuple, Timestamp)>,
+    /// The latest that the device seemed to close second, and when.
+    second: VecDeque<(FourTuple, Timestamp)>,
+    /// Of holds that began up to here, some gave way to others.
+    forgotten_until: Timestamp,
 }
 
 #[derive(Debug)]
@@ -42,15 +50,28 @@ impl Ledger {
         self.holds.get_mut(&tuple).map(|entry| &mut entry.hold)
     }
 
+    pub fn get(&self, tuple: FourTuple) -> Option<&Hold> {
+        self.holds.get(&tuple).map(|entry| &entry.hold)
+    }
+
+    /// In order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = &Hold> {
+        self.order.iter().filter_map(|(tuple, serial)| {
+            self.holds.get(tuple).filter(|entry| entry.serial == *serial).map(|entry| &entry.hold)
+        })
+    }
+
     pub fn insert(&mut self, hold: Hold) {
         let tuple = hold.tuple;
-        self.remove(tuple);
+        self.remove(tuple, hold.begun());
         self.serial += 1;
         self.arrivals += 1;
         self.order.push_back((tuple, self.arrivals));
         self.holds
             .insert(tuple, Entry { hold, serial: self.serial, arrival: self.arrivals, is_current: false });
         while self.holds.len() > CAPACITY {
+            let oldest = self.iter().next().map(|hold| hold.latest_start);
+            self.forgotten_until = self.forgotten_until.max(oldest.unwrap_or_default());
             self.drop_oldest();
         }
     }
@@ -112,7 +133,36 @@ impl Ledger {
         }
     }
 
-    pub fn remove(&mut self, tuple: FourTuple) -> Option<Hold> {
+    /// The device let go of the tuple, as was seen at `at`.
+    pub fn remove(&mut self, tuple: FourTuple, at: Timestamp) -> Option<Hold> {
+        let hold = self.take(tuple)?;
+        let forgotten = remember(&mut self.left, tuple, at);
+        self.forgotten_until = self.forgotten_until.max(forgotten);
+        Some(hold)
+    }
+
+    /// The device closed the tuple after its peer had, as far as was seen. Where its first FIN was lost on the air before
+    /// it could be captured, the two closed at once, and it does hold the tuple: the wire looks the same.
+    pub fn closed_second(&mut self, tuple: FourTuple, at: Timestamp) {
+        let forgotten = remember(&mut self.second, tuple, at);
+        self.forgotten_until = self.forgotten_until.max(forgotten);
+    }
+
+    pub fn closed_second_since(&self, tuple: FourTuple, since: Timestamp) -> bool {
+        self.second.iter().any(|(second, at)| *second == tuple && *at >= since)
+    }
+
+    /// The device let go of the tuple at `since` or later, as far back as that is remembered.
+    pub fn left_since(&self, tuple: FourTuple, since: Timestamp) -> bool {
+        self.left.iter().any(|(left, at)| *left == tuple && *at >= since)
+    }
+
+    /// Of what began before this, not everything is remembered.
+    pub fn forgotten_until(&self) -> Timestamp {
+        self.forgotten_until
+    }
+
+    fn take(&mut self, tuple: FourTuple) -> Option<Hold> {
         let entry = self.holds.remove(&tuple)?;
         self.held_now -= u64::from(entry.is_current);
         Some(entry.hold)
@@ -183,7 +233,14 @@ impl Ledger {
         if let Some((tuple, arrival)) = self.order.pop_front()
             && self.entry(tuple, arrival).is_some()
         {
-            self.remove(tuple);
+            self.take(tuple);
         }
     }
+}
+
+/// Returns the time of what had to give way.
+fn remember(log: &mut VecDeque<(FourTuple, Timestamp)>, tuple: FourTuple, at: Timestamp) -> Timestamp {
+    let oldest = if log.len() >= MAX_LEFT { log.pop_front() } else { None };
+    log.push_back((tuple, at));
+    oldest.map_or(Timestamp::ZERO, |(_, gone)| gone)
 }

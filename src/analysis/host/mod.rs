@@ -1,5 +1,6 @@
 //! What is known of one device: its TIME-WAIT ledger, its MSL, its stack, how it behaves.
 
+pub mod account;
 pub mod attempt;
 pub mod behaviour;
 pub mod blocks;
@@ -19,11 +20,12 @@ pub mod pcb_cap;
 pub mod remarks;
 pub mod uptime;
 
+pub use account::{Comparison, Disagreement, Opinions};
 pub use device::Device;
 pub use event::{Close, HostEvent, Story};
 pub use facts::{
-    Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap, RstInTimeWait, Stack,
-    SynInTimeWait, TimeWaitFacts,
+    AccountFacts, Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap,
+    RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
 };
 pub use held::Held;
 pub use hosts::{DeviceScope, Hosts};

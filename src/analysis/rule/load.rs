@@ -25,6 +25,7 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
         ("handshake-stall", include_str!("../../../rules/handshake-stall.toml")),
         ("ignored-rst", include_str!("../../../rules/ignored-rst.toml")),
         ("keepalive-failure", include_str!("../../../rules/keepalive-failure.toml")),
+        ("ledger-mismatch", include_str!("../../../rules/ledger-mismatch.toml")),
         ("not-on-path", include_str!("../../../rules/not-on-path.toml")),
         ("reset-close", include_str!("../../../rules/reset-close.toml")),
         ("rst-storm", include_str!("../../../rules/rst-storm.toml")),

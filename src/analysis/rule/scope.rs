@@ -17,7 +17,7 @@ use super::{
 };
 use crate::analysis::{
     detect::{Detector, Finding, Parameter, Seen},
-    host::HostEvent,
+    host::{Comparison, HostEvent},
     time::Timestamp,
 };
 
@@ -142,6 +142,12 @@ impl Detector for Scoped {
     fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
         let from = findings.len();
         self.inner.on_host(event, findings);
+        self.keep_own(findings, from);
+    }
+
+    fn on_account(&mut self, comparison: &Comparison, findings: &mut Vec<Finding>) {
+        let from = findings.len();
+        self.inner.on_account(comparison, findings);
         self.keep_own(findings, from);
     }
 

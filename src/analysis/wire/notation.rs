@@ -13,16 +13,27 @@
 //! +9.9    A > B  ping
 //! +9.91   B > A  pong
 //! mode  switched to fixed
+//! account +9.95 A C  msl 60
 //! expect time-wait-collision 1
 //! ```
+//!
+//! `account` is what the device says of itself at that moment: that it holds these in TIME-WAIT, and no others.
+//! `A/3.5` says besides how long its timer has run. Then, as far as it is to say so: `msl 60` (seconds),
+//! `up 5` (since it started), `evicted 1` (ended early, since it started), and `cut`: it holds more.
 //!
 //! Times are seconds from the beginning of the trace; a tick says that nothing came until then. Numbers are as on the wire, modulo 2^32. A is
 //! 10.77.0.1:40000 and B, the device, is 10.77.0.2:80; `C` and `D` are further ports of A: 40001, 40002; `A:5000` is
 //! any other.
 
 use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use super::flags::Flags;
+use crate::analysis::{
+    input::{Account, Told},
+    time::Timestamp,
+};
 
 /// One trace and what is expected of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +59,11 @@ pub enum Step {
     },
     Mode {
         text: String,
+    },
+    /// The device speaks of itself; when, is to be filled in.
+    Account {
+        at_s: f64,
+        account: Account,
     },
 }
 
@@ -110,6 +126,7 @@ pub fn parse(text: &str) -> Result<Vec<Trace>, NotationError> {
                 trace.steps.push(Step::Gap { lost });
             }
             "tick" => trace.steps.push(Step::Tick { at_s: moment(rest).map_err(fault)? }),
+            "account" => trace.steps.push(account(rest).map_err(fault)?),
             "mode" => trace.steps.push(Step::Mode { text: rest.to_owned() }),
             _ => trace.steps.push(segment(word, rest).map_err(fault)?),
         }
@@ -165,12 +182,59 @@ fn segment(time: &str, rest: &str) -> Result<Step, String> {
     Ok(Step::Frame { at_s, octets: header.frame(len) })
 }
 
+/// `+5.0 A C/3.5 msl 60 cut`: see the top.
+fn account(text: &str) -> Result<Step, String> {
+    let mut words = text.split_whitespace();
+    let at_s = moment(words.next().unwrap_or_default())?;
+    let device = host("B")?;
+    let mut account = Account {
+        device: IpAddr::from(device.ip),
+        asked: Timestamp::ZERO,
+        answered: Timestamp::ZERO,
+        held: Vec::new(),
+        complete: true,
+        msl: None,
+        uptime: None,
+        evicted: None,
+    };
+    while let Some(word) = words.next() {
+        let mut number = || words.next().ok_or_else(|| format!("`{word}` needs a number"));
+        match word {
+            "msl" => account.msl = Some(span(number()?)?),
+            "up" => account.uptime = Some(span(number()?)?),
+            "evicted" => {
+                let text = number()?;
+                account.evicted =
+                    Some(text.parse().map_err(|_| format!("`evicted {text}`: expected a number"))?);
+            }
+            "cut" => account.complete = false,
+            _ => {
+                let (name, age) = word.split_once('/').map_or((word, None), |(name, age)| (name, Some(age)));
+                account.held.push(Told {
+                    device: device.socket(),
+                    peer: host(name)?.socket(),
+                    remaining: None,
+                    age: age.map(span).transpose()?,
+                });
+            }
+        }
+    }
+    Ok(Step::Account { at_s, account })
+}
+
+fn span(seconds: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{seconds}`: expected seconds, like 0.5");
+    seconds.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok()).ok_or_else(wrong)
+}
+
 /// `+0.25`: seconds from the beginning of the trace.
 fn moment(text: &str) -> Result<f64, String> {
     text.strip_prefix('+')
         .and_then(|seconds| seconds.parse().ok())
         .filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
-        .ok_or_else(|| format!("`{text}`: expected a time like +0.25, or trace, gap, tick, mode, expect"))
+        .ok_or_else(|| {
+            format!("`{text}`: expected a time like +0.25, or trace, gap, tick, mode, account, expect")
+        })
 }
 
 /// `seq:end(len)`; the three must agree.
@@ -206,6 +270,12 @@ struct Host {
     mac: [u8; 6],
     ip: [u8; 4],
     port: u16,
+}
+
+impl Host {
+    fn socket(self) -> SocketAddr {
+        SocketAddr::from((self.ip, self.port))
+    }
 }
 
 fn host(name: &str) -> Result<Host, String> {

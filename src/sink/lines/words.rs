@@ -97,6 +97,10 @@ pub fn prose(text: &str) -> String {
 
 /// The first frames, and how many more there are.
 pub fn frames(frames: &[u64], omitted: u64) -> String {
+    if frames.is_empty() && omitted == 0 {
+        // Something that should have been seen, and was not.
+        return "none".to_owned();
+    }
     let shown = &frames[..frames.len().min(FRAMES)];
     let more = ((frames.len() - shown.len()) as u64).saturating_add(omitted);
     if more == 0 { list(shown) } else { format!("{} and {more} more", list(shown)) }

@@ -16,7 +16,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 impl Device {
     /// A SYN got through: what let it?
     pub(super) fn accept(&mut self, flow: &Flow, syn: Note, answered: Timestamp) {
-        let Some(hold) = self.ledger.remove(flow.tuple).filter(Hold::tells) else { return };
+        let Some(hold) = self.ledger.remove(flow.tuple, answered).filter(Hold::tells) else { return };
         let room = self.room_if_evicted(&hold);
         if hold.refused > 0 {
             let honoured =
@@ -61,7 +61,7 @@ impl Device {
 
     /// The device answered on a tuple as if it had never held it.
     pub(super) fn forgotten(&mut self, segment: &Segment, flow: &Flow) {
-        let Some(hold) = self.ledger.remove(flow.tuple).filter(Hold::tells) else { return };
+        let Some(hold) = self.ledger.remove(flow.tuple, segment.time).filter(Hold::tells) else { return };
         if segment.flags.has(Flags::RST)
             && hold.refused == 0
             && let Some(room) = self.room_if_evicted(&hold)

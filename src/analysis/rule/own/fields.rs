@@ -315,6 +315,20 @@ static DEVICE: &[Field] = &[
         Some(Datum::Double(heard.facts()?.delays.waited_s))
     })
     .unit("s"),
+    Field::new(
+        "own_account.time_wait",
+        Type::Int,
+        "Connections in TIME-WAIT by its own last account, where it gives one.",
+        |heard| heard.facts()?.own_account.map(|account| Datum::count(account.time_wait)),
+    )
+    .optional(),
+    Field::new(
+        "own_account.disagreements",
+        Type::Int,
+        "Connections on which its own accounts and the wire disagreed.",
+        |heard| heard.facts()?.own_account.map(|account| Datum::count(account.disagreements)),
+    )
+    .optional(),
     Field::new("note", Type::Text, "What the numbers cannot say by themselves.", |heard| {
         heard.facts()?.note.as_deref().map(Datum::Text)
     })

@@ -12,8 +12,8 @@ use crate::analysis::{
     detect::Finding,
     flow::{FlowChange, FlowEvent},
     host::{
-        Behaviour, DelayFacts, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack, SynInTimeWait,
-        TimeWaitFacts,
+        AccountFacts, Behaviour, DelayFacts, DeviceFacts, MslBracket, PcbCap, RstInTimeWait, Stack,
+        SynInTimeWait, TimeWaitFacts,
     },
     time::{Timestamp, When},
 };
@@ -110,6 +110,13 @@ fn device() -> DeviceFacts {
             waited_s: 204.6,
             longest: None,
         },
+        own_account: Some(AccountFacts {
+            time_wait: 4,
+            accounts: 10,
+            agreed: 38,
+            unsure: 2,
+            disagreements: 0,
+        }),
         note: Some("what cannot be said in numbers".to_owned()),
     }
 }

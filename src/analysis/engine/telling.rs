@@ -1,0 +1,69 @@
+//! What the engine tells of devices and flows when they change.
+
+use super::Engine;
+use crate::analysis::{
+    event::{DeviceEvent, Event, FlowChange, FlowEvent},
+    flow::{Belongs, FlowId, Incarnation, Side},
+    rule::Heard,
+    time::When,
+    wire::Segment,
+};
+
+/// Devices whose facts are told while the run goes on.
+const MAX_TOLD: usize = 64;
+
+impl Engine {
+    /// Tells the facts of every device whose facts changed since they were told last.
+    pub(super) fn tell_devices(&mut self) {
+        for (index, device) in self.hosts.iter().enumerate().take(MAX_TOLD) {
+            let facts = device.facts();
+            match self.told.get_mut(index) {
+                Some(told) if *told == facts => continue,
+                Some(told) => *told = facts.clone(),
+                None => self.told.push(facts.clone()),
+            }
+            let when = When(self.counts.now);
+            self.own.hear(Heard::device(when, &facts, device.liveness.last_heard()));
+            self.events.push_back(Event::Device(DeviceEvent { when, facts }));
+        }
+        self.tell_own();
+    }
+
+    pub(super) fn tell_flow(
+        &mut self,
+        id: FlowId,
+        place: Belongs,
+        before: &Incarnation,
+        segment: &Segment,
+        device: Option<Side>,
+    ) {
+        let flow = self.table.flow(id);
+        let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
+        let change = match place {
+            Belongs::NewLife => FlowChange::Opened,
+            _ if is_as_before => return,
+            _ if flow.is_closed() => FlowChange::Closed,
+            _ => FlowChange::State,
+        };
+        let (client, server) =
+            (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
+        let told = FlowEvent {
+            when: When(segment.time),
+            change,
+            client: flow.client(),
+            server: flow.server(),
+            device: device.map(|side| flow.tuple.socket(side).ip()),
+            incarnation: flow.life.number,
+            frame: segment.frame,
+            client_state: client.view.to_string(),
+            server_state: server.view.to_string(),
+            client_bytes: client.payload,
+            server_bytes: server.payload,
+        };
+        self.own.hear(Heard::Flow(&told));
+        if self.flow_events {
+            self.events.push_back(Event::Flow(told));
+        }
+        self.tell_own();
+    }
+}
