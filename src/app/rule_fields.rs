@@ -111,11 +111,12 @@ fn markdown() -> Result<String, fmt::Error> {
     }
     write!(
         text,
-        "\nA condition has at most {} octets, {} names, numbers, strings and operators, and {} brackets within \
-         brackets.\n",
+        "\nA condition has at most {} octets, {} names, numbers, strings and operators, and a depth of {}: {} for each \
+         bracket around a place, and 1 for each operator and dot in a row there (`&&`, `||` and commas begin a new row).\n",
         scan::LENGTH,
         scan::SIGNS,
-        scan::NESTING
+        scan::DEPTH,
+        scan::BRACKET
     )?;
     Ok(text)
 }
