@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io::Cursor;
 
 use esp_tcpwatch::analysis::input::{Input, LinkType};
+use esp_tcpwatch::analysis::rule::{Listeners, RuleSet, own::Kind, own::sample::Sample};
 use esp_tcpwatch::analysis::time::Timestamp;
 use esp_tcpwatch::source::Source;
 use esp_tcpwatch::source::feed::feed;
@@ -99,4 +100,17 @@ fn the_feed_allocates_nothing_a_packet() {
     // The first batches get their memory; after that it goes round.
     pass(5_000);
     assert_eq!(pass(FRAMES), 0);
+}
+
+#[test]
+fn without_rules_of_users_own_their_hearing_allocates_nothing() {
+    let mut listeners = Listeners::of(&RuleSet::built_in().unwrap());
+    let samples = Kind::ALL.map(Sample::new);
+    let asked = asked_during(|| {
+        for sample in &samples {
+            listeners.hear(sample.heard());
+            assert!(listeners.next_finding().is_none() && !listeners.hear_flows());
+        }
+    });
+    assert_eq!(asked, 0);
 }
