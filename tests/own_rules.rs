@@ -106,6 +106,7 @@ fn a_rule_over_a_device_or_a_flow_is_no_surer_than_it_says() {
     assert_eq!(gone.len(), 1, "one life was closed");
     assert_eq!((gone[0].certainty, gone[0].frames.len()), (Certainty::Suspected, 1));
     assert_eq!(gone[0].client.to_string(), "10.77.0.1:40000");
+    assert!(gone[0].text.contains("change \"closed\", server_port 80"), "{}", gone[0].text);
 }
 
 #[test]

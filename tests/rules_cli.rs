@@ -220,6 +220,34 @@ fn a_rule_of_ones_own_alerts_like_any_other() {
 }
 
 #[test]
+fn a_rule_over_flows_hears_them_also_where_they_are_not_written() {
+    let flow = OWN.replace("\"finding\"", "\"flow\"").replacen(
+        "rule == \"time-wait-collision\"",
+        "change == \"opened\"",
+        1,
+    );
+    let dir = directory("mine.toml", &flow.replace(" && quantities.attempt >= 2.0", ""));
+    let wire = dir.path().join("wire.pcap");
+    fs::write(&wire, support::accepted()).unwrap();
+    let written = |more: &[&str]| {
+        let events = support::events(&stdout(&run(&[
+            &["-r", name(&wire), "--json", "--rules", name(dir.path())],
+            more,
+        ]
+        .concat())));
+        let mine =
+            support::of_type(&events, "finding").into_iter().filter(|event| event["rule"] == "web-refused");
+        (
+            support::of_type(&events, "flow").len(),
+            mine.map(|event| event["frames"].clone()).collect::<Vec<_>>(),
+        )
+    };
+    let ((none, quiet), (some, loud)) = (written(&[]), written(&["--events", "flow"]));
+    assert!(none == 0 && some > 2 && quiet.len() == 2, "{quiet:?}");
+    assert_eq!(quiet, loud);
+}
+
+#[test]
 fn a_test_that_does_not_hold_is_told_with_its_place_its_frames_and_exit_code_1() {
     let good = fs::read_to_string("rules/time-wait-collision.toml").unwrap();
     let line = good.lines().position(|line| line == "[[test]]").unwrap() + 2;

@@ -410,6 +410,7 @@ fn summary() -> BoxedStrategy<Event> {
                     alerts,
                     unevaluated,
                     devices,
+                    unevaluated: Default::default(),
                     devices_omitted,
                     capture,
                     duration_s,

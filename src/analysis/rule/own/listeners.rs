@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use super::{
     Own,
-    field::Datum,
     heard::{Heard, Kind},
 };
 use crate::analysis::{
     certainty::Certainty,
     detect::Finding,
-    rule::{load::RuleSet, wording},
+    rule::{load::RuleSet, schema::Rule, wording},
 };
 
 /// All of a run, in the order of the rule set.
@@ -36,7 +35,7 @@ struct Listener {
 
 impl Listeners {
     pub fn of(rules: &RuleSet) -> Listeners {
-        let listener = |rule: &crate::analysis::rule::Rule| {
+        let listener = |rule: &Rule| {
             let own = Arc::clone(rule.own.as_ref()?);
             Some(Listener { rule: rule.id.clone(), title: rule.title.clone(), own, failed: 0 })
         };
@@ -117,7 +116,7 @@ impl Listener {
         let mut comma = ": ";
         for (name, datum) in self.own.condition.read_of(heard) {
             // The rule was named, and a sentence within the sentence says nothing new.
-            let is_told = matches!(datum, None | Some(Datum::Text(_)));
+            let is_told = matches!(name, "rule" | "text" | "note");
             if let Some(datum) = datum.filter(|_| !is_told) {
                 let _ = write!(text, "{comma}{name} {datum}");
                 comma = ", ";
