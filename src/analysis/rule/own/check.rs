@@ -45,7 +45,10 @@ pub fn check(kind: Kind, expr: &mut IdedExpr, source: &SourceInfo) -> Checked {
     if let Some(other) = whole.filter(|whole| *whole != Type::Bool) {
         let _: Option<()> = walk.fault(
             expr.id,
-            format!("the condition gives a {other}; expected a bool, for example a comparison"),
+            format!(
+                "the condition gives {}; expected a bool, for example a comparison",
+                other.with_article()
+            ),
         );
     }
     walk.checked.names.sort();
@@ -99,7 +102,7 @@ impl Walk<'_> {
         let what = format!(
             "`{name}` is no field of a {}; expected one of {}",
             self.kind,
-            listed(&known::nearest(name, names.iter().map(String::as_str)))
+            listed(&known::nearest(name, names.iter().map(String::as_str)), "fields")
         );
         self.fault(id, what)
     }
@@ -208,7 +211,8 @@ impl Walk<'_> {
                 self.fault(id, "a condition takes nothing out of a list; `in` asks for it")
             }
             (operators::EQUALS | operators::NOT_EQUALS, [one, other]) => {
-                self.fault(id, format!("`{sign}`: a {one} never equals a {other}"))
+                let (one, other) = (one.with_article(), other.with_article());
+                self.fault(id, format!("`{sign}`: {one} never equals {other}"))
             }
             (operators::CONDITIONAL, [_, yes, no]) => self.fault(
                 id,
@@ -243,7 +247,10 @@ impl Walk<'_> {
                 let expected = match words {
                     Words::Address => "an IP address".to_owned(),
                     Words::Any | Words::OneOf(_) | Words::RuleId => {
-                        format!("one of {}", listed(&known::nearest(text, words.listed().into_iter())))
+                        format!(
+                            "one of {}",
+                            listed(&known::nearest(text, words.listed().into_iter()), "list")
+                        )
                     }
                 };
                 let what = format!("`{name}` is never \"{}\"; expected {expected}", text.escape_debug());

@@ -19,8 +19,10 @@ pub enum Type {
 }
 
 impl Type {
-    pub fn is_number(self) -> bool {
-        matches!(self, Type::Int | Type::Double)
+    /// In a sentence.
+    pub fn with_article(self) -> String {
+        let article = if self == Type::Int { "an" } else { "a" };
+        format!("{article} {self}")
     }
 }
 

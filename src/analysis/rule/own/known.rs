@@ -10,11 +10,11 @@ pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a
     names
 }
 
-/// `names` in a sentence.
-pub fn listed(names: &[&str]) -> String {
+/// `names` in a sentence; the `rules` command that lists those left out.
+pub fn listed(names: &[&str], command: &str) -> String {
     let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(TOLD) {
         0 => told.join(", "),
-        more => format!("{} and {more} more (esp-tcpwatch rules fields)", told.join(", ")),
+        more => format!("{} and {more} more (esp-tcpwatch rules {command})", told.join(", ")),
     }
 }
