@@ -75,10 +75,8 @@ fn by_hand(segments: &[Tcp]) -> (Vec<Vec<u64>>, Vec<Vec<u64>>) {
         match (tcp.from_device, tcp.flags) {
             (false, SYN) => held.syn = Some(tcp.frame),
             (true, flags) if flags == SYN | ACK => *held = Held::default(),
-            (false, RST) => {
-                if held.stale_ack_seen && held.numbers.is_some_and(|(_, rn)| rn == tcp.seq) {
-                    held.exact_rst.get_or_insert(tcp.frame);
-                }
+            (false, RST) if held.stale_ack_seen && held.numbers.is_some_and(|(_, rn)| rn == tcp.seq) => {
+                held.exact_rst.get_or_insert(tcp.frame);
             }
             (true, ACK) if tcp.len == 0 && held.numbers == Some((tcp.seq, tcp.ack)) => {
                 let Some(syn) = held.syn.take() else { continue };

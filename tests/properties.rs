@@ -545,6 +545,14 @@ fn a_frame_shown_twice_and_a_lost_ack_are_no_stall() {
     assert!(blame.is_empty(), "{blame:?}");
 }
 
+/// One SYN that a sniffer shows twice, 11 ms apart, and all the rest of its connection lost: nobody asked again.
+#[test]
+fn a_syn_shown_twice_is_not_asked_twice() {
+    let sniffer = Sniffer { seed: 14_061_207_355_911_991_158, loss: 29, doubling: 9, swapping: 4, ports: 20 };
+    let blame = sniffer.blame(&clean());
+    assert!(blame.is_empty(), "{blame:?}");
+}
+
 /// The table is bounded: more tuples than it holds push out the idlest, and the account of a tuple that is held
 /// in TIME-WAIT outlives its flow.
 #[test]

@@ -1,7 +1,7 @@
 //! Captures of the real lwIP through the whole reader and engine: the same counts however they are stored, and
 //! everything before the damage where they are cut.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 
 use esp_tcpwatch::{
     analysis::{
@@ -25,6 +25,9 @@ const TRUTH: &[(&str, u64, u64, &str)] = &[
     ("client-first", 0, 0, "unknown"),
 ];
 
+/// Read once: thousands of engines are made here.
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::built_in().unwrap());
+
 struct Played {
     findings: Vec<Finding>,
     summary: Summary,
@@ -35,7 +38,7 @@ fn play(octets: Vec<u8>, devices: DeviceScope) -> Option<Played> {
     let mut source = CaptureFile::from_reader(Box::new(std::io::Cursor::new(octets)), "a capture").ok()?;
     let mut engine = Engine::new(EngineConfig {
         devices,
-        rules: RuleSet::built_in().unwrap(),
+        rules: RULES.clone(),
         flow_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,

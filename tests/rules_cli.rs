@@ -337,6 +337,18 @@ fn judged(capture: &[u8], rule: &str, overrides: &str) -> (Vec<(String, u64)>, V
     )
 }
 
+/// The three requests in vain lie at 1, 2 and 3 s, and nothing of a device that is silent has a port.
+#[test]
+fn an_override_reaches_a_rule_that_lives_on_signs_of_life() {
+    let told = |numbers: &str| {
+        let overrides = format!("[[override]]\ndevice = \"10.77.0.2\"\n{numbers}\n");
+        judged(&support::pcap_of("device-silent", 1), "device-silent", &overrides).1.len()
+    };
+    let as_built_in = told("parameters.asked = 3.0");
+    assert!(as_built_in > 0, "the numbers are the rule's own, and it fires");
+    assert_eq!(told("parameters.asked = 900.0"), 0);
+}
+
 #[test]
 fn an_override_judges_its_port_and_its_device_alone() {
     let info = |place: &str| format!("[[override]]\n{place}\nseverity = \"info\"\n");

@@ -410,7 +410,6 @@ fn summary() -> BoxedStrategy<Event> {
                     alerts,
                     unevaluated,
                     devices,
-                    unevaluated: Default::default(),
                     devices_omitted,
                     capture,
                     duration_s,

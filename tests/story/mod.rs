@@ -267,7 +267,6 @@ pub fn eleven_collisions() -> Vec<Event> {
         incarnations: 2,
         findings: BTreeMap::from([("time-wait-collision".into(), 11), ("ignored-rst".into(), 10)]),
         alerts: BTreeMap::from([("time-wait-collision".into(), 1), ("ignored-rst".into(), 1)]),
-        unevaluated: BTreeMap::new(),
         devices: vec![facts()],
         devices_omitted: 0,
         capture: CaptureQuality { received: 46, dropped: 0, gaps: 0 },

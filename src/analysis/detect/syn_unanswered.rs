@@ -37,6 +37,8 @@ pub const SPEC: Spec = Spec {
     },
 };
 
+/// No stack repeats a SYN that got no answer sooner; a capture that shows one twice does.
+const SOONEST: Duration = Duration::from_millis(500);
 /// SYNs cited; the further ones of an attempt say nothing new.
 const CITED: usize = 8;
 /// Longer than any client goes on with one attempt (Linux: 134 s).
@@ -103,7 +105,16 @@ impl SynUnanswered {
 
     fn asked_again(&mut self, seen: &Seen<'_>) {
         let (tuple, note) = (seen.tuple(), seen.note());
-        let mut asked = match self.asked.get_mut(tuple) {
+        let known = self.asked.get_mut(tuple);
+        // After an answer out of another life it counts however soon it comes: Linux repeats its SYN 10 ms after that.
+        let before = match &known {
+            Some(known) => known.syns.last().copied(),
+            None => Some(seen.before.opening),
+        };
+        if before.is_some_and(|before| note.time.since(before.time) < SOONEST) {
+            return;
+        }
+        let mut asked = match known {
             Some(known) if known.told || known.syns.len() >= 2 => {
                 if known.syns.len() < CITED {
                     known.syns.push(note);

@@ -17,8 +17,10 @@ use super::{
 };
 use crate::analysis::{
     detect::{Detector, Finding, Parameter, Seen},
-    host::{Comparison, HostEvent},
+    host::{Comparison, Device, HostEvent},
+    input::Gap,
     time::Timestamp,
+    wire::Sign,
 };
 
 /// Overrides a rule may have: each may mean a detector more.
@@ -145,6 +147,12 @@ impl Detector for Scoped {
         self.keep_own(findings, from);
     }
 
+    fn on_sign(&mut self, sign: &Sign, device: &Device, findings: &mut Vec<Finding>) {
+        let from = findings.len();
+        self.inner.on_sign(sign, device, findings);
+        self.keep_own(findings, from);
+    }
+
     fn on_account(&mut self, comparison: &Comparison, findings: &mut Vec<Finding>) {
         let from = findings.len();
         self.inner.on_account(comparison, findings);
@@ -155,6 +163,10 @@ impl Detector for Scoped {
         let from = findings.len();
         self.inner.on_time(now, findings);
         self.keep_own(findings, from);
+    }
+
+    fn on_gap(&mut self, gap: &Gap) {
+        self.inner.on_gap(gap);
     }
 }
 
