@@ -141,7 +141,7 @@ fn run_as(things: &[Thing], scope: DeviceScope, listening: &Listening) -> String
     let samples = sample_frames();
     let mut engine = engine(scope, 8);
     let mut out = String::new();
-    let (mut now, mut number) = (1_700_000_000_000_000_000u64, 0);
+    let (mut now, mut number, mut reached) = (1_700_000_000_000_000_000u64, 0, false);
     for (index, thing) in things.iter().enumerate() {
         match thing {
             Thing::Frame { sample, mutations, cut, link, after_us } => {
@@ -198,7 +198,11 @@ fn run_as(things: &[Thing], scope: DeviceScope, listening: &Listening) -> String
                 mode_changed: true,
             })),
         }
-        listening.after(&mut engine, &mut out, index, now);
+        // Before the first frame or tick, no time has been reached.
+        reached |= matches!(thing, Thing::Frame { .. } | Thing::Tick { .. });
+        if reached {
+            listening.after(&mut engine, &mut out, index, now);
+        }
     }
     engine.handle(Input::End);
     drain(&mut engine, &mut out);
@@ -217,7 +221,7 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
     let mut out = String::new();
     let origin = 1_700_000_000_000_000_000u64;
     let moment = |at_s: f64| origin + (at_s * 1e9) as u64;
-    let (mut number, mut now) = (0, origin);
+    let (mut number, mut now, mut reached) = (0, origin, false);
     for (index, step) in steps.iter().enumerate() {
         let at = Timestamp::from_nanos(now);
         match step {
@@ -247,7 +251,11 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
                 engine.handle(Input::Account(Account { asked: at, answered: at, ..account.clone() }));
             }
         }
-        listening.after(&mut engine, &mut out, index, now);
+        // Before the first frame or tick, no time has been reached.
+        reached |= matches!(step, Step::Frame { .. } | Step::Tick { .. });
+        if reached {
+            listening.after(&mut engine, &mut out, index, now);
+        }
     }
     engine.handle(Input::End);
     drain(&mut engine, &mut out);
