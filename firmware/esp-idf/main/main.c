@@ -8,6 +8,8 @@
 #include "esp_event.h"
 #include "esp_log.h"
 #include "esp_netif.h"
+#include "esp_random.h"
+#include "esp_system.h"
 #include "esp_timer.h"
 #include "nvs_flash.h"
 #include "sdkconfig.h"
@@ -101,4 +103,21 @@ static void serve(void)
 uint64_t app_uptime_ms(void)
 {
   return (uint64_t)esp_timer_get_time() / 1000;
+}
+
+/* Tells two starts apart, and keeps no secret. */
+uint32_t app_boot(void)
+{
+  static uint32_t boot;
+  if (boot == 0) {
+    boot = esp_random() | 1; /* the control channel's task alone asks */
+  }
+  return boot;
+}
+
+bool app_heap(struct app_heap *into)
+{
+  into->free = esp_get_free_heap_size();
+  into->lowest = esp_get_minimum_free_heap_size();
+  return true;
 }
