@@ -9,6 +9,8 @@
 #include "lwip/sockets.h"
 #include "lwip/sys.h"
 
+#include "control_auth.h"
+#include "control_change.h"
 #include "control_reply.h"
 #include "control_request.h"
 #include "pcb_list.h"
@@ -17,6 +19,7 @@ static const struct app_identity *identity;
 static int channel = -1;
 
 static void control_task(void *arg);
+static struct asker asker_at(const struct sockaddr_storage *peer);
 static const struct pcb_list *list_for(struct control_request *request);
 
 bool control_start(const struct app_identity *who)
@@ -42,6 +45,7 @@ bool control_start(const struct app_identity *who)
     return false;
   }
   identity = who;
+  control_auth_begin(who->control_key);
   sys_thread_new("control", control_task, NULL, DEFAULT_THREAD_STACKSIZE, DEFAULT_THREAD_PRIO);
   return true;
 }
@@ -68,6 +72,11 @@ static void control_task(void *arg)
     if (change) {
       faults_put_device(&request.faults);
     }
+    if (request.error == CONTROL_OK && request.op == OP_CHALLENGE) {
+      control_challenge(&request, asker_at(&peer));
+    } else if (request.error == CONTROL_OK && request.op == OP_SET) {
+      control_change(&request, asker_at(&peer), datagram, (size_t)got);
+    }
     const struct pcb_list *list = list_for(&request);
     size_t length = control_reply_write(&request, identity, list, reply, sizeof reply);
     if (length > 0) {
@@ -77,6 +86,22 @@ static void control_task(void *arg)
       faults_put_link(&request.faults);
     }
   }
+}
+
+/* The address without its port: the next request may come from another. */
+static struct asker asker_at(const struct sockaddr_storage *peer)
+{
+  struct asker asker;
+#if LWIP_IPV6
+  const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)peer;
+  asker.address = &address->sin6_addr;
+  asker.length = sizeof address->sin6_addr;
+#else
+  const struct sockaddr_in *address = (const struct sockaddr_in *)peer;
+  asker.address = &address->sin_addr;
+  asker.length = sizeof address->sin_addr;
+#endif
+  return asker;
 }
 
 /* The list that a page is asked of; NULL with another op, or when the request is refused for it. */

@@ -23,6 +23,8 @@
 
 static void put_head(struct json_writer *w, const struct control_request *request, bool ok);
 static void put_status(struct json_writer *w, const struct app_identity *identity);
+static void put_mode(struct json_writer *w);
+static void put_challenge(struct json_writer *w, const struct control_request *request);
 static void put_faults(struct json_writer *w, const struct fault_change *just_asked);
 static void put_heap(struct json_writer *w);
 static void put_page(struct json_writer *w, const struct pcb_list *list, u32_t from);
@@ -44,6 +46,10 @@ size_t control_reply_write(const struct control_request *request, const struct a
     put_error(&w, request);
   } else if (request->op == OP_FAULT) {
     put_faults(&w, &request->faults);
+  } else if (request->op == OP_CHALLENGE) {
+    put_challenge(&w, request);
+  } else if (request->op == OP_SET) {
+    put_mode(&w);
   } else if (request->op == OP_PCBS) {
     put_page(&w, list, request->from);
   } else {
@@ -67,7 +73,6 @@ static void put_head(struct json_writer *w, const struct control_request *reques
 
 static void put_status(struct json_writer *w, const struct app_identity *identity)
 {
-  struct remedies remedies = remedies_now();
   struct http_counters http = http_server_counters();
   struct stack_account account = stack_account_take();
   json_open(w, "status");
@@ -78,16 +83,7 @@ static void put_status(struct json_writer *w, const struct app_identity *identit
   json_put_u64(w, "uptime_ms", app_uptime_ms());
   json_put_u32(w, "boot", app_boot());
   put_heap(w);
-  json_put_text(w, "mode", remedies_mode_name(&remedies));
-
-  json_open(w, "remedies");
-  json_put_u32(w, "msl_ms", remedies.msl_ms);
-  json_put_text(w, "rst_in_time_wait", rst_in_time_wait_name(remedies.rst));
-  json_put_text(w, "syn_in_time_wait", syn_in_time_wait_name(remedies.syn));
-  json_put_text(w, "close", close_mode_name(remedies.close));
-  json_put_u32(w, "pcb_cap", remedies.pcb_cap);
-  json_close(w);
-
+  put_mode(w);
   put_faults(w, NULL);
 
   json_open(w, "http");
@@ -111,6 +107,27 @@ static void put_status(struct json_writer *w, const struct app_identity *identit
     json_put_u32(w, tcp_state_name(state), account.pcbs[state]);
   }
   json_close(w);
+  json_close(w);
+}
+
+static void put_mode(struct json_writer *w)
+{
+  struct remedies remedies = remedies_now();
+  json_put_text(w, "mode", remedies_mode_name(&remedies));
+  json_open(w, "remedies");
+  json_put_u32(w, "msl_ms", remedies.msl_ms);
+  json_put_text(w, "rst_in_time_wait", rst_in_time_wait_name(remedies.rst));
+  json_put_text(w, "syn_in_time_wait", syn_in_time_wait_name(remedies.syn));
+  json_put_text(w, "close", close_mode_name(remedies.close));
+  json_put_u32(w, "pcb_cap", remedies.pcb_cap);
+  json_close(w);
+}
+
+static void put_challenge(struct json_writer *w, const struct control_request *request)
+{
+  json_open(w, "challenge");
+  json_put_text(w, "nonce", request->nonce_made);
+  json_put_u32(w, "valid_ms", NONCE_LIFE_MS);
   json_close(w);
 }
 

@@ -8,7 +8,7 @@
 #include "json_read.h"
 
 struct frame {
-  bool has_version, has_op, has_set, has_snapshot, has_from;
+  bool has_version, has_op, has_set, has_snapshot, has_from, has_nonce;
   uint32_t version;
   struct json_text op;
   struct json set, snapshot, from; /* cursors standing before the value */
@@ -52,8 +52,15 @@ void control_request_read(struct control_request *r, const char *datagram, size_
   } else if (json_text_is(f.op, "pcbs")) {
     r->op = OP_PCBS;
     read_page(r, &f);
+  } else if (json_text_is(f.op, "challenge")) {
+    r->op = OP_CHALLENGE;
+  } else if (json_text_is(f.op, "set")) {
+    r->op = OP_SET;
+    r->has_set = f.has_set;
+    r->set = f.set;
   } else {
-    refuse_named(r, CONTROL_UNKNOWN_OP, "no op ", f.op, "; there are status, fault and pcbs");
+    refuse_named(r, CONTROL_UNKNOWN_OP, "no op ", f.op,
+                 "; there are status, fault, pcbs, challenge and set");
   }
 }
 
@@ -109,6 +116,13 @@ static bool read_member(struct control_request *r, struct frame *f, struct json 
     }
     f->has_set = true;
     f->set = *j;
+  }
+  if (json_text_is(name, "nonce")) {
+    if (f->has_nonce) {
+      return refuse(r, CONTROL_BAD_JSON, twice);
+    }
+    f->has_nonce = true;
+    return json_string(j, &r->nonce) || json_skip_value(j);
   }
   if (json_text_is(name, "snapshot")) {
     if (f->has_snapshot) {
@@ -228,6 +242,11 @@ const char *control_error_name(enum control_error error)
       [CONTROL_TOO_LARGE] = "too-large",
       [CONTROL_NOT_COMPILED_IN] = "not-compiled-in",
       [CONTROL_SNAPSHOT_GONE] = "snapshot-gone",
+      [CONTROL_UNKNOWN_REMEDY] = "unknown-remedy",
+      [CONTROL_NO_KEY] = "no-key",
+      [CONTROL_STALE_NONCE] = "stale-nonce",
+      [CONTROL_BAD_MAC] = "bad-mac",
+      [CONTROL_SLOW_DOWN] = "slow-down",
   };
   return names[error];
 }

@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control_auth.h"
 #include "faults.h"
+#include "json_read.h"
 
 #define CONTROL_VERSION 1u
 #define CONTROL_REQUEST_MAX 1024u
 
-enum control_op { OP_STATUS, OP_FAULT, OP_PCBS };
+enum control_op { OP_STATUS, OP_FAULT, OP_PCBS, OP_CHALLENGE, OP_SET };
 
 enum control_error {
   CONTROL_OK,
@@ -26,7 +28,12 @@ enum control_error {
   CONTROL_OUT_OF_RANGE,
   CONTROL_TOO_LARGE,
   CONTROL_NOT_COMPILED_IN,
-  CONTROL_SNAPSHOT_GONE
+  CONTROL_SNAPSHOT_GONE,
+  CONTROL_UNKNOWN_REMEDY,
+  CONTROL_NO_KEY,
+  CONTROL_STALE_NONCE,
+  CONTROL_BAD_MAC,
+  CONTROL_SLOW_DOWN
 };
 
 struct control_request {
@@ -36,6 +43,12 @@ struct control_request {
   struct fault_change faults;
   bool has_snapshot; /* OP_PCBS: a further page, of this list and from this block on */
   uint32_t snapshot, from;
+  char nonce_made[NONCE_HEX + 1]; /* OP_CHALLENGE: filled in when it is carried out */
+  /* OP_SET, read when the owner's word has been judged; these point into the datagram. */
+  struct json_text nonce;
+  bool has_set;
+  struct json set;
+  unsigned remedies_named; /* bits, so that none is taken twice */
   enum control_error error;
   char detail[96]; /* for people; never carries a peer's octets other than [a-z0-9_-] */
 };

@@ -7,10 +7,12 @@
 
 #include "arguments.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app.h"
+#include "hmac.h"
 
 static const char help_text[] =
     "esp-tcpwatch-twin: the test firmware of esp-tcpwatch on this machine's own TAP device,\n"
@@ -25,6 +27,7 @@ static const char help_text[] =
     "  --gateway ADDR      [none]\n"
     "  --ip6 ADDR          IPv6 address, beside the link-local one (/64)\n"
     "  --seed N            makes chance repeatable: lost frames, initial sequence numbers\n"
+    "  --key-file FILE     64 hexadecimal digits: who has them may change remedies; without, nobody\n"
     "  --mode MODE         unfixed: 60000, ignore, refuse, server-first, 0 [default]\n"
     "                      fixed:    6000, honour, accept, server-first, 12\n"
     "                      fixed-app: unfixed with keep-alive; fixed-all: fixed with keep-alive\n"
@@ -46,6 +49,7 @@ static const char *apply(struct arguments *into, const char *option, const char 
 static bool ip4_address(const char *text, ip4_addr_t *into);
 static bool ip6_address(const char *text, ip6_addr_t *into);
 static bool whole_number(const char *text, uint64_t most, uint64_t *into);
+static bool key_in_file(const char *path, uint8_t key[CONTROL_KEY_OCTETS]);
 static const char *remedy_of(const char *option);
 
 #define UNKNOWN "" /* what apply() returns for an option that is not one */
@@ -144,6 +148,10 @@ static const char *apply(struct arguments *into, const char *option, const char 
     into->has_seed = whole_number(value, UINT64_MAX, &into->seed);
     return into->has_seed ? NULL : "a whole number";
   }
+  if (strcmp(option, "--key-file") == 0) {
+    into->has_key = key_in_file(value, into->key);
+    return into->has_key ? NULL : "a readable file of 64 hexadecimal digits (openssl rand -hex 32)";
+  }
   if (strcmp(option, "--mode") == 0) {
     return NULL; /* applied already */
   }
@@ -208,6 +216,25 @@ static bool whole_number(const char *text, uint64_t most, uint64_t *into)
   }
   *into = n;
   return true;
+}
+
+/* Digits of either case, and what white space an editor leaves behind them. */
+static bool key_in_file(const char *path, uint8_t key[CONTROL_KEY_OCTETS])
+{
+  char text[2 * CONTROL_KEY_OCTETS + 16];
+  FILE *file = fopen(path, "r");
+  if (file == NULL) {
+    return false;
+  }
+  size_t length = fread(text, 1, sizeof text, file);
+  fclose(file);
+  while (length > 0 && isspace((unsigned char)text[length - 1])) {
+    length--;
+  }
+  for (size_t i = 0; i < length; i++) {
+    text[i] = (char)tolower((unsigned char)text[i]);
+  }
+  return octets_from_hex(text, length, key, CONTROL_KEY_OCTETS);
 }
 
 static int complain(const char *option, const char *value, const char *expected)

@@ -12,6 +12,7 @@
 #include "lwip/ip4_addr.h"
 #include "lwip/ip6_addr.h"
 
+#include "control_auth.h"
 #include "remedies.h"
 
 struct arguments {
@@ -21,6 +22,8 @@ struct arguments {
   ip6_addr_t ip6;
   bool has_ip6, has_seed;
   uint64_t seed;
+  bool has_key;
+  uint8_t key[CONTROL_KEY_OCTETS];
   struct remedies remedies;
 };
 

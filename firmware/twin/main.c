@@ -34,7 +34,7 @@ static void wait_for_the_end(int signals);
 
 int main(int argc, char **argv)
 {
-  static const struct app_identity identity = {.firmware = APP_FIRMWARE_VERSION, .chip = "twin"};
+  static struct app_identity identity = {.firmware = APP_FIRMWARE_VERSION, .chip = "twin"};
   char why[256];
   int refused = arguments_read(argc, argv, &arguments);
   if (refused >= 0) {
@@ -66,6 +66,7 @@ int main(int argc, char **argv)
   sys_arch_sem_wait(&started, 0);
   sys_sem_free(&started);
 
+  identity.control_key = arguments.has_key ? arguments.key : NULL;
   const char *missing = app_start(&identity);
   if (missing != NULL) {
     fprintf(stderr, "esp-tcpwatch-twin: cannot open %s\n", missing);

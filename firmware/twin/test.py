@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -602,19 +603,50 @@ def test_errors_are_named():
         protocol.errors_are_named(protocol.Channel(DEVICE))
 
 
+KEY = bytes(range(32))
+
+
+class KeyFile:
+    """The owner's key where the twin can read it."""
+
+    def __enter__(self):
+        self.file = tempfile.NamedTemporaryFile("w")
+        self.file.write(KEY.hex() + "\n")
+        self.file.flush()
+        return self.file.name
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
 def test_ten_thousand_strange_datagrams_change_nothing():
-    with Device():
-        protocol.ten_thousand_strange_datagrams_change_nothing(protocol.Channel(DEVICE))
+    with KeyFile() as key, Device("--key-file", key):
+        protocol.ten_thousand_strange_datagrams_change_nothing(protocol.Channel(DEVICE, key=KEY))
         get()
 
 
 def test_the_protocol_of_changes():
     for test in (protocol.a_signed_change_is_taken_once, protocol.what_is_not_signed_by_the_owner_changes_nothing,
-                 protocol.remedies_are_taken_all_or_none, protocol.tries_and_changes_are_counted,
-                 protocol.a_device_without_a_key_is_changed_by_nobody):
+                 protocol.remedies_are_taken_all_or_none, protocol.tries_and_changes_are_counted):
         print("    %s" % test.__name__)
-        with Device():
-            test(protocol.Channel(DEVICE))
+        with KeyFile() as key, Device("--key-file", key):
+            test(protocol.Channel(DEVICE, key=KEY))
+    with KeyFile() as key, Device("--key-file", key):
+        subprocess.run(["ip", "addr", "add", "10.77.0.9/24", "dev", "tap0"], check=True)
+        protocol.a_nonce_is_for_one_address(protocol.Channel(DEVICE, key=KEY), "10.77.0.9")
+    with Device():
+        protocol.a_device_without_a_key_is_changed_by_nobody(protocol.Channel(DEVICE))
+
+
+def test_a_key_that_is_none_is_refused():
+    for text in ("", "00" * 31, "0g" * 32, "00" * 33):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(text)
+            file.flush()
+            run = subprocess.run([TWIN, "--tap-fd", "0", "--ip", DEVICE, "--key-file", file.name],
+                                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            same(text, (run.returncode, "64 hexadecimal digits" in run.stderr, text and text in run.stderr),
+                 (2, True, text and False))
 
 
 def test_many_requests_leave_nothing_behind():
