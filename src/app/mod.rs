@@ -13,6 +13,7 @@ mod demo;
 mod devices;
 mod drive;
 mod interfaces;
+mod mode;
 mod output;
 mod pages;
 mod pipeline;
@@ -40,6 +41,7 @@ pub fn run(plan: Plan) -> Result<u8> {
         Plan::Report(plan) => report::run(plan),
         Plan::Demo(plan) => demo(plan),
         Plan::Drive(plan) => drive::run(plan),
+        Plan::Mode(plan) => mode::run(plan),
         Plan::Rules(plan) => rules::run(plan),
         Plan::Interfaces => interfaces::run(),
         Plan::Completions(shell) => pages::completions(shell),

@@ -50,6 +50,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Send a device the traffic that provokes the bug, and count how it takes it; needs no root
     Drive(super::drive::DriveArgs),
+    /// Show what a device's test firmware says of itself, or switch its remedies
+    Mode(super::mode::ModeArgs),
     /// The rules that turn what is seen into alerts
     #[command(subcommand)]
     Rules(RulesCommand),

@@ -12,6 +12,7 @@ use super::args::{
     Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
 };
 use super::drive::{DrivePlan, drive};
+use super::mode::{ModePlan, mode};
 
 pub use super::rules::RulesPlan;
 
@@ -22,6 +23,7 @@ pub enum Plan {
     Report(ReportPlan),
     Demo(DemoPlan),
     Drive(DrivePlan),
+    Mode(ModePlan),
     Rules(RulesPlan),
     Interfaces,
     Completions(Shell),
@@ -126,6 +128,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Report(args)) => report(args).map(Plan::Report),
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
             Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
+            Some(Command::Mode(args)) => mode(args).map(Plan::Mode),
             Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),

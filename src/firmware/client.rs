@@ -13,14 +13,20 @@ use thiserror::Error;
 use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
+use super::change::Change;
 use super::pcbs::{Collecting, PagesError, PcbList};
 use super::protocol::{
     Answer, DecodeError, ErrorCode, Faults, FurtherPage, PORT, REPLY_MAX, Refusal, Reply, Request, Status,
     decode, encode,
 };
+use super::signing::Key;
 
 /// How often one request is sent before the device is called silent.
 const TRIES: u32 = 5;
+/// Nonces asked for, for one change: another owner, or a flood, may be in the way.
+const CHALLENGES: u32 = 3;
+/// A device that asks for patience counts in whole seconds.
+const WAIT: Duration = Duration::from_millis(1_050);
 /// How long each try waits for its answer.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How often a list is begun anew whose pages are gone before all have come.
@@ -58,8 +64,24 @@ pub enum ClientError {
     Denied { device: SocketAddr, refusal: Refusal },
     #[error("{device} answered with something else: {error}")]
     Foreign { device: SocketAddr, error: DecodeError },
-    #[error("{device} answered another question than was asked")]
-    Beside { device: SocketAddr },
+    #[error("{device} answered another question than was asked, with its {told}")]
+    Beside { device: SocketAddr, told: &'static str },
+    #[error(
+        "{device} has no key: its test firmware was built or started without one, so nobody may change it. \
+         Give it one (the twin: --key-file)"
+    )]
+    NoKey { device: SocketAddr },
+    #[error("{device} does not take this key: is it the one that its firmware was built or started with?")]
+    WrongKey { device: SocketAddr },
+    #[error(
+        "{device} cannot change its remedies while it runs: its test firmware is older than this program; use \
+         the firmware and the program of one release"
+    )]
+    Fixed { device: SocketAddr },
+    #[error(
+        "{device} did not take the change in {CHALLENGES} tries ({refusal}); does somebody else change it too?"
+    )]
+    Busy { device: SocketAddr, refusal: Refusal },
     #[error(
         "{device} cannot tell its connection blocks: its test firmware is older than this program; use the \
          firmware and the program of one release"
@@ -91,7 +113,7 @@ impl Client {
     pub async fn status(&self) -> Result<Status, ClientError> {
         match self.ask(&Request::Status).await? {
             Answer::Status(status) => Ok(*status),
-            Answer::Faults(_) | Answer::Pcbs(_) => Err(ClientError::Beside { device: self.device }),
+            other => Err(self.beside(&other)),
         }
     }
 
@@ -116,15 +138,17 @@ impl Client {
         let device = self.device;
         let pages = |error| ClientError::Pages { device, error };
         let asked = SystemTime::now();
-        let Answer::Pcbs(first) = self.ask(&Request::Pcbs(None)).await? else {
-            return Err(ClientError::Beside { device });
+        let first = match self.ask(&Request::Pcbs(None)).await? {
+            Answer::Pcbs(page) => page,
+            other => return Err(self.beside(&other)),
         };
         let answered = SystemTime::now();
         let mut list = Collecting::begin(*first).map_err(pages)?;
         while let Some(from) = list.next() {
             let further = FurtherPage { snapshot: list.snapshot(), from };
-            let Answer::Pcbs(page) = self.ask(&Request::Pcbs(Some(further))).await? else {
-                return Err(ClientError::Beside { device });
+            let page = match self.ask(&Request::Pcbs(Some(further))).await? {
+                Answer::Pcbs(page) => page,
+                other => return Err(self.beside(&other)),
             };
             list.add(*page).map_err(pages)?;
         }
@@ -140,21 +164,82 @@ impl Client {
     pub async fn set_faults(&self, faults: Faults) -> Result<Faults, ClientError> {
         match self.ask(&Request::Fault(faults)).await? {
             Answer::Faults(faults) => Ok(faults),
-            Answer::Status(_) | Answer::Pcbs(_) => Err(ClientError::Beside { device: self.device }),
+            other => Err(self.beside(&other)),
         }
     }
 
-    async fn ask(&self, request: &Request) -> Result<Answer, ClientError> {
+    /// Changes remedies, and tells what the device says of itself afterwards.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the device kept its remedies but where the answers to the change itself were lost (`Silent`).
+    pub async fn change(&self, key: &Key, change: &Change) -> Result<Status, ClientError> {
         let device = self.device;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let datagram = encode(id, request);
+        let mut refused = None;
+        for _ in 0..CHALLENGES {
+            if refused.is_some() {
+                tokio::time::sleep(WAIT).await;
+            }
+            match self.change_once(key, change).await {
+                Ok(()) => return self.status().await,
+                Err(ClientError::Denied { refusal, .. }) => match refusal.error {
+                    ErrorCode::StaleNonce | ErrorCode::SlowDown => refused = Some(refusal),
+                    ErrorCode::NoKey => return Err(ClientError::NoKey { device }),
+                    ErrorCode::BadMac => return Err(ClientError::WrongKey { device }),
+                    ErrorCode::UnknownOp => return Err(ClientError::Fixed { device }),
+                    ErrorCode::BadJson
+                    | ErrorCode::BadVersion
+                    | ErrorCode::UnknownFault
+                    | ErrorCode::OutOfRange
+                    | ErrorCode::TooLarge
+                    | ErrorCode::NotCompiledIn
+                    | ErrorCode::SnapshotGone
+                    | ErrorCode::UnknownRemedy
+                    | ErrorCode::Other => return Err(ClientError::Denied { device, refusal }),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        Err(match refused {
+            Some(refusal) => ClientError::Busy { device, refusal },
+            None => ClientError::Silent { device },
+        })
+    }
+
+    async fn change_once(&self, key: &Key, change: &Change) -> Result<(), ClientError> {
+        let nonce = match self.ask(&Request::Challenge).await? {
+            Answer::Challenge(nonce) => nonce,
+            other => return Err(self.beside(&other)),
+        };
+        let id = self.new_id();
+        match self.exchange(id, &key.signed(&change.text(id, &nonce))).await? {
+            Answer::Changed(_) => Ok(()),
+            other => Err(self.beside(&other)),
+        }
+    }
+
+    fn beside(&self, answer: &Answer) -> ClientError {
+        ClientError::Beside { device: self.device, told: answer.name() }
+    }
+
+    fn new_id(&self) -> u32 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Answer, ClientError> {
+        let id = self.new_id();
+        self.exchange(id, &encode(id, request)).await
+    }
+
+    /// Sends one datagram until its answer comes.
+    async fn exchange(&self, id: u32, datagram: &[u8]) -> Result<Answer, ClientError> {
+        let device = self.device;
         let network = |error| ClientError::Network { device, error };
         let socket = connected_socket(device).await.map_err(network)?;
         let mut refused = false;
         let mut foreign = None;
         for _ in 0..TRIES {
             let until = tokio::time::Instant::now() + PATIENCE;
-            match socket.send(&datagram).await {
+            match socket.send(datagram).await {
                 Ok(_) => {}
                 // The answer of the network to the try before: this one may not have gone out.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => refused = true,
@@ -201,6 +286,17 @@ pub fn status_blocking(device: SocketAddr) -> Result<Status, ClientError> {
 /// When called from inside a tokio runtime.
 pub fn pcbs_blocking(device: SocketAddr) -> Result<Told, ClientError> {
     blocking(async { Client::new(device).pcbs().await })
+}
+
+/// [`Client::change`], as [`status_blocking`].
+///
+/// # Errors
+/// As [`Client::change`]; `Runtime` when the runtime cannot be made.
+///
+/// # Panics
+/// When called from inside a tokio runtime.
+pub fn change_blocking(device: SocketAddr, key: &Key, change: &Change) -> Result<Status, ClientError> {
+    blocking(async { Client::new(device).change(key, change).await })
 }
 
 fn blocking<T>(asking: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {

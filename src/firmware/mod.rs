@@ -3,14 +3,16 @@
 //! Knows: the control protocol of `docs/control-protocol.md` and how to ask over UDP.
 //! Refuses to know: captures, findings, screens, and every other room of this crate.
 
+pub mod change;
 pub mod pcbs;
 pub mod protocol;
+mod status;
 
 #[cfg(feature = "control")]
 mod client;
 #[cfg(feature = "control")]
 mod signing;
 #[cfg(feature = "control")]
-pub use client::{Client, ClientError, Told, pcbs_blocking, status_blocking};
+pub use client::{Client, ClientError, Told, change_blocking, pcbs_blocking, status_blocking};
 #[cfg(feature = "control")]
 pub use signing::{Key, KeyError};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::pcbs::PcbPage;
+pub use super::status::*;
 
 /// The version spoken here, the `v` of every datagram.
 pub const VERSION: u32 = 1;
@@ -29,6 +30,8 @@ pub enum Request {
     Fault(Faults),
     /// A page of the list of connection blocks: the first of a new list, or a further one.
     Pcbs(Option<FurtherPage>),
+    /// A nonce for one change (`change`, which is signed and so no request of this kind).
+    Challenge,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,23 @@ pub enum Answer {
     /// What is in force now.
     Faults(Faults),
     Pcbs(Box<PcbPage>),
+    /// The nonce that a change is to be signed with.
+    Challenge(String),
+    /// A change was taken; these remedies are in force.
+    Changed(Remedies),
+}
+
+impl Answer {
+    /// What it is about, for whoever expected another.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Answer::Status(_) => "status",
+            Answer::Faults(_) => "faults",
+            Answer::Pcbs(_) => "pcbs",
+            Answer::Challenge(_) => "challenge",
+            Answer::Changed(_) => "remedies",
+        }
+    }
 }
 
 /// Why a device did not do as asked. It changed nothing.
@@ -74,6 +94,12 @@ pub enum ErrorCode {
     NotCompiledIn,
     /// The list of connection blocks that a page was asked of is kept no more.
     SnapshotGone,
+    UnknownRemedy,
+    /// The firmware was built without a key: nobody may change it.
+    NoKey,
+    StaleNonce,
+    BadMac,
+    SlowDown,
     /// A later firmware may have more reasons than we know.
     #[serde(other)]
     Other,
@@ -127,149 +153,6 @@ impl Faults {
     }
 }
 
-/// A device about itself. Fields that a later firmware adds are passed over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// The newest protocol version the device speaks.
-    pub protocol: u32,
-    #[serde(deserialize_with = "plain_text")]
-    pub firmware: String,
-    /// `esp32c3`, `twin` …
-    #[serde(deserialize_with = "plain_text")]
-    pub chip: String,
-    /// `lwIP 2.2.1`.
-    #[serde(deserialize_with = "plain_text")]
-    pub stack: String,
-    /// Since the device started: less than last time means that it restarted.
-    pub uptime_ms: u64,
-    /// Another number at each start; `None` from older firmware.
-    #[serde(default)]
-    pub boot: Option<u32>,
-    /// `None` where there is none to speak of, and from older firmware.
-    #[serde(default)]
-    pub heap: Option<Heap>,
-    /// `unfixed`, `fixed`, or `custom` when the remedies match no named mode.
-    #[serde(deserialize_with = "plain_text")]
-    pub mode: String,
-    pub remedies: Remedies,
-    #[serde(default)]
-    pub faults: Faults,
-    #[serde(default)]
-    pub http: HttpCounters,
-    #[serde(default)]
-    pub time_wait: TimeWaitCounters,
-    #[serde(default)]
-    pub pcbs: PcbCounts,
-}
-
-/// Octets of heap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Heap {
-    pub free: u32,
-    /// The least there was since start.
-    pub lowest: u32,
-}
-
-/// The five remedies, as in force. `None`: the firmware can neither switch nor see it, as on
-/// MicroPython's stock lwIP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remedies {
-    /// Milliseconds of MSL; TIME-WAIT lasts twice that.
-    pub msl_ms: Option<u32>,
-    pub rst_in_time_wait: Option<RstInTimeWait>,
-    pub syn_in_time_wait: Option<SynInTimeWait>,
-    pub close: CloseMode,
-    /// PCBs at which the oldest TIME-WAIT gives way; 0: no cap.
-    pub pcb_cap: Option<u32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RstInTimeWait {
-    /// RFC 1337, stock lwIP.
-    Ignore,
-    /// Ends TIME-WAIT when its sequence is exactly the expected one (RFC 5961).
-    Honour,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SynInTimeWait {
-    /// Stock lwIP: the stale ACK.
-    Refuse,
-    /// Opens a new connection when its sequence is newer (RFC 1122 4.2.2.13).
-    Accept,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CloseMode {
-    ServerFirst,
-    ClientFirst,
-    KeepAlive,
-    Reset,
-    #[serde(other)]
-    Other,
-}
-
-/// Connections and answers since start; all counters wrap at 2^32.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HttpCounters {
-    pub accepted: u32,
-    /// Answers handed to the stack whole.
-    pub served: u32,
-    /// Connections that ended inside a request or an answer.
-    pub errors: u32,
-}
-
-/// What met a TIME-WAIT since start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TimeWaitCounters {
-    /// SYNs without ACK, whatever became of them.
-    pub syns: u32,
-    /// Of `syns`, those in the old window: lwIP answers them by RST, not by the stale ACK.
-    pub syns_in_window: u32,
-    /// RSTs of any sequence.
-    pub rsts: u32,
-    pub rsts_honoured: u32,
-    pub syns_accepted: u32,
-    /// TIME-WAITs ended early by the PCB cap.
-    pub evicted: u32,
-    /// SYNs dropped at the cap because nothing could give way.
-    pub dropped_at_cap: u32,
-}
-
-impl TimeWaitCounters {
-    /// SYNs that were answered by the stale ACK of the bug.
-    pub fn stale_acks(&self) -> u32 {
-        self.syns.wrapping_sub(self.syns_in_window).wrapping_sub(self.syns_accepted)
-    }
-}
-
-/// PCBs held at the moment of asking, by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PcbCounts {
-    /// Bound, neither listening nor connecting: no state of the RFC's.
-    pub bound: u32,
-    pub listen: u32,
-    pub syn_sent: u32,
-    pub syn_received: u32,
-    pub established: u32,
-    pub fin_wait_1: u32,
-    pub fin_wait_2: u32,
-    pub close_wait: u32,
-    pub closing: u32,
-    pub last_ack: u32,
-    pub time_wait: u32,
-}
-
 /// Why a datagram is no reply of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
@@ -295,6 +178,7 @@ pub fn encode(id: u32, request: &Request) -> Vec<u8> {
             datagram["op"] = "fault".into();
             datagram["set"] = faults.as_json();
         }
+        Request::Challenge => datagram["op"] = "challenge".into(),
         Request::Pcbs(page) => {
             datagram["op"] = "pcbs".into();
             if let Some(FurtherPage { snapshot, from }) = page {
@@ -320,14 +204,19 @@ pub fn decode(datagram: &[u8]) -> Result<Reply, DecodeError> {
         return Err(DecodeError::Version(versioned.v));
     }
     let raw: RawReply = read_json(datagram)?;
-    let outcome = match (raw.ok, raw.status, raw.faults, raw.pcbs, raw.error) {
-        (true, Some(status), None, None, None) => Ok(Answer::Status(status)),
-        (true, None, Some(faults), None, None) => Ok(Answer::Faults(faults)),
-        (true, None, None, Some(page), None) => Ok(Answer::Pcbs(page)),
-        (false, None, None, None, Some(error)) => Err(Refusal { error, detail: raw.detail }),
+    let answers = [
+        raw.status.map(Answer::Status),
+        raw.faults.map(Answer::Faults),
+        raw.pcbs.map(Answer::Pcbs),
+        raw.challenge.map(|challenge| Answer::Challenge(challenge.nonce)),
+        raw.remedies.map(Answer::Changed),
+    ];
+    let mut answers = answers.into_iter().flatten();
+    let outcome = match (raw.ok, answers.next(), answers.next(), raw.error) {
+        (true, Some(answer), None, None) => Ok(answer),
+        (false, None, None, Some(error)) => Err(Refusal { error, detail: raw.detail }),
         (ok, ..) => {
-            let problem =
-                if ok { "ok, but neither status nor faults nor pcbs" } else { "not ok, but no error" };
+            let problem = if ok { "ok, but not one answer" } else { "not ok, but no error" };
             return Err(DecodeError::Malformed(problem.to_owned()));
         }
     };
@@ -352,6 +241,11 @@ impl ErrorCode {
             ErrorCode::TooLarge => "too-large",
             ErrorCode::NotCompiledIn => "not-compiled-in",
             ErrorCode::SnapshotGone => "snapshot-gone",
+            ErrorCode::UnknownRemedy => "unknown-remedy",
+            ErrorCode::NoKey => "no-key",
+            ErrorCode::StaleNonce => "stale-nonce",
+            ErrorCode::BadMac => "bad-mac",
+            ErrorCode::SlowDown => "slow-down",
             ErrorCode::Other => "refused",
         }
     }
@@ -360,6 +254,12 @@ impl ErrorCode {
 #[derive(Deserialize)]
 struct Versioned {
     v: u32,
+}
+
+#[derive(Deserialize)]
+struct Challenge {
+    #[serde(deserialize_with = "plain_text")]
+    nonce: String,
 }
 
 #[derive(Deserialize)]
@@ -374,6 +274,10 @@ struct RawReply {
     #[serde(default)]
     pcbs: Option<Box<PcbPage>>,
     #[serde(default)]
+    challenge: Option<Challenge>,
+    #[serde(default)]
+    remedies: Option<Remedies>,
+    #[serde(default)]
     error: Option<ErrorCode>,
     #[serde(default, deserialize_with = "plain_text")]
     detail: String,
@@ -384,7 +288,7 @@ fn read_json<'a, T: Deserialize<'a>>(datagram: &'a [u8]) -> Result<T, DecodeErro
     serde_json::from_slice(datagram).map_err(|error| DecodeError::Malformed(plain(&error.to_string())))
 }
 
-fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(plain(&String::deserialize(deserializer)?))
 }
 
@@ -408,7 +312,7 @@ mod tests {
     fn status(text: &str) -> Status {
         match decode(text.as_bytes()).unwrap().outcome.unwrap() {
             Answer::Status(status) => *status,
-            Answer::Faults(_) | Answer::Pcbs(_) => panic!("not a status"),
+            other => panic!("not a status but {}", other.name()),
         }
     }
 

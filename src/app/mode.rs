@@ -1,0 +1,114 @@
+//! What a device's test firmware says of itself, and a switch of its remedies.
+//!
+//! Knows how both are shown. The protocol is the firmware room's.
+
+use core::net::{IpAddr, SocketAddr};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::{
+    devices,
+    exit::{self, usage},
+    print::print,
+    privilege,
+};
+use crate::cli::mode::ModePlan;
+use crate::firmware::{Key, change::Change, change_blocking, protocol::Status, status_blocking};
+
+/// A key file is one short line.
+const KEY_FILE_MAX: u64 = 4_096;
+
+pub fn run(plan: ModePlan) -> Result<u8> {
+    let change = Change::from_words(&plan.change).map_err(usage)?;
+    let key = plan.key_file.as_deref().map(read_key).transpose()?;
+    let device = SocketAddr::new(address_of(&plan)?, plan.port);
+    // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
+    privilege::drop_all(privilege::invoker()?)?;
+    let status = match key.filter(|_| !change.is_empty()) {
+        Some(key) => change_blocking(device, &key, &change)?,
+        None => status_blocking(device)?,
+    };
+    print(if plan.json { as_json(device, &change, &status)? } else { as_text(device, &change, &status)? })?;
+    Ok(exit::CLEAN)
+}
+
+fn address_of(plan: &ModePlan) -> Result<IpAddr> {
+    let found = devices::resolve(core::slice::from_ref(&plan.device))?;
+    // One device: a name's IPv4 address before a link-local one that means nothing without its interface.
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| usage("--device has no address"))
+}
+
+/// The error names the file, and never holds what is in it.
+fn read_key(path: &Path) -> Result<Key> {
+    let cannot = || format!("cannot read the key file {}", path.display());
+    let length = fs::metadata(path).with_context(cannot)?.len();
+    if length > KEY_FILE_MAX {
+        return Err(usage(format!("{} has {length} octets and is no key file", path.display())));
+    }
+    let text = fs::read_to_string(path).with_context(cannot)?;
+    Key::from_hex(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
+}
+
+fn as_json(device: SocketAddr, change: &Change, status: &Status) -> Result<String> {
+    let told = json!({ "type": "mode", "device": device, "changed": change.in_words(), "status": status });
+    Ok(serde_json::to_string(&told)? + "\n")
+}
+
+fn as_text(device: SocketAddr, change: &Change, status: &Status) -> Result<String> {
+    let mut text = String::new();
+    if !change.is_empty() {
+        writeln!(text, "{} switched: {}; it confirms:", device.ip(), change.in_words())?;
+    }
+    let remedies = &status.remedies;
+    let unknown = || "not known to this firmware".to_owned();
+    let named = |word: Option<String>| word.unwrap_or_else(unknown);
+    let met = &status.time_wait;
+    let rows = [
+        ("device", format!("{}, test firmware {} on {}", status.chip, status.firmware, status.stack)),
+        ("up", format!("{:.1} s", status.uptime_ms as f64 / 1e3)),
+        ("mode", status.mode.clone()),
+        (
+            "msl_ms",
+            named(remedies.msl_ms.map(|msl| format!("{msl} (TIME-WAIT: {} s)", 2.0 * f64::from(msl) / 1e3))),
+        ),
+        ("rst_in_time_wait", named(remedies.rst_in_time_wait.map(|rst| word(&rst)))),
+        ("syn_in_time_wait", named(remedies.syn_in_time_wait.map(|syn| word(&syn)))),
+        ("close", word(&remedies.close)),
+        (
+            "pcb_cap",
+            named(remedies.pcb_cap.map(|cap| if cap == 0 { "0 (none)".to_owned() } else { cap.to_string() })),
+        ),
+        (
+            "served",
+            format!(
+                "{} of {} connections, {} errors",
+                status.http.served, status.http.accepted, status.http.errors
+            ),
+        ),
+        (
+            "in TIME-WAIT",
+            format!(
+                "{} now; met there: {} SYNs ({} accepted), {} RSTs ({} honoured); {} evicted",
+                status.pcbs.time_wait, met.syns, met.syns_accepted, met.rsts, met.rsts_honoured, met.evicted
+            ),
+        ),
+    ];
+    for (name, value) in rows {
+        writeln!(text, "{name:<17} {value}")?;
+    }
+    Ok(text)
+}
+
+/// A value as the protocol writes it.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}

@@ -1,0 +1,74 @@
+//! The `mode` command: what was typed, and what it means.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::plan::{DeviceName, PlanError, device, error};
+
+const NOTES: &str = "\
+Without a change it shows what the device says of itself. With one it switches
+the test firmware and shows what is in force then:
+
+  esp-tcpwatch mode -d 192.168.4.1
+  esp-tcpwatch mode fixed -d 192.168.4.1 --key-file key
+  esp-tcpwatch mode unfixed msl_ms=3000 -d 192.168.4.1 --key-file key
+
+modes      unfixed, fixed, fixed-app (keep-alive alone), fixed-all (both)
+remedies   msl_ms=250…600000, rst_in_time_wait=ignore|honour,
+           syn_in_time_wait=refuse|accept,
+           close=server-first|client-first|keep-alive|reset, pcb_cap=0…255
+
+The key file holds the 64 hexadecimal digits that the firmware was built or
+started with (openssl rand -hex 32 > key; chmod 600 key). The key itself is
+never sent, and never typed.
+
+Exit code 0: it did its work. 2: the command line or the key file is wrong.
+4: the device did not answer, or did not take the change; it kept its remedies.";
+
+#[derive(Debug, Args)]
+#[command(after_help = NOTES)]
+pub struct ModeArgs {
+    /// A mode, single remedies as REMEDY=VALUE, or both; left out, nothing is changed
+    #[arg(value_name = "MODE|REMEDY=VALUE")]
+    pub change: Vec<String>,
+    /// The device, by address or name
+    #[arg(short, long, value_name = "IP")]
+    pub device: String,
+    /// UDP port of its control channel
+    #[arg(long, default_value_t = 7777, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The key that its firmware was built or started with
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key_file: Option<PathBuf>,
+    /// One JSON object on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModePlan {
+    /// Empty: show only.
+    pub change: Vec<String>,
+    pub device: DeviceName,
+    pub port: u16,
+    /// Present wherever there is a change.
+    pub key_file: Option<PathBuf>,
+    pub json: bool,
+}
+
+pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
+    if !args.change.is_empty() && args.key_file.is_none() {
+        return Err(error(
+            "a change needs the device's key",
+            "--key-file FILE, with the key that its firmware was built or started with",
+        ));
+    }
+    Ok(ModePlan {
+        change: args.change,
+        device: device(&args.device)?,
+        port: args.port,
+        key_file: args.key_file,
+        json: args.json,
+    })
+}
