@@ -1,6 +1,6 @@
 //! The same traffic in other clothes: link types, tags, snaplens, IP versions. No count may change.
 
-use std::fs;
+use std::{fs, path::Path, sync::LazyLock};
 
 use esp_tcpwatch::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
@@ -11,8 +11,11 @@ use esp_tcpwatch::analysis::{
     time::Timestamp,
     wire::notation::{self, Step},
 };
+use esp_tcpwatch::source::{Source, file::CaptureFile};
 
 const ETHERNET_LEN: usize = 14;
+
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::built_in().unwrap());
 
 /// A captured frame: seconds, link type, octets, length on the wire.
 type Captured = (f64, LinkType, Vec<u8>, usize);
@@ -37,7 +40,7 @@ fn summary(frames: &[Captured], scope: DeviceScope) -> Summary {
 fn events(frames: &[Captured], scope: DeviceScope) -> Vec<Event> {
     let mut engine = Engine::new(EngineConfig {
         devices: scope,
-        rules: RuleSet::built_in().unwrap(),
+        rules: RULES.clone(),
         flow_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
@@ -50,21 +53,72 @@ fn events(frames: &[Captured], scope: DeviceScope) -> Vec<Event> {
     std::iter::from_fn(|| engine.poll_event()).collect()
 }
 
-/// The same frames after `dress`, which turns Ethernet octets into (link type, octets).
-fn dressed(dress: impl Fn(&[u8]) -> (LinkType, Vec<u8>)) -> Vec<Captured> {
-    let frames = original().into_iter().map(|(at_s, _, octets, _)| {
+/// The first trace, and every capture of the real lwIP: their TCP over IPv4.
+fn scenes() -> Vec<Vec<Captured>> {
+    let mut files: Vec<_> =
+        fs::read_dir("tests/captures").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "pcapng"));
+    files.sort();
+    assert!(files.len() >= 5);
+    core::iter::once(original()).chain(files.iter().map(|path| captured(path))).collect()
+}
+
+fn captured(path: &Path) -> Vec<Captured> {
+    let octets = fs::read(path).unwrap();
+    let mut source = CaptureFile::from_reader(Box::new(std::io::Cursor::new(octets)), "a capture").unwrap();
+    let (mut frames, mut first) = (Vec::new(), None);
+    while let Some(input) = source.next_input().unwrap() {
+        let Input::Frame(frame) = input else { continue };
+        let first = *first.get_or_insert(frame.time);
+        if frame.data[12..14] == [8, 0] && frame.data[23] == 6 {
+            assert_eq!(frame.data.len(), frame.wire_len as usize, "a frame that was cut cannot be dressed");
+            frames.push((frame.time.seconds_after(first), frame.link, frame.data.to_vec(), frame.data.len()));
+        }
+    }
+    frames
+}
+
+/// The scenes after `dress`, which turns Ethernet octets into (link type, octets).
+fn dressed(dress: impl Fn(&[u8]) -> (LinkType, Vec<u8>)) -> Vec<Vec<Captured>> {
+    let frame = |(at_s, _, octets, _): Captured| {
         let (link, octets) = dress(&octets);
         (at_s, link, octets.clone(), octets.len())
-    });
-    frames.collect()
+    };
+    scenes().into_iter().map(|scene| scene.into_iter().map(frame).collect()).collect()
+}
+
+/// Every scene tells what it told before: the same counts, the same facts, each finding on the same frames.
+#[track_caller]
+fn same(scenes_now: &[Vec<Captured>], scope: DeviceScope) {
+    for (frames, plain) in scenes_now.iter().zip(scenes()) {
+        same_scene(&plain, frames, scope.clone());
+    }
 }
 
 #[track_caller]
-fn same(frames: &[Captured], scope: DeviceScope) {
-    let (plain, other) = (summary(&original(), DeviceScope::Espressif), summary(frames, scope));
-    assert_eq!(other.skipped, plain.skipped);
-    assert_eq!(other.findings, plain.findings);
-    assert_eq!(other.alerts, plain.alerts);
+fn same_scene(plain: &[Captured], frames: &[Captured], scope: DeviceScope) {
+    let told = |frames: &[Captured], scope| {
+        let events = events(frames, scope);
+        let cited: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Finding(finding) => {
+                    Some((finding.rule.clone(), finding.frames.clone(), finding.certainty))
+                }
+                _ => None,
+            })
+            .collect();
+        match events.into_iter().next_back() {
+            Some(Event::Summary(summary)) => (cited, summary),
+            other => panic!("the last event is {other:?}"),
+        }
+    };
+    let ((plain_cited, plain), (cited, other)) = (told(plain, DeviceScope::Espressif), told(frames, scope));
+    assert_eq!(cited, plain_cited);
+    assert_eq!(
+        (&other.skipped, &other.findings, &other.alerts),
+        (&plain.skipped, &plain.findings, &plain.alerts)
+    );
     assert_eq!(
         (other.segments, other.flows, other.incarnations),
         (plain.segments, plain.flows, plain.incarnations)
@@ -199,8 +253,8 @@ fn wifi_in_monitor_mode_is_answered_with_where_to_stand() {
 
 #[test]
 fn a_named_device_and_no_device_named() {
-    same(&original(), DeviceScope::Named(vec!["10.77.0.2".parse().unwrap()]));
-    same(&original(), DeviceScope::Auto);
+    same(&scenes(), DeviceScope::Named(vec!["10.77.0.2".parse().unwrap()]));
+    same(&scenes(), DeviceScope::Auto);
 }
 
 #[test]
@@ -272,4 +326,41 @@ fn what_cannot_be_read_is_counted_by_its_reason() {
         assert_eq!(summary.skipped.get(reason), Some(&1), "{reason}: {:?}", summary.skipped);
         assert_eq!((summary.frames, summary.segments), (1, 0));
     }
+}
+
+#[test]
+fn two_hundred_thousand_random_syns_hide_nothing() {
+    let scene = captured(Path::new("tests/captures/refused.pcapng"));
+    let alone = summary(&scene, DeviceScope::Espressif);
+    // The first SYN, from somebody else each time.
+    let syn = scene[0].2.clone();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut flooded: Vec<Captured> = Vec::new();
+    for frame in &scene {
+        for _ in 0..200_000 / scene.len() {
+            let mut octets = syn.clone();
+            let address = (random() as u32 | 0x4000_0000).to_be_bytes();
+            octets[26..30].copy_from_slice(&address);
+            octets[34..36].copy_from_slice(&(random() as u16).to_be_bytes());
+            octets[38..42].copy_from_slice(&(random() as u32).to_be_bytes());
+            flooded.push((frame.0, frame.1, octets.clone(), octets.len()));
+        }
+        flooded.push(frame.clone());
+    }
+    assert!(flooded.len() > 199_000);
+    let flooded = summary(&flooded, DeviceScope::Espressif);
+    assert_eq!((&flooded.findings, &flooded.alerts), (&alone.findings, &alone.alerts));
+    let facts = |summary: &Summary| {
+        let device = summary.devices[0].clone();
+        let longest =
+            device.delays.longest.map(|delay| (delay.client, delay.syns, delay.refused, delay.waited_s));
+        (device.time_wait, device.msl_s, device.behaves_as, longest)
+    };
+    assert_eq!(facts(&flooded), facts(&alone));
 }

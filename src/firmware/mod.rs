@@ -3,6 +3,7 @@
 //! Knows: the control protocol of `docs/control-protocol.md` and how to ask over UDP.
 //! Refuses to know: captures, findings, screens, and every other room of this crate.
 
+#[cfg(feature = "control")]
 pub mod change;
 pub mod pcbs;
 pub mod protocol;
