@@ -146,6 +146,40 @@ fn the_format_changes_no_count() {
     }
 }
 
+/// pcapng with two interfaces, whose clocks count in nanoseconds and in microseconds; the frames take turns.
+fn as_pcapng(frames: &[(Timestamp, Vec<u8>, u32)]) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let length = (12 + body.len()) as u32;
+        [&kind.to_le_bytes()[..], &length.to_le_bytes(), body, &length.to_le_bytes()].concat()
+    };
+    let interface = |resolution: u8| {
+        let options = [9, 0, 1, 0, resolution, 0, 0, 0, 0, 0, 0, 0];
+        block(1, &[&[1, 0, 0, 0][..], &0u32.to_le_bytes(), &options].concat())
+    };
+    let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    let mut octets = [block(0x0a0d_0d0a, &section), interface(9), interface(6)].concat();
+    for (number, (time, data, wire_len)) in (0u32..).zip(frames) {
+        let on = number % 2;
+        let clock = if on == 0 { time.nanos() } else { time.nanos() / 1_000 };
+        let mut body = Vec::new();
+        for word in [on, (clock >> 32) as u32, clock as u32, data.len() as u32, *wire_len] {
+            body.extend(word.to_le_bytes());
+        }
+        body.extend(data);
+        body.resize(body.len().next_multiple_of(4), 0);
+        octets.extend(block(6, &body));
+    }
+    octets
+}
+
+#[test]
+fn two_interfaces_with_clocks_of_their_own_change_no_count() {
+    for truth in TRUTH {
+        let octets = as_pcapng(&frames(capture(truth.0)));
+        holds(&play(octets, DeviceScope::Espressif).unwrap(), *truth);
+    }
+}
+
 #[test]
 fn every_frame_captured_twice_changes_no_count() {
     for truth in TRUTH {
