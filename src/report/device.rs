@@ -50,6 +50,20 @@ fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
     rows.push(("A SYN in TIME-WAIT is", syn(facts.syn_in_time_wait).to_owned()));
     rows.push(("An exact RST in TIME-WAIT is", rst(facts.rst_in_time_wait).to_owned()));
     rows.push(("Behaves as", format!("**{}**: {}", facts.behaves_as, behaviour(facts.behaves_as))));
+    if let Some(account) = &facts.own_account {
+        rows.push((
+            "By its own list",
+            format!(
+                "{} in TIME-WAIT when it was asked last; compared {}: the wire agreed on {}, was unsure of {}, and \
+                 disagreed on {}",
+                account.time_wait,
+                times(account.accounts),
+                account.agreed,
+                account.unsure,
+                account.disagreements,
+            ),
+        ));
+    }
     if let Some(note) = &facts.note {
         rows.push(("Note", prose(note, 1_500)));
     }

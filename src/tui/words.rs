@@ -150,6 +150,19 @@ pub fn delays(facts: &DeviceFacts) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// What the device says of itself, beside the wire; `None` where it says nothing.
+pub fn own_list(facts: &DeviceFacts) -> Option<String> {
+    let account = facts.own_account?;
+    Some(format!(
+        "{} in TIME-WAIT by its own list; compared {}: {} agreed, {} unsure, {} not",
+        account.time_wait,
+        crate::text::times(account.accounts),
+        account.agreed,
+        account.unsure,
+        account.disagreements,
+    ))
+}
+
 /// The last word on one device, in a sentence, and how grave it is.
 pub fn verdict(watched: &Watched, facts: &DeviceFacts) -> (Option<Severity>, String) {
     let worst = watched

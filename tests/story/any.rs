@@ -10,8 +10,8 @@ use esp_tcpwatch::analysis::{
         CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary,
     },
     host::{
-        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap, RstInTimeWait,
-        Stack, SynInTimeWait, TimeWaitFacts,
+        AccountFacts, Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap,
+        RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
     },
     rule::{Alert, AlertPhase, Severity},
     time::{Timestamp, When},
@@ -259,7 +259,13 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 accepted,
                 delays,
                 note,
-                own_account: None,
+                own_account: (accepted % 2 == 0).then_some(AccountFacts {
+                    time_wait: held_now,
+                    accounts: accepted,
+                    agreed: entered,
+                    unsure: syns,
+                    disagreements: rsts,
+                }),
             },
         )
         .boxed()

@@ -10,8 +10,8 @@ use esp_tcpwatch::analysis::{
     detect::{EvidenceSegment, Finding},
     event::{CaptureEvent, CaptureQuality, DeviceEvent, Event, MarkerEvent, SCHEMA, Start, Summary},
     host::{
-        Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap, RstInTimeWait,
-        Stack, SynInTimeWait, TimeWaitFacts,
+        AccountFacts, Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap,
+        RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
     },
     rule::{Alert, AlertPhase, RuleSet, Severity},
     time::{Timestamp, When},
@@ -315,6 +315,8 @@ pub fn healthy() -> Vec<Event> {
     facts.behaves_as = Behaviour::Unknown;
     facts.accepted = 3;
     facts.delays = DelayFacts::default();
+    facts.own_account =
+        Some(AccountFacts { time_wait: 3, accounts: 8, agreed: 21, unsure: 1, disagreements: 0 });
     let start = Start {
         source: "live".into(),
         name: "wlan0".into(),

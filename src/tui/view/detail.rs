@@ -203,6 +203,7 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
     .into_iter()
     .chain(words::room(facts).map(|room| ("Blocks", room)))
     .chain(words::delays(facts).map(|delays| ("Waited", delays)))
+    .chain(words::own_list(facts).map(|list| ("Own list", list)))
     {
         lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
     }
