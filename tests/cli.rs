@@ -46,7 +46,8 @@ fn usage_errors_end_with_2_and_the_next_step() {
         (&["-d", "10.0.0.2", "--duration", "5"], "with units"),
         (&["rules", "show", "nothing"], "time-wait-collision"),
         (&["report"], "RUN|CAPTURE"),
-        (&["mode"], "unrecognized subcommand"),
+        (&["mode"], "--device"),
+        (&["experiment"], "unrecognized subcommand"),
     ];
     for (words, next) in table {
         let output = run(words);
