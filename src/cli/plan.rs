@@ -371,7 +371,9 @@ mod tests {
             ("demo --duration 1s", "1500ms"),
             ("-d 10.0.0.2 --snaplen 10", "96"),
             ("report x -o x", "another name"),
-            ("mode", "unrecognized"),
+            ("mode", "--device"),
+            ("mode fixed -d 10.0.0.2", "--key-file"),
+            ("experiment", "unrecognized"),
         ];
         for (words, next) in table {
             let message = plan(words).expect_err(words);
