@@ -26,6 +26,13 @@ pub fn resolve(names: &[DeviceName]) -> Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
+/// The address by which one device is asked: a name's IPv4 address before an IPv6 one, which may be link-local and then
+/// means nothing without its interface.
+pub fn address_of(name: &DeviceName) -> Result<Option<IpAddr>> {
+    let found = resolve(core::slice::from_ref(name))?;
+    Ok(found.iter().find(|address| address.is_ipv4()).or(found.first()).copied())
+}
+
 /// Whatever the system's resolver knows, mDNS included where it is set up.
 fn look_up(name: &str) -> Result<Vec<IpAddr>> {
     let advice = "give the address itself, as in -d 192.168.4.1";

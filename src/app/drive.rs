@@ -77,13 +77,11 @@ fn load_plan(plan: &DrivePlan, target: SocketAddr) -> load::DrivePlan {
     }
 }
 
-/// One address, since it is one device. IPv4 before IPv6: a name's link-local IPv6 address means nothing without its
-/// interface, and an ESP32 has always IPv4.
+/// One address, since it is one device.
 fn address_of(device: &DeviceName) -> Result<IpAddr> {
     // A name without an address is not mistyped for sure: the device may be off. So this is no usage error here.
-    let found = devices::resolve(std::slice::from_ref(device)).map_err(|error| anyhow!("{error}"))?;
-    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    first.copied().ok_or_else(|| anyhow!("--device has no address: give it, as in -d 192.168.4.1"))
+    let found = devices::address_of(device).map_err(|error| anyhow!("{error}"))?;
+    found.ok_or_else(|| anyhow!("--device has no address: give it, as in -d 192.168.4.1"))
 }
 
 fn now() -> Timestamp {

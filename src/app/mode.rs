@@ -2,7 +2,7 @@
 //!
 //! Knows how both are shown. The protocol is the firmware room's.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,8 @@ const KEY_FILE_MAX: u64 = 4_096;
 pub fn run(plan: ModePlan) -> Result<u8> {
     let change = Change::from_words(&plan.change).map_err(usage)?;
     let key = plan.key_file.as_deref().map(read_key).transpose()?;
-    let device = SocketAddr::new(address_of(&plan)?, plan.port);
+    let address = devices::address_of(&plan.device)?.ok_or_else(|| usage("--device has no address"))?;
+    let device = SocketAddr::new(address, plan.port);
     // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
     privilege::drop_all(privilege::invoker()?)?;
     let status = match key.filter(|_| !change.is_empty()) {
@@ -34,13 +35,6 @@ pub fn run(plan: ModePlan) -> Result<u8> {
     };
     print(if plan.json { as_json(device, &change, &status)? } else { as_text(device, &change, &status)? })?;
     Ok(exit::CLEAN)
-}
-
-fn address_of(plan: &ModePlan) -> Result<IpAddr> {
-    let found = devices::resolve(core::slice::from_ref(&plan.device))?;
-    // One device: a name's IPv4 address before a link-local one that means nothing without its interface.
-    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    first.copied().ok_or_else(|| usage("--device has no address"))
 }
 
 /// The error names the file, and never holds what is in it.

@@ -71,15 +71,15 @@ impl Attempts {
             match place {
                 Belongs::SameSyn if before.awaits_answer() => self.asked_again(flow, before.opening, segment),
                 // Another connect(): the one before was not seen to get in.
-                Belongs::NewLife => self.close(flow, Outcome::Unfinished, segment.time, segment.frame),
+                Belongs::NewLife => self.give_up(flow.tuple),
                 Belongs::SameSyn | Belongs::ThisLife | Belongs::AnotherLife => {}
             }
         } else if place != Belongs::AnotherLife && !self.open.is_empty() {
             // The device's RST against the SYN ends it, the client's own (against a stale ACK) does not.
             match (flags.has(Flags::RST), from_device) {
-                (true, true) => self.close(flow, Outcome::Reset, segment.time, segment.frame),
+                (true, true) => self.answered(flow, Outcome::Reset, segment),
                 (true, false) => {}
-                (false, _) => self.close(flow, Outcome::Accepted, segment.time, segment.frame),
+                (false, _) => self.answered(flow, Outcome::Accepted, segment),
             }
         }
     }
@@ -153,13 +153,10 @@ impl Attempts {
         &mut self.open.entry(tuple).or_insert_with(new).1
     }
 
-    fn close(&mut self, flow: &Flow, outcome: Outcome, at: Timestamp, frame: FrameNo) {
-        match outcome {
-            Outcome::Unfinished => self.give_up(flow.tuple),
-            Outcome::Accepted | Outcome::Reset => {
-                let Some((_, attempt)) = self.open.remove(&flow.tuple) else { return };
-                self.tell(&attempt, outcome, at, frame);
-            }
+    /// The device answered it.
+    fn answered(&mut self, flow: &Flow, outcome: Outcome, segment: &Segment) {
+        if let Some((_, attempt)) = self.open.remove(&flow.tuple) {
+            self.tell(&attempt, outcome, segment.time, segment.frame);
         }
     }
 
