@@ -196,6 +196,8 @@ fn run_as(things: &[Thing], scope: DeviceScope, listening: &Listening) -> String
                 at: Timestamp::from_nanos(now),
                 text: "switched".to_owned(),
                 mode_changed: true,
+                device: None,
+                mode: None,
             })),
         }
         // Before the first frame or tick, no time has been reached.
@@ -244,7 +246,13 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
                 engine.handle(Input::Gap(Gap { at, lost: *lost, cause: GapCause::Kernel }));
             }
             Step::Mode { text } => {
-                engine.handle(Input::Marker(Marker { at, text: text.clone(), mode_changed: true }));
+                engine.handle(Input::Marker(Marker {
+                    at,
+                    text: text.clone(),
+                    mode_changed: true,
+                    device: None,
+                    mode: None,
+                }));
             }
             Step::Account { at_s, account } => {
                 let at = Timestamp::from_nanos(moment(*at_s));

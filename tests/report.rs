@@ -121,7 +121,13 @@ fn the_longest_texts_fit() {
         facts.address = core::net::Ipv4Addr::from(0x0a00_0000 + u32::from(number)).into();
         facts.note = Some(long.clone());
         report.fold(&Event::Device(DeviceEvent { when: When(story::at(1)), facts }));
-        let marker = MarkerEvent { when: When(story::at(1)), text: long.clone(), mode_changed: true };
+        let marker = MarkerEvent {
+            when: When(story::at(1)),
+            text: long.clone(),
+            mode_changed: true,
+            device: None,
+            mode: None,
+        };
         report.fold(&Event::Marker(marker));
     }
     let text = markdown::render(&report);

@@ -175,7 +175,13 @@ fn hostile_text_is_shown_not_obeyed() {
             Event::Capture(_) | Event::Marker(_) => {}
         }
     }
-    events.push(Event::Marker(MarkerEvent { when: When(at(80)), text: evil, mode_changed: false }));
+    events.push(Event::Marker(MarkerEvent {
+        when: When(at(80)),
+        text: evil,
+        mode_changed: false,
+        device: None,
+        mode: None,
+    }));
     for keys in ["", "\n", "1\n", "3\n"] {
         let mut model = model(&events);
         press(&mut model, LARGE, &codes(keys));

@@ -350,16 +350,17 @@ impl Engine {
 
     fn marker(&mut self, marker: Marker) {
         self.counts.now = self.counts.now.max(marker.at);
-        if marker.mode_changed {
-            for device in self.hosts.iter_mut() {
-                device.note_mode_change();
+        let Marker { text, mode_changed, device, mode, at: _ } = marker;
+        for known in self.hosts.iter_mut().filter(|known| device.is_none_or(|meant| meant == known.address)) {
+            if mode_changed {
+                known.note_mode_change();
+            }
+            if mode.is_some() {
+                known.mode.clone_from(&mode);
             }
         }
-        self.events.push_back(Event::Marker(MarkerEvent {
-            when: When(self.counts.now),
-            text: marker.text,
-            mode_changed: marker.mode_changed,
-        }));
+        let when = When(self.counts.now);
+        self.events.push_back(Event::Marker(MarkerEvent { when, text, mode_changed, device, mode }));
     }
 
     fn end(&mut self) {

@@ -103,6 +103,12 @@ pub struct MarkerEvent {
     pub when: When,
     pub text: String,
     pub mode_changed: bool,
+    /// Whose mode it tells; absent where it tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<IpAddr>,
+    /// What the device's test firmware says its mode is from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 /// The last line of every run.

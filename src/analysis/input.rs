@@ -71,6 +71,10 @@ pub struct Marker {
     pub text: String,
     /// The device's behaviour was changed on purpose here: what was learned of it before no longer binds.
     pub mode_changed: bool,
+    /// Whom it is about; `None`: every device.
+    pub device: Option<IpAddr>,
+    /// What the device's test firmware says its mode is from here on.
+    pub mode: Option<String>,
 }
 
 /// What a device says of the connections that it holds in TIME-WAIT.

@@ -66,7 +66,13 @@ pub fn play(steps: &[Step], rules: RuleSet) -> Played {
                 engine.handle(Input::Account(Account { asked: at, answered: at, ..account.clone() }));
             }
             Step::Mode { text } => {
-                engine.handle(Input::Marker(Marker { at: now, text: text.clone(), mode_changed: true }));
+                engine.handle(Input::Marker(Marker {
+                    at: now,
+                    text: text.clone(),
+                    mode_changed: true,
+                    device: None,
+                    mode: None,
+                }));
             }
         }
         played.drain(&mut engine);

@@ -64,6 +64,8 @@ fn note(error: &ClientError) -> Option<Input<'static>> {
         at: Timestamp::ZERO,
         text: format!("no account of the device's own: {error}"),
         mode_changed: false,
+        device: None,
+        mode: None,
     }))
 }
 

@@ -188,6 +188,8 @@ impl Client {
             at: Timestamp::ZERO,
             text: format!("twin account: syns={} rsts={}", counts.syns, counts.rsts),
             mode_changed: false,
+            device: None,
+            mode: None,
         }));
         Ok(Provoked { totals, account })
     }

@@ -156,7 +156,13 @@ impl Running {
         self.take_asides();
         if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
             // Whoever sits before the screen would otherwise only see that nothing comes any more.
-            let marker = Marker { at: Default::default(), text: error.to_string(), mode_changed: false };
+            let marker = Marker {
+                at: Default::default(),
+                text: error.to_string(),
+                mode_changed: false,
+                device: None,
+                mode: None,
+            };
             self.parts.engine.handle(Input::Marker(marker));
         }
         self.parts.engine.handle(Input::End);

@@ -199,6 +199,7 @@ fn bounded_alert(alert: &Alert) -> Alert {
     };
     Alert {
         rule: clip(&alert.rule, 64).into_owned(),
+        mode: alert.mode.as_deref().map(|mode| clip(mode, 100).into_owned()),
         findings: alert.findings.iter().take(64).copied().collect(),
         frames: alert.frames.iter().take(64).copied().collect(),
         title: clip(&alert.title, 300).into_owned(),
@@ -212,6 +213,7 @@ fn bounded_alert(alert: &Alert) -> Alert {
 fn bounded_facts(facts: &DeviceFacts) -> DeviceFacts {
     DeviceFacts {
         mac: facts.mac.as_deref().map(|mac| clip(mac, 32).into_owned()),
+        mode: facts.mode.as_deref().map(|mode| clip(mode, 100).into_owned()),
         note: facts.note.as_deref().map(|note| clip(note, 600).into_owned()),
         ..*facts
     }

@@ -3,6 +3,7 @@
 //! Knows events and a terminal. Refuses to know the engine, the source and the file system: what a key asks for
 //! outside the screen is handed to the [`Host`], so a saved run opens in the same screens as a live one.
 
+use core::net::IpAddr;
 use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
@@ -23,6 +24,29 @@ mod words;
 pub trait Host {
     /// Writes the report of what was seen so far. `Ok`: the path, to be shown to the user.
     fn export_report(&mut self) -> Result<String, String>;
+
+    /// Puts a note of the user's into the stream; it comes back as a marker.
+    fn mark(&mut self, _note: &str) -> Result<(), String> {
+        Err("notes are for a run that goes on".to_owned())
+    }
+
+    /// Begins to switch the test firmware of `device`: `fixed`, or `close=keep-alive`, as `mode` takes them. What came
+    /// of it is among the `answers`, and in the stream as a marker. `Err`: it cannot be tried, and why.
+    fn switch(&mut self, _device: IpAddr, _change: &str) -> Result<(), String> {
+        Err("devices are switched while they are watched live".to_owned())
+    }
+
+    /// What came of what was begun, since the last question. Never waits.
+    fn answers(&mut self) -> Vec<Answer> {
+        Vec::new()
+    }
+}
+
+/// What came of a switch: the device's mode now, or why it was not switched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub device: IpAddr,
+    pub outcome: Result<String, String>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -188,6 +188,7 @@ fn alert() -> BoxedStrategy<Event> {
                 (title, why, remedies, references),
             )| {
                 Event::Alert(Alert {
+                    mode: (id % 2 == 0).then(|| title.clone()),
                     id,
                     rule,
                     severity,
@@ -259,6 +260,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 accepted,
                 delays,
                 note,
+                mode: (accepted % 3 == 0).then(|| "unfixed".to_owned()),
                 own_account: (accepted % 2 == 0).then_some(AccountFacts {
                     time_wait: held_now,
                     accounts: accepted,
@@ -435,7 +437,13 @@ pub fn event() -> BoxedStrategy<Event> {
         3 => (when(), facts()).prop_map(|(when, facts)| Event::Device(DeviceEvent { when, facts })),
         2 => (when(), quality(), text()).prop_map(|(when, quality, text)| Event::Capture(CaptureEvent { when, quality, text })),
         2 => (when(), text(), any::<bool>())
-            .prop_map(|(when, text, mode_changed)| Event::Marker(MarkerEvent { when, text, mode_changed })),
+            .prop_map(|(when, text, mode_changed)| Event::Marker(MarkerEvent {
+                when,
+                mode: mode_changed.then(|| text.clone()),
+                text,
+                mode_changed,
+                device: None,
+            })),
         1 => summary(),
     ]
     .boxed()

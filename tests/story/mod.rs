@@ -170,6 +170,7 @@ pub fn alert(id: u64, phase: AlertPhase, findings: &[&Finding]) -> Alert {
         first: first.when.0,
         last: last.when.0,
         device: first.device,
+        mode: None,
         client: Some(first.client),
         server: first.server,
         findings: findings.iter().map(|finding| finding.id).collect(),
@@ -220,6 +221,7 @@ pub fn facts() -> DeviceFacts {
             ..DelayFacts::default()
         },
         note: None,
+        mode: None,
         own_account: None,
     }
 }
@@ -381,7 +383,13 @@ pub fn hostile() -> Vec<Event> {
         Event::Alert(alert),
         Event::Device(DeviceEvent { when: When(at(300_000)), facts: facts.clone() }),
         Event::Capture(CaptureEvent { when: When(at(400_000)), quality, text: text() }),
-        Event::Marker(MarkerEvent { when: When(at(500_000)), text: text(), mode_changed: true }),
+        Event::Marker(MarkerEvent {
+            when: When(at(500_000)),
+            text: text(),
+            mode_changed: true,
+            device: Some(facts.address),
+            mode: Some(text()),
+        }),
         Event::Summary(Summary {
             when: When(at(600_000)),
             frames: 9,

@@ -36,6 +36,8 @@ mod telling;
 pub struct Device {
     pub address: IpAddr,
     pub mac: Option<[u8; 6]>,
+    /// The mode of its test firmware, as it was last told.
+    pub mode: Option<String>,
     pub fingerprint: Fingerprint,
     pub behaviours: Behaviours,
     pub accepted: u64,
@@ -65,6 +67,7 @@ impl Device {
         Device {
             address,
             mac: None,
+            mode: None,
             fingerprint: Fingerprint::default(),
             behaviours: Behaviours::default(),
             accepted: 0,

@@ -32,6 +32,9 @@ pub struct DeviceFacts {
     /// What the numbers cannot say by themselves, in plain words.
     #[serde(default)]
     pub note: Option<String>,
+    /// The mode of its test firmware, in the firmware's own words, as it was last told; absent where nobody asked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// How its own accounts of TIME-WAIT compare; absent where it gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_account: Option<AccountFacts>,

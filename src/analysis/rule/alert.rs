@@ -63,6 +63,9 @@ pub struct Alert {
     /// Time of the last finding.
     pub last: Timestamp,
     pub device: IpAddr,
+    /// The mode that its test firmware was in when the alert was raised; absent where nobody asked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// Set where all findings are of one four-tuple.
     pub client: Option<SocketAddr>,
     pub server: SocketAddr,

@@ -180,6 +180,7 @@ impl Open {
             first: first.when.0,
             last: first.when.0,
             device: first.device,
+            mode: device.and_then(|device| device.mode.clone()),
             client: Some(first.client),
             server: first.server,
             findings: Vec::new(),

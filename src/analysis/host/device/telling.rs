@@ -54,6 +54,7 @@ impl Device {
             accepted: self.accepted,
             delays: self.attempts.facts(),
             note: remarks::note(self),
+            mode: self.mode.clone(),
             own_account: self.accounts.facts(),
         }
     }

@@ -329,6 +329,10 @@ static DEVICE: &[Field] = &[
         |heard| heard.facts()?.own_account.map(|account| Datum::count(account.disagreements)),
     )
     .optional(),
+    Field::new("mode", Type::Text, "The mode of its test firmware, as it was last told.", |heard| {
+        heard.facts()?.mode.as_deref().map(Datum::Text)
+    })
+    .optional(),
     Field::new("note", Type::Text, "What the numbers cannot say by themselves.", |heard| {
         heard.facts()?.note.as_deref().map(Datum::Text)
     })

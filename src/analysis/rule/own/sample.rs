@@ -117,6 +117,7 @@ fn device() -> DeviceFacts {
             unsure: 2,
             disagreements: 0,
         }),
+        mode: Some("unfixed".to_owned()),
         note: Some("what cannot be said in numbers".to_owned()),
     }
 }
