@@ -39,6 +39,7 @@ impl Terminal {
         let before = tcgetattr(&pty.slave).unwrap();
         let slave = || Stdio::from(pty.slave.try_clone().unwrap());
         command.env("TERM", "xterm-256color").stdin(slave()).stdout(slave()).stderr(slave());
+        #[expect(unsafe_code, reason = "a controlling terminal is taken between fork and exec")]
         // SAFETY: only calls that are safe between fork and exec.
         unsafe {
             command.pre_exec(|| {

@@ -105,6 +105,7 @@ impl Signals {
     }
 }
 
+#[expect(unsafe_code, reason = "sigaction is the only way to ask")]
 fn hangup_is_ignored() -> Result<bool> {
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler of ours is installed by this; it asks by setting SIG_IGN, and restores what it found.

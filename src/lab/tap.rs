@@ -33,6 +33,7 @@ pub(super) fn check() -> Result<(), LabError> {
 pub(super) fn open() -> Result<OwnedFd, LabError> {
     let tun = open_tun()?;
     let request = request();
+    #[expect(unsafe_code, reason = "an ioctl that no crate wraps")]
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which outlives the call; the descriptor is open.
     match unsafe { tun_set_iff(tun.as_raw_fd(), &raw const request) } {
         Ok(_) => Ok(tun.into()),
@@ -71,6 +72,7 @@ pub(super) fn forget_what_waits(tap: &OwnedFd) -> Result<(), LabError> {
 }
 
 fn request() -> libc::ifreq {
+    #[expect(unsafe_code, reason = "the kernel's own structure")]
     // SAFETY: `ifreq` is plain data for which all zeros is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(NAME.bytes()) {
@@ -127,7 +129,9 @@ mod tests {
         let request = request();
         let name: Vec<u8> = request.ifr_name.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
         assert_eq!(name, NAME.as_bytes());
+        #[expect(unsafe_code, reason = "a member of a union")]
         // SAFETY: `request()` wrote this member.
-        assert_eq!(unsafe { request.ifr_ifru.ifru_flags }, 0x1002);
+        let flags = unsafe { request.ifr_ifru.ifru_flags };
+        assert_eq!(flags, 0x1002);
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -95,11 +95,11 @@ impl Twin {
         // is read once it is over; a full one loses them rather than stopping the twin.
         let (stderr, its_stderr) =
             pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|error| not_started(path, error.into()))?;
-        let tap = device_end.as_raw_fd();
+        let tap = device_end.try_clone().map_err(|error| not_started(path, error))?;
         let mut command = Command::new(path);
         command
             .arg("--tap-fd")
-            .arg(tap.to_string())
+            .arg(tap.as_raw_fd().to_string())
             .args(&start.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -111,7 +111,10 @@ impl Twin {
         }
         // SAFETY: the process has one thread (namespace::only_one_thread saw to it), so its child may do whatever the process
         // may, allocating included.
-        unsafe { command.pre_exec(move || before_exec(tap)) };
+        #[expect(unsafe_code, reason = "what happens between fork and exec is the caller's word")]
+        unsafe {
+            command.pre_exec(move || before_exec(&tap))
+        };
         let child = command.spawn().map_err(|error| not_started(path, error))?;
         let mut twin = Twin {
             path: path.to_owned(),
@@ -232,9 +235,7 @@ impl Drop for Twin {
 }
 
 /// In the child, on its way to becoming the twin: it keeps the device's end of the wire, and no power of ours.
-fn before_exec(tap: RawFd) -> io::Result<()> {
-    // SAFETY: the descriptor is open: the parent closes it only after the spawn, and in its own table.
-    let tap = unsafe { std::os::fd::BorrowedFd::borrow_raw(tap) };
+fn before_exec(tap: &OwnedFd) -> io::Result<()> {
     fcntl(tap, FcntlArg::F_SETFD(FdFlag::empty()))?;
     nix::sys::prctl::set_no_new_privs()?;
     // With the above an exec gives root's capabilities to a uid 0 only as far as it had them.

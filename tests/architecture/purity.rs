@@ -38,9 +38,16 @@ const MACROS_NOT_IN_ANALYSIS: &[&str] = &["dbg", "eprint", "eprintln", "print", 
 /// Rooms that answer a person: the only ones that may drop an error's type.
 const MAY_USE_ANYHOW: &[&str] = &["app", "experiment", "main.rs"];
 
-/// Complaints about what one file of `src/` holds.
-pub fn check(file: &str, text: &str) -> Vec<Complaint> {
+/// Complaints about what one file of `src/` holds; `islands` are the files that may hold `unsafe`.
+pub fn check(islands: &[String], file: &str, text: &str) -> Vec<Complaint> {
     let mut complaints = house(file, text);
+    if !islands.iter().any(|island| island == file) {
+        let unsafe_ones = tokens(text).into_iter().filter(|token| token.text == "unsafe");
+        complaints.extend(unsafe_ones.map(|token| {
+            let rule = "`unsafe` outside the islands that docs/architecture.md names".to_owned();
+            Complaint::new(file, token.line, rule)
+        }));
+    }
     if file.starts_with("analysis/") {
         complaints.extend(analysis(file, text));
     }

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use super::{circle, page, purity, rooms, root, strangers, unbanned};
+use super::{circle, islands, page, purity, rooms, root, strangers, unbanned};
 
 /// Complaints of all checks about one imagined file, as lines.
 fn complaints(file: &str, text: &str) -> Vec<String> {
     let table = rooms::table(&page());
     let text = format!("//! {file}\n{text}");
     let mut found = rooms::check(&table, file, &text);
-    found.extend(purity::check(file, &text));
+    found.extend(purity::check(&islands(&page()), file, &text));
     found.iter().map(ToString::to_string).collect()
 }
 
@@ -56,6 +56,7 @@ fn a_room_that_names_a_forbidden_one_is_caught() {
             "mod wire;\npub use wire::Segment;",
             "src/analysis/mod.rs:3: analysis/mod.rs declares rooms",
         ),
+        ("sink/json.rs", "unsafe fn f() {}", "src/sink/json.rs:2: `unsafe` outside the islands"),
         // Inside analysis.
         (
             "analysis/wire/decode.rs",
@@ -193,7 +194,7 @@ fn what_a_file_must_not_hold_is_caught() {
     // A test-only item is not the test module.
     assert!(complaints("sink/json.rs", &format!("#[cfg(test)]\nuse a::b;\n{body}"))[0].contains("403 lines"));
     assert!(complaints("main.rs", &body).iter().any(|line| line.contains("60 lines at most")));
-    let silent = purity::check("sink/json.rs", "// a plain comment\n");
+    let silent = purity::check(&[], "sink/json.rs", "// a plain comment\n");
     assert!(silent[0].rule.contains("opens with `//!`"));
 }
 

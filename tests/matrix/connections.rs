@@ -145,6 +145,7 @@ impl Connections {
     pub fn forget(&mut self) -> Result<()> {
         for stream in self.held.drain(..) {
             let on: libc::c_int = 1;
+            #[expect(unsafe_code, reason = "an option that no crate wraps")]
             // SAFETY: the option is an `int`, which outlives the call; the descriptor is open.
             let set = unsafe {
                 libc::setsockopt(

@@ -263,6 +263,7 @@ mod linux {
 
     /// A TUN interface that is up; it goes when the file is closed.
     /// `kind`: the ARPHRD_ value that says what frames on it begin with; without, raw IP.
+    #[expect(unsafe_code, reason = "ioctls that no crate wraps")]
     fn tun(name: &str, kind: Option<libc::c_ulong>) -> std::io::Result<File> {
         let file = File::options().read(true).write(true).open("/dev/net/tun")?;
         // SAFETY: an all-zero ifreq is a valid one.

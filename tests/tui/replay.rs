@@ -60,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         nix::sys::signal::Signal::SIGHUP,
         nix::sys::signal::Signal::SIGINT,
     ] {
+        #[expect(unsafe_code, reason = "a handler")]
         // SAFETY: the handler only stores to an atomic.
         unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::Handler(stop)) }?;
     }
