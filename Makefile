@@ -171,10 +171,30 @@ macos:
 	  { echo 'The macOS target is missing. Type: rustup target add aarch64-apple-darwin' >&2; exit 1; }
 	@$(CARGO) check --locked --target aarch64-apple-darwin
 
+## make release         program and twin as `make install` builds them: optimised, and the same bytes wherever that is done
+# Where things lay when they were compiled is no part of the program.
+REMAP = --remap-path-prefix=$(CURDIR)=esp-tcpwatch --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+.PHONY: release
+release: twin
+	@RUSTFLAGS="$(RUSTFLAGS) $(REMAP)" $(CARGO) build --locked --release
+
+## make reproducible    builds twice, in two folders, and compares the bytes; takes minutes
+.PHONY: reproducible
+reproducible: prerequisites
+	@packaging/reproducible.sh
+
+## make sbom            what it is built of, as CycloneDX, into target/esp-tcpwatch.cdx.json
+CYCLONEDX_VERSION := 0.5.9
+.PHONY: sbom
+sbom:
+	@[ -x $(TARGET)/tools/bin/cargo-cyclonedx ] || { echo 'Building cargo-cyclonedx $(CYCLONEDX_VERSION) into $(TARGET)/tools; once'; \
+	  CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --root $(TARGET)/tools cargo-cyclonedx@$(CYCLONEDX_VERSION); }
+	@PATH="$(TARGET)/tools/bin:$$PATH" $(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --override-filename esp-tcpwatch.cdx
+	@mv esp-tcpwatch.cdx.json $(TARGET)/; echo $(TARGET)/esp-tcpwatch.cdx.json
+
 ## make install         program, twin, manual page and completions, optimised, under PREFIX (now: /usr/local)
 .PHONY: install
-install: prerequisites twin
-	@$(CARGO) build --locked --release
+install: prerequisites release
 	@to=$(DESTDIR)$(PREFIX); bin=$(TARGET)/release/esp-tcpwatch; \
 	as=; { install -d "$$to/bin" && [ -w "$$to/bin" ]; } 2>/dev/null || { as=sudo; echo "With sudo, since $$to is not ours to write:"; }; \
 	put() { $$as install -d "$$(dirname "$$to/$$2")"; $$as install -m "$$1" "$$3" "$$to/$$2"; echo "$$to/$$2"; }; \
