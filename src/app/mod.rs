@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod devices;
 mod drive;
+mod firmware;
 mod interfaces;
 mod mode;
 mod output;
@@ -55,6 +56,7 @@ pub fn run(plan: Plan) -> Result<u8> {
         Plan::Drive(plan) => drive::run(plan),
         Plan::Mode(plan) => mode::run(plan),
         Plan::Rules(plan) => rules::run(plan),
+        Plan::Firmware(plan) => firmware::run(plan),
         Plan::Config(plan) => config::run(plan),
         Plan::Interfaces => interfaces::run(),
         Plan::Completions(shell) => pages::completions(shell),

@@ -61,6 +61,9 @@ pub enum Command {
     /// The rules that turn what is seen into alerts
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// The test firmware for boards: write it into a directory, or onto a MicroPython board
+    #[command(subcommand)]
+    Firmware(super::firmware::FirmwareCommand),
     /// What is set for the command line by the configuration file and the environment
     #[command(subcommand)]
     Config(ConfigCommand),

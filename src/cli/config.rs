@@ -49,9 +49,8 @@ impl Cli {
                 | RulesCommand::Docs { .. }
                 | RulesCommand::Test { .. },
             )) => false,
-            Some(Command::Config(_) | Command::Interfaces | Command::Completions { .. } | Command::Man) => {
-                false
-            }
+            Some(Command::Firmware(_) | Command::Config(_) | Command::Interfaces) => false,
+            Some(Command::Completions { .. } | Command::Man) => false,
         }
     }
 
@@ -72,8 +71,8 @@ impl Cli {
             Some(Command::Rules(RulesCommand::List { rules } | RulesCommand::Show { rules, .. })) => {
                 fill(rules, &settings.rules);
             }
-            Some(Command::Rules(_) | Command::Config(_) | Command::Interfaces) => {}
-            Some(Command::Completions { .. } | Command::Man) => {}
+            Some(Command::Rules(_) | Command::Firmware(_) | Command::Config(_)) => {}
+            Some(Command::Interfaces | Command::Completions { .. } | Command::Man) => {}
         }
         self
     }

@@ -7,6 +7,7 @@ pub mod args;
 pub mod config;
 pub mod config_file;
 pub mod drive;
+pub mod firmware;
 pub mod mode;
 pub mod plan;
 pub mod rules;

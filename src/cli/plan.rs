@@ -13,6 +13,7 @@ use super::args::{
 };
 use super::config::{ConfigPlan, TuiSettings};
 use super::drive::{DrivePlan, drive};
+use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
 
 pub use super::rules::RulesPlan;
@@ -26,6 +27,7 @@ pub enum Plan {
     Drive(DrivePlan),
     Mode(ModePlan),
     Rules(RulesPlan),
+    Firmware(FirmwarePlan),
     Config(ConfigPlan),
     Interfaces,
     Completions(Shell),
@@ -134,6 +136,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
             Some(Command::Mode(args)) => mode(args).map(Plan::Mode),
             Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
+            Some(Command::Firmware(command)) => firmware(command).map(Plan::Firmware),
             Some(Command::Config(command)) => Ok(Plan::Config(ConfigPlan { command, file: cli.config })),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
