@@ -192,6 +192,26 @@ fn a_stranger_s_file_is_refused() {
     assert!(stderr(&output).contains("belongs to uid 65534"), "{}", stderr(&output));
 }
 
+#[test]
+fn ones_own_file_that_cannot_be_read_is_told_and_anothers_folder_is_not_looked_into() {
+    use std::os::unix::process::CommandExt;
+    if !is_root() {
+        return not_run("ones_own_file_that_cannot_be_read_is_told", "only root may become somebody");
+    }
+    let home = Home::with("ascii = true\n");
+    let place = tempfile::tempdir().unwrap();
+    let alone = support::program_for_everybody(place.path());
+    let show = || {
+        let mut command = std::process::Command::new(&alone);
+        command.args(["config", "show"]).env("XDG_CONFIG_HOME", home.folder.path()).uid(NOBODY).gid(NOBODY);
+        command.output().unwrap()
+    };
+    set_mode(&home.file, 0o600);
+    assert!(stderr(&show()).contains("Permission denied"), "it is there, and root's");
+    set_mode(home.folder.path(), 0o700);
+    assert_eq!(shown(&show(), "ascii").1, "built in");
+}
+
 const SUDO: [(&str, &str); 2] = [("SUDO_UID", "65534"), ("SUDO_GID", "65534")];
 
 #[test]

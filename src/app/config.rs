@@ -5,7 +5,7 @@
 use core::fmt::Write as _;
 use std::env;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -89,9 +89,8 @@ fn from_file(named: Option<&Path>) -> Result<Settings> {
     let invoker = privilege::invoker()?;
     let file = match privilege::as_invoker(invoker, || open(&path))? {
         Ok(file) => file,
-        Err(error) if !is_named && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Settings::default());
-        }
+        // Not there, or in a folder that is not ours to look into, as after `su`, which keeps the other's $HOME.
+        Err(_) if !is_named && path.symlink_metadata().is_err() => return Ok(Settings::default()),
         Err(error) => return Err(usage(format!("cannot read the configuration file {shown}: {error}"))),
     };
     let owner = invoker.map_or(Uid::current(), |invoker| invoker.uid);
