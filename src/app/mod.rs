@@ -2,16 +2,18 @@
 
 use anyhow::Result;
 
-use crate::cli::Plan;
+use crate::cli::{Plan, args::Cli};
 
 pub mod exit;
 
 #[cfg(target_os = "linux")]
 pub mod account;
+mod config;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;
 mod drive;
+mod firmware;
 mod interfaces;
 mod mode;
 mod output;
@@ -34,6 +36,17 @@ mod watch;
 /// Program and version, as the `start` event tells it.
 const TOOL: &str = concat!("esp-tcpwatch ", env!("CARGO_PKG_VERSION"));
 
+/// What `cli` means, with what the configuration file and the environment set for what was left out.
+pub fn plan(cli: Cli) -> Result<Plan> {
+    let cli = if cli.takes_settings() {
+        let settings = config::settings(cli.config.as_deref())?;
+        cli.filled(&settings)
+    } else {
+        cli
+    };
+    Ok(Plan::try_from(cli)?)
+}
+
 /// Carries `plan` out; the exit code, or the error that [`exit::code_of`] gives one.
 pub fn run(plan: Plan) -> Result<u8> {
     match plan {
@@ -43,6 +56,8 @@ pub fn run(plan: Plan) -> Result<u8> {
         Plan::Drive(plan) => drive::run(plan),
         Plan::Mode(plan) => mode::run(plan),
         Plan::Rules(plan) => rules::run(plan),
+        Plan::Firmware(plan) => firmware::run(plan),
+        Plan::Config(plan) => config::run(plan),
         Plan::Interfaces => interfaces::run(),
         Plan::Completions(shell) => pages::completions(shell),
         Plan::Man => pages::man(),

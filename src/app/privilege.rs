@@ -37,6 +37,43 @@ pub fn invoker() -> Result<Option<Invoker>> {
     })
 }
 
+/// What `work` comes to with the invoker's rights instead of root's, which come back after it. Call it while there is
+/// one thread.
+pub fn as_invoker<T>(invoker: Option<Invoker>, work: impl FnOnce() -> T) -> Result<T> {
+    let Some(Invoker { uid, gid }) = invoker else { return Ok(work()) };
+    let (own_uid, own_gid) = (Uid::effective(), Gid::effective());
+    let own_groups = groups()?;
+    set_groups(&[gid])?;
+    nix::unistd::setegid(gid).with_context(|| format!("cannot act as gid {gid}"))?;
+    nix::unistd::seteuid(uid).with_context(|| format!("cannot act as uid {uid}"))?;
+    let done = work();
+    nix::unistd::seteuid(own_uid).context("cannot become root again")?;
+    nix::unistd::setegid(own_gid).context("cannot become root's group again")?;
+    set_groups(&own_groups)?;
+    Ok(done)
+}
+
+#[cfg(target_os = "linux")]
+fn groups() -> Result<Vec<Gid>> {
+    nix::unistd::getgroups().context("cannot read the groups")
+}
+
+#[cfg(target_os = "linux")]
+fn set_groups(groups: &[Gid]) -> Result<()> {
+    nix::unistd::setgroups(groups).context("cannot change the groups")
+}
+
+/// As in [`become_user`]: macOS has no `setgroups` of that meaning.
+#[cfg(not(target_os = "linux"))]
+fn groups() -> Result<Vec<Gid>> {
+    Ok(Vec::new())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_groups(_: &[Gid]) -> Result<()> {
+    Ok(())
+}
+
 /// Becomes the invoker and gives up every capability, for good. Call it while there is one thread.
 pub fn drop_all(invoker: Option<Invoker>) -> Result<()> {
     #[cfg(target_os = "linux")]
@@ -132,7 +169,7 @@ fn advice(program: &Path, arguments: &str) -> String {
 }
 
 /// As a shell takes it back.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::config::{ConfigCommand, TuiSettings};
 use super::rules::RulesCommand;
+use super::settings::SNAPLEN;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +37,10 @@ Exit codes:
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Settings for what is left out here [default: $ESP_TCPWATCH_CONFIG, then esp-tcpwatch/config.toml in
+    /// $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
     #[command(flatten)]
     pub watch: WatchArgs,
 }
@@ -55,6 +61,12 @@ pub enum Command {
     /// The rules that turn what is seen into alerts
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// The test firmware for boards: write it into a directory, or onto a MicroPython board
+    #[command(subcommand)]
+    Firmware(super::firmware::FirmwareCommand),
+    /// What is set for the command line by the configuration file and the environment
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// List the interfaces that can be captured
     Interfaces,
     /// Print a shell's completion script
@@ -90,6 +102,9 @@ pub struct OutputArgs {
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
+    /// Of the configuration file alone.
+    #[arg(skip)]
+    pub tui: TuiSettings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -115,10 +130,14 @@ pub struct WatchArgs {
     #[arg(long, value_name = "TIME", value_parser = super::span::parse)]
     pub duration: Option<Duration>,
     /// Octets kept of each frame: enough for headers and options by default
-    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(96..=262_144))]
+    #[arg(long, value_name = "OCTETS", value_parser = snaplen())]
     pub snaplen: Option<u32>,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+fn snaplen() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(i64::from(*SNAPLEN.start())..=i64::from(*SNAPLEN.end()))
 }
 
 #[derive(Debug, Args)]

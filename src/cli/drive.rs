@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use clap::Args;
 
-use super::plan::{DeviceName, PlanError, device, error};
+use super::plan::{DeviceName, PlanError, error, one_device};
 
 const NOTES: &str = "\
 The default is the test of the bug report: 1000 requests, one every 150 ms
@@ -47,7 +47,7 @@ Exit code 0: it did its work, also where the device failed: the numbers say so.
 pub struct DriveArgs {
     /// The device, by address or name
     #[arg(short, long, value_name = "IP")]
-    pub device: String,
+    pub device: Option<String>,
     /// Its port
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
@@ -133,12 +133,7 @@ fn source_ports(text: &str) -> Result<SourcePorts, String> {
 }
 
 pub(super) fn drive(args: DriveArgs) -> Result<DrivePlan, PlanError> {
-    if args.device.contains(',') {
-        return Err(error(
-            "drive asks one device at a time",
-            "name one with -d, and run it again, or beside it, for another",
-        ));
-    }
+    let device = one_device(args.device.as_deref(), "drive")?;
     if !args.path.starts_with('/') || !args.path.chars().all(|c| c.is_ascii_graphic()) {
         return Err(error(
             format!("--path {:?} cannot be asked for", args.path),
@@ -157,7 +152,7 @@ pub(super) fn drive(args: DriveArgs) -> Result<DrivePlan, PlanError> {
         ));
     }
     Ok(DrivePlan {
-        device: device(args.device.trim())?,
+        device,
         port: args.port,
         path: args.path,
         requests: args.requests,

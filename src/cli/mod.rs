@@ -1,12 +1,17 @@
-//! The command line: what was typed ([`args`], [`rules`]) and what it means ([`plan`]).
+//! The command line: what was typed ([`args`], [`rules`]), what stands beneath it ([`settings`]), and what that means
+//! ([`plan`]).
 //!
 //! Plain data. This room opens no file, resolves no name and asks no terminal: `app` does, when it carries a plan out.
 
 pub mod args;
+pub mod config;
+pub mod config_file;
 pub mod drive;
+pub mod firmware;
 pub mod mode;
 pub mod plan;
 pub mod rules;
+pub mod settings;
 pub mod span;
 
 pub use plan::{Plan, PlanError};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::plan::{DeviceName, PlanError, device, error};
+use super::plan::{DeviceName, PlanError, error, one_device};
 
 const NOTES: &str = "\
 Without a change it shows what the device says of itself. With one it switches
@@ -34,10 +34,10 @@ pub struct ModeArgs {
     pub change: Vec<String>,
     /// The device, by address or name
     #[arg(short, long, value_name = "IP")]
-    pub device: String,
-    /// UDP port of its control channel
-    #[arg(long, default_value_t = 7777, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    pub device: Option<String>,
+    /// UDP port of its control channel [default: 7777]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// The key that its firmware was built or started with
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key_file: Option<PathBuf>,
@@ -57,7 +57,11 @@ pub struct ModePlan {
     pub json: bool,
 }
 
+/// Where the test firmware listens unless it was told otherwise (docs/control-protocol.md).
+const CONTROL_PORT: u16 = 7777;
+
 pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
+    let device = one_device(args.device.as_deref(), "mode")?;
     if !args.change.is_empty() && args.key_file.is_none() {
         return Err(error(
             "a change needs the device's key",
@@ -66,8 +70,8 @@ pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
     }
     Ok(ModePlan {
         change: args.change,
-        device: device(&args.device)?,
-        port: args.port,
+        device,
+        port: args.port.unwrap_or(CONTROL_PORT),
         key_file: args.key_file,
         json: args.json,
     })

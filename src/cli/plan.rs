@@ -11,7 +11,9 @@ use clap_complete::Shell;
 use super::args::{
     Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
 };
+use super::config::{ConfigPlan, TuiSettings};
 use super::drive::{DrivePlan, drive};
+use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
 
 pub use super::rules::RulesPlan;
@@ -25,6 +27,8 @@ pub enum Plan {
     Drive(DrivePlan),
     Mode(ModePlan),
     Rules(RulesPlan),
+    Firmware(FirmwarePlan),
+    Config(ConfigPlan),
     Interfaces,
     Completions(Shell),
     Man,
@@ -68,6 +72,8 @@ pub struct OutputPlan {
     pub report: Option<PathBuf>,
     pub rules: Option<PathBuf>,
     pub ascii: bool,
+    /// Checked by the screen, which knows its themes and commands.
+    pub tui: TuiSettings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +136,8 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
             Some(Command::Mode(args)) => mode(args).map(Plan::Mode),
             Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
+            Some(Command::Firmware(command)) => firmware(command).map(Plan::Firmware),
+            Some(Command::Config(command)) => Ok(Plan::Config(ConfigPlan { command, file: cli.config })),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
             Some(Command::Man) => Ok(Plan::Man),
@@ -150,7 +158,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
                 return Err(error(
                     "nothing to watch: no interface, device or capture is named",
                     "name one: -d IP, -i IF (see `esp-tcpwatch interfaces`) or -r FILE; \
-                     `esp-tcpwatch demo` needs none of them",
+                     `esp-tcpwatch demo` needs none of them; `esp-tcpwatch config path` is where one can be set",
                 ));
             }
             if args.iface.as_deref().is_some_and(|name| name.trim().is_empty()) {
@@ -269,11 +277,29 @@ fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
         report: args.report,
         rules: args.rules,
         ascii: args.ascii,
+        tui: args.tui,
     })
 }
 
 fn devices(names: &[String]) -> Result<Vec<DeviceName>, PlanError> {
     names.iter().map(|name| device(name.trim())).collect()
+}
+
+/// For a command that speaks to one device: `named`, unless it is none or several.
+pub(super) fn one_device(named: Option<&str>, command: &str) -> Result<DeviceName, PlanError> {
+    let Some(name) = named else {
+        return Err(error(
+            format!("{command} needs a device"),
+            "name it with --device IP, or set `device` (`esp-tcpwatch config path` is where)",
+        ));
+    };
+    if name.contains(',') {
+        return Err(error(
+            format!("{command} asks one device at a time"),
+            "name one with -d, and run it again, or beside it, for another",
+        ));
+    }
+    device(name.trim())
 }
 
 pub(super) fn device(name: &str) -> Result<DeviceName, PlanError> {
@@ -373,6 +399,7 @@ mod tests {
             ("report x -o x", "another name"),
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
+            ("drive", "--device"),
             ("experiment", "unrecognized"),
         ];
         for (words, next) in table {

@@ -1,8 +1,10 @@
 //! The host's side of the test firmware.
 //!
-//! Knows: the control protocol of `docs/control-protocol.md` and how to ask over UDP.
+//! Knows: the control protocol of `docs/control-protocol.md`, how to ask over UDP, and the firmware's sources.
 //! Refuses to know: captures, findings, screens, and every other room of this crate.
 
+#[cfg(feature = "control")]
+pub mod bundle;
 #[cfg(feature = "control")]
 pub mod change;
 pub mod pcbs;

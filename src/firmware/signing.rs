@@ -48,6 +48,11 @@ impl Key {
         Ok(Key(octets))
     }
 
+    /// As a key file and the firmware's build have it. Whoever writes it down sees to it that nobody else reads it.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
     /// Closes `text`, a JSON object without its final brace, with the signature over it.
     pub(super) fn signed(&self, text: &str) -> Vec<u8> {
         // RFC 2104 fills a key that is shorter than a block with zeros.
@@ -81,7 +86,7 @@ mod tests {
     fn a_key_is_read_and_kept_to_itself() {
         let key = Key::from_hex(&format!(" {HEX}\n")).unwrap();
         assert_eq!(key.0[31], 0x1f);
-        assert!(Key::from_hex(&HEX.to_uppercase()).is_ok());
+        assert_eq!(Key::from_hex(&HEX.to_uppercase()).unwrap().to_hex(), HEX);
         assert_eq!(format!("{key:?}"), "Key(…)");
         assert_eq!(Key::from_hex("").unwrap_err(), KeyError::Length(0));
         let error = Key::from_hex(&HEX.replace("0f10", "0g10")).unwrap_err();

@@ -46,8 +46,9 @@ pub fn accepted() -> Vec<u8> {
 
 pub fn program(words: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    // Whoever runs the tests through sudo is not meant by them.
+    // Whoever runs the tests, through sudo or with a configuration of their own, is not meant by them.
     command.args(words).env_remove("SUDO_UID").env_remove("SUDO_GID").env_remove("NO_COLOR");
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command
 }
 

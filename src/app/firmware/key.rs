@@ -1,0 +1,43 @@
+//! The control key: drawn once, kept in a file of its owner's, and never shown.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::app::mode::read_key;
+
+/// Octets of a key (docs/control-protocol.md).
+const OCTETS: usize = 32;
+
+/// The key in `path`, as lower-case hexadecimal digits, and whether it was there already; otherwise a fresh one, which
+/// now is there.
+pub fn in_file(path: &Path) -> Result<(String, bool)> {
+    let cannot = || format!("cannot write the key file {}", path.display());
+    match private(path) {
+        Ok(mut file) => {
+            let key = fresh()?;
+            file.write_all(format!("{key}\n").as_bytes()).with_context(cannot)?;
+            Ok((key, false))
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((read_key(path)?.to_hex(), true)),
+        Err(error) => Err(error).with_context(cannot),
+    }
+}
+
+/// Makes `path` for its owner's eyes alone.
+///
+/// # Errors
+/// As the system gives them; `AlreadyExists` where something is there.
+pub fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn fresh() -> Result<String> {
+    let mut octets = [0; OCTETS];
+    let drawn = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut octets));
+    drawn.context("cannot draw a key from /dev/urandom")?;
+    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}
