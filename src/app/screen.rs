@@ -10,7 +10,8 @@ use crate::analysis::event::Event;
 
 /// Events on their way to a screen that reads.
 const IN_FLIGHT: usize = 2_048;
-/// Events kept for a screen that does not: past it the oldest findings go, the screen shows the newest anyway.
+/// Events kept for a screen that does not: past it the oldest segments go, then the oldest findings; the screen shows
+/// the newest anyway.
 const WAITING: usize = 16_384;
 
 /// The engine's end.
@@ -28,8 +29,8 @@ pub fn channel() -> (ScreenFeed, Receiver<Event>) {
 
 impl ScreenFeed {
     pub fn show(&mut self, event: Event) {
-        if self.is_full() {
-            self.make_room();
+        if self.is_full() && !self.make_room(&event) {
+            return;
         }
         self.waiting.push_back(event);
         self.forward();
@@ -59,14 +60,19 @@ impl ScreenFeed {
         self.waiting.len() >= WAITING
     }
 
-    /// Flow changes and findings are many and fleeting; alerts, devices, losses and the summary are the story.
-    fn make_room(&mut self) {
-        let fleeting = |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_));
-        let Some(first) = self.waiting.iter().position(fleeting) else {
-            self.waiting.pop_front();
-            return;
+    /// Segments are the most and the most fleeting, then flow changes and findings; alerts, devices, losses and the
+    /// summary are the story.
+    ///
+    /// Returns whether there is room for `newest` now: a segment takes it from nothing but a segment.
+    fn make_room(&mut self, newest: &Event) -> bool {
+        let is_segment = |event: &Event| matches!(event, Event::Segment(_));
+        let is_fleeting = |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_));
+        let first = match self.waiting.iter().position(is_segment) {
+            None if is_segment(newest) => return false,
+            None => self.waiting.iter().position(is_fleeting).unwrap_or(0),
+            Some(first) => first,
         };
-        self.waiting.remove(first);
+        self.waiting.remove(first).is_some()
     }
 }
 

@@ -1,0 +1,106 @@
+//! The latest segments of each flow, for the screens.
+//!
+//! Knows how many are kept and which give way: the oldest of a long flow, and the flows that have been quiet longest.
+//! Refuses to draw them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::watched::FlowKey;
+use crate::analysis::{event::SegmentEvent, input::FrameNo};
+
+/// Segments kept of one flow.
+pub const MAX_PACKETS_OF_FLOW: usize = 256;
+/// Segments kept of all of them.
+pub const MAX_PACKETS: usize = 65_536;
+/// Losses remembered.
+const MAX_LOSSES: usize = 256;
+
+#[derive(Clone, Debug, Default)]
+pub struct Packets {
+    flows: BTreeMap<FlowKey, Trail>,
+    kept: usize,
+    /// Segments told so far.
+    told: u64,
+    /// The highest frame number told.
+    newest: FrameNo,
+    losses: VecDeque<Loss>,
+}
+
+/// Frames that the capture lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The last frame that was told before them.
+    pub after: FrameNo,
+    pub frames: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Trail {
+    segments: VecDeque<SegmentEvent>,
+    /// The number of the segment, among all that were told, that touched it last.
+    touched: u64,
+}
+
+impl Packets {
+    pub fn fold(&mut self, segment: SegmentEvent) {
+        self.told += 1;
+        self.newest = self.newest.max(segment.frame);
+        let trail = self.flows.entry((segment.client, segment.server)).or_default();
+        trail.touched = self.told;
+        trail.segments.push_back(segment);
+        if trail.segments.len() > MAX_PACKETS_OF_FLOW {
+            trail.segments.pop_front();
+        } else {
+            self.kept += 1;
+            self.forget_quiet_flows();
+        }
+    }
+
+    pub fn lost(&mut self, frames: u64) {
+        self.losses.push_back(Loss { after: self.newest, frames });
+        if self.losses.len() > MAX_LOSSES {
+            self.losses.pop_front();
+        }
+    }
+
+    /// What is kept of one flow, in the order in which it was told.
+    pub fn of(&self, key: FlowKey) -> impl Iterator<Item = &SegmentEvent> {
+        self.flows.get(&key).into_iter().flat_map(|trail| &trail.segments)
+    }
+
+    /// The losses of the capture, the oldest first.
+    pub fn losses(&self) -> impl Iterator<Item = &Loss> {
+        self.losses.iter()
+    }
+
+    /// Whether the stream has segments at all.
+    pub fn is_told(&self) -> bool {
+        self.told > 0
+    }
+
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Segments that gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.told - self.kept as u64
+    }
+
+    /// A quarter at once, so that the search for the quietest is paid once in many segments.
+    fn forget_quiet_flows(&mut self) {
+        if self.kept <= MAX_PACKETS {
+            return;
+        }
+        let mut quietest: Vec<_> =
+            self.flows.iter().map(|(key, trail)| (trail.touched, *key, trail.segments.len())).collect();
+        quietest.sort_unstable();
+        for (_, key, segments) in quietest {
+            if self.kept <= MAX_PACKETS / 4 * 3 {
+                break;
+            }
+            self.flows.remove(&key);
+            self.kept -= segments;
+        }
+    }
+}
