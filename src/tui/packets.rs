@@ -104,3 +104,88 @@ impl Packets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::analysis::{
+        flow::Belongs,
+        tcp::StateView,
+        time::{Timestamp, When},
+        wire::Flags,
+    };
+
+    fn segment(port: u16, number: u64) -> SegmentEvent {
+        let socket = |last, port| SocketAddr::from((Ipv4Addr::new(10, 77, 0, last), port));
+        SegmentEvent {
+            when: When(Timestamp::from_micros(number)),
+            frame: number,
+            number,
+            client: socket(1, port),
+            server: socket(2, 80),
+            device: None,
+            incarnation: 1,
+            place: Belongs::ThisLife,
+            kind: None,
+            from_client: true,
+            flags: Flags::ACK,
+            seq: 0,
+            ack: None,
+            len: 0,
+            window: 0,
+            client_state: StateView::Unknown,
+            server_state: StateView::Unknown,
+        }
+    }
+
+    fn key(port: u16) -> FlowKey {
+        let segment = segment(port, 1);
+        (segment.client, segment.server)
+    }
+
+    #[test]
+    fn of_a_long_flow_the_latest_are_kept() {
+        let mut packets = Packets::default();
+        for number in 1..=1_000 {
+            packets.fold(segment(1, number));
+        }
+        let kept: Vec<_> = packets.of(key(1)).map(|segment| segment.number).collect();
+        assert_eq!(kept, (1_000 - MAX_PACKETS_OF_FLOW as u64 + 1..=1_000).collect::<Vec<_>>());
+        assert_eq!((packets.kept(), packets.forgotten()), (MAX_PACKETS_OF_FLOW, 1_000 - 256));
+    }
+
+    #[test]
+    fn the_flows_that_were_quiet_longest_give_way() {
+        let mut packets = Packets::default();
+        let mut told = 0;
+        // Two segments of each port, then the first port speaks again.
+        for port in (0..=32_767).chain([0]) {
+            for _ in 0..2 {
+                told += 1;
+                packets.fold(segment(port, told));
+                assert!(packets.kept() <= MAX_PACKETS);
+            }
+        }
+        assert_eq!(packets.kept() as u64 + packets.forgotten(), told);
+        assert_eq!(packets.kept(), packets.flows.values().map(|trail| trail.segments.len()).sum());
+        assert_eq!(packets.of(key(0)).count(), 4, "spoke last");
+        assert_eq!(packets.of(key(1)).count(), 0, "the quietest");
+        assert_eq!(packets.of(key(32_767)).count(), 2);
+        assert!(packets.kept() >= MAX_PACKETS / 2);
+    }
+
+    #[test]
+    fn losses_stand_behind_the_frame_that_was_told_before_them() {
+        let mut packets = Packets::default();
+        packets.fold(segment(1, 7));
+        packets.lost(12);
+        packets.fold(segment(1, 20));
+        assert_eq!(packets.losses().collect::<Vec<_>>(), [&Loss { after: 7, frames: 12 }]);
+        for _ in 0..10_000 {
+            packets.lost(1);
+        }
+        assert_eq!(packets.losses().count(), MAX_LOSSES);
+    }
+}
