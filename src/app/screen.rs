@@ -79,8 +79,11 @@ impl ScreenFeed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::{FlowChange, FlowEvent, Start, Summary};
+    use crate::analysis::event::{FlowChange, FlowEvent, SegmentEvent, Start, Summary};
+    use crate::analysis::flow::Belongs;
+    use crate::analysis::tcp::StateView;
     use crate::analysis::time::When;
+    use crate::analysis::wire::Flags;
 
     fn flow() -> Event {
         let socket = "10.0.0.1:80".parse().unwrap();
@@ -96,6 +99,29 @@ mod tests {
             server_state: String::new(),
             client_bytes: 0,
             server_bytes: 0,
+        })
+    }
+
+    fn segment() -> Event {
+        let socket = "10.0.0.1:80".parse().unwrap();
+        Event::Segment(SegmentEvent {
+            when: When::default(),
+            frame: 1,
+            number: 1,
+            client: socket,
+            server: socket,
+            device: None,
+            incarnation: 1,
+            place: Belongs::ThisLife,
+            kind: None,
+            from_client: true,
+            flags: Flags::ACK,
+            seq: 0,
+            ack: None,
+            len: 0,
+            window: 0,
+            client_state: StateView::Unknown,
+            server_state: StateView::Unknown,
         })
     }
 
@@ -118,6 +144,37 @@ mod tests {
         assert_eq!(seen.len(), IN_FLIGHT + WAITING);
         assert!(matches!(seen.first(), Some(Event::Start(_))));
         assert!(matches!(seen.last(), Some(Event::Summary(_))));
+    }
+
+    #[test]
+    fn segments_give_way_before_anything_else_and_push_nothing_out() {
+        let (mut feed, events) = channel();
+        for _ in 0..IN_FLIGHT + WAITING / 2 {
+            feed.show(flow());
+        }
+        for _ in 0..WAITING {
+            feed.show(segment());
+        }
+        for _ in 0..WAITING / 2 {
+            feed.show(flow());
+        }
+        // Nothing is left but flow changes; one more segment takes no room from them.
+        feed.show(segment());
+        let (mut flows, mut segments) = (0, 0);
+        loop {
+            let done = feed.forward();
+            for event in events.try_iter() {
+                match event {
+                    Event::Flow(_) => flows += 1,
+                    Event::Segment(_) => segments += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+            if done {
+                break;
+            }
+        }
+        assert_eq!((flows, segments), (IN_FLIGHT + WAITING, 0));
     }
 
     #[test]

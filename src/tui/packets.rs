@@ -169,7 +169,7 @@ mod tests {
             }
         }
         assert_eq!(packets.kept() as u64 + packets.forgotten(), told);
-        assert_eq!(packets.kept(), packets.flows.values().map(|trail| trail.segments.len()).sum());
+        assert_eq!(packets.kept(), packets.flows.values().map(|trail| trail.segments.len()).sum::<usize>());
         assert_eq!(packets.of(key(0)).count(), 4, "spoke last");
         assert_eq!(packets.of(key(1)).count(), 0, "the quietest");
         assert_eq!(packets.of(key(32_767)).count(), 2);

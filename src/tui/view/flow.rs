@@ -102,7 +102,7 @@ fn what_findings_name(model: &Model, key: FlowKey, width: u16) -> Vec<Line<'stat
     if ladder.is_empty() {
         return ladder;
     }
-    let mut lines = fit::paragraph(why, width.saturating_sub(1), 10, " Packets", theme.quiet());
+    let mut lines = fit::paragraph(why, width.saturating_sub(1), 10, " Note", theme.quiet());
     lines.extend(ladder);
     lines
 }

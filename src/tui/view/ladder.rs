@@ -169,7 +169,7 @@ pub fn arrow(theme: Theme, label: &str, room: usize, to_the_right: bool) -> Stri
     // The head, two blanks and a stub of the shaft on either side.
     let label = fit::cut(label, room.saturating_sub(5), glyphs.ellipsis);
     let shaft = room.saturating_sub(fit::width(&label) + 3);
-    let near = 3.min(shaft / 2);
+    let near = 3.min(shaft.saturating_sub(1));
     let (near, far) = (glyphs.shaft.repeat(near), glyphs.shaft.repeat(shaft - near));
     if to_the_right {
         format!("{near} {label} {far}{}", glyphs.arrow_right)
