@@ -123,7 +123,7 @@ fn segments_are_written_where_they_are_asked_for_alone_or_beside_flows() {
     assert_eq!(written(&[]), [0, 0]);
     let lines = |words: &[&str]| {
         let text = stdout(&run(&[&["-r", &scene.capture], words].concat()));
-        text.lines().filter(|line| line.contains(" segment ")).count()
+        text.lines().filter(|line| line.split(' ').nth(1) == Some("segment")).count()
     };
     assert_eq!((lines(&[]), lines(&["--events", "segment"])), (0, segments));
 }

@@ -385,3 +385,20 @@ fn shown(theme: Theme, view: StateView) -> String {
         StateView::Proven(state) => format!("{}{}", theme.certainty_glyph(Certainty::Proven), state.name()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_never_has_more_columns_than_there_are() {
+        for width in 24..=240 {
+            let columns = Columns::of(width);
+            let right = if columns.states { STATE } else { 0 };
+            let beside = if columns.note > 0 { WINDOW + 1 + columns.note } else { 0 };
+            let used = columns.before_rail() + 1 + columns.arrow + 1 + right + beside;
+            assert!(used <= width, "{used} of {width}");
+            assert_eq!(columns.note > 0, width >= 112, "{width}");
+        }
+    }
+}
