@@ -4,6 +4,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Cursor;
 
+use esp_tcpwatch::analysis::engine::{Engine, EngineConfig};
+use esp_tcpwatch::analysis::event::{Event, Start};
+use esp_tcpwatch::analysis::host::DeviceScope;
 use esp_tcpwatch::analysis::input::{Input, LinkType};
 use esp_tcpwatch::analysis::rule::{Listeners, RuleSet, own::Kind, own::sample::Sample};
 use esp_tcpwatch::analysis::time::Timestamp;
@@ -101,6 +104,35 @@ fn the_feed_allocates_nothing_a_packet() {
     // The first batches get their memory; after that it goes round.
     pass(5_000);
     assert_eq!(pass(FRAMES), 0);
+}
+
+/// The same capture of the real lwIP with `segment` events and without: what they cost is the growing of one queue.
+#[test]
+fn segments_in_the_stream_allocate_nothing_a_packet() {
+    let [without, with] = [false, true].map(|segment_events| {
+        let capture = include_bytes!("captures/msl-3s.pcapng").to_vec();
+        let mut file = CaptureFile::from_reader(Box::new(Cursor::new(capture)), "test").unwrap();
+        let mut engine = Engine::new(EngineConfig {
+            devices: DeviceScope::Auto,
+            rules: RuleSet::built_in().unwrap(),
+            flow_events: false,
+            segment_events,
+            start: Start::default(),
+            max_flows: 64,
+        });
+        let mut segments = 0;
+        let asked = asked_during(|| {
+            while let Some(input) = file.next_input().unwrap() {
+                engine.handle(input);
+                while let Some(event) = engine.poll_event() {
+                    segments += u64::from(matches!(event, Event::Segment(_)));
+                }
+            }
+        });
+        assert_eq!(segments > 30, segment_events, "{segments}");
+        asked
+    });
+    assert!(with <= without + 4, "{with} and not {without}");
 }
 
 #[test]

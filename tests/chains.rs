@@ -42,6 +42,7 @@ fn engine() -> Engine {
         devices: DeviceScope::Espressif,
         rules: RuleSet::built_in().unwrap(),
         flow_events: false,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     })

@@ -107,6 +107,28 @@ fn the_same_capture_gives_the_same_octets() {
 }
 
 #[test]
+fn segments_are_written_where_they_are_asked_for_alone_or_beside_flows() {
+    let scene = Scene::with(&support::refused());
+    let written = |kinds: &[&str]| {
+        let words = [&["-r", &scene.capture, "--json"], kinds].concat();
+        let events = events(&stdout(&run(&words)));
+        ["segment", "flow"].map(|kind| of_type(&events, kind).len())
+    };
+    let ([segments, 0], [0, flows]) = (written(&["--events", "segment"]), written(&["--events", "flow"]))
+    else {
+        panic!("one kind brought the other");
+    };
+    assert!(segments > flows && flows > 2, "{segments} segments, {flows} flows");
+    assert_eq!(written(&["--events", "flow,segment"]), [segments, flows]);
+    assert_eq!(written(&[]), [0, 0]);
+    let lines = |words: &[&str]| {
+        let text = stdout(&run(&[&["-r", &scene.capture], words].concat()));
+        text.lines().filter(|line| line.split(' ').nth(1) == Some("segment")).count()
+    };
+    assert_eq!((lines(&[]), lines(&["--events", "segment"])), (0, segments));
+}
+
+#[test]
 fn without_a_terminal_there_are_plain_lines_that_name_the_rule() {
     let scene = Scene::with(&support::refused());
     let output = run(&["-r", &scene.capture]);
@@ -239,7 +261,7 @@ fn a_report_is_written_beside_the_lines() {
 #[test]
 fn a_capture_and_its_saved_run_give_a_report() {
     let scene = Scene::with(&support::refused());
-    let saved = run(&["-r", &scene.capture, "--json", "--events", "flow"]).stdout;
+    let saved = run(&["-r", &scene.capture, "--json", "--events", "flow,segment"]).stdout;
     fs::write(scene.path("run.jsonl"), saved).unwrap();
     for input in [&scene.capture, &scene.name("run.jsonl")] {
         let output = run(&["report", input]);

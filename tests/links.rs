@@ -42,6 +42,7 @@ fn events(frames: &[Captured], scope: DeviceScope) -> Vec<Event> {
         devices: scope,
         rules: RULES.clone(),
         flow_events: false,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     });

@@ -105,6 +105,7 @@ fn played(name: &str) -> (Vec<Tcp>, Vec<Finding>) {
         devices: DeviceScope::Named(vec![DEVICE.into()]),
         rules: RuleSet::built_in().unwrap(),
         flow_events: false,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     });

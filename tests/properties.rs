@@ -23,6 +23,7 @@ fn engine(scope: DeviceScope, max_flows: usize) -> Engine {
         devices: scope,
         rules: RuleSet::built_in().unwrap(),
         flow_events: true,
+        segment_events: true,
         start: Start::default(),
         max_flows,
     })
@@ -217,6 +218,7 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
         devices: DeviceScope::Espressif,
         rules: rules.clone(),
         flow_events: true,
+        segment_events: true,
         start: Start::default(),
         max_flows: 64,
     });

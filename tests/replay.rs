@@ -40,6 +40,7 @@ fn play(octets: Vec<u8>, devices: DeviceScope) -> Option<Played> {
         devices,
         rules: RULES.clone(),
         flow_events: false,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     });

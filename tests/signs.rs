@@ -220,6 +220,7 @@ fn watch(scope: DeviceScope, frames: &[(f64, Vec<u8>)], until_s: f64) -> (Vec<Fi
         devices: scope,
         rules: RuleSet::built_in().unwrap(),
         flow_events: false,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     });

@@ -172,7 +172,7 @@ fn hostile_text_is_shown_not_obeyed() {
                 summary.verdict.clone_from(&evil);
                 summary.devices.clear();
             }
-            Event::Capture(_) | Event::Marker(_) => {}
+            Event::Segment(_) | Event::Capture(_) | Event::Marker(_) => {}
         }
     }
     events.push(Event::Marker(MarkerEvent {

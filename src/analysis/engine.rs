@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     detect::{Detector, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, Event, MarkerEvent, SCHEMA, Start},
+    event::{CaptureEvent, Event, MarkerEvent, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
     input::{Account, Frame, Gap, GapCause, Input, Marker},
@@ -39,6 +39,8 @@ pub struct EngineConfig {
     pub rules: RuleSet,
     /// Write `flow` events.
     pub flow_events: bool,
+    /// Write `segment` events.
+    pub segment_events: bool,
     /// What is said of the source in the `start` event; `schema`, `devices` and `rules` are filled in.
     pub start: Start,
     /// Four-tuples held at once; the oldest idle one gives way.
@@ -48,6 +50,7 @@ pub struct EngineConfig {
 #[derive(Debug)]
 pub struct Engine {
     flow_events: bool,
+    segment_events: bool,
     table: FlowTable,
     hosts: Hosts,
     detectors: Vec<Box<dyn Detector>>,
@@ -80,6 +83,7 @@ impl Engine {
         }
         Engine {
             flow_events: config.flow_events,
+            segment_events: config.segment_events,
             table: FlowTable::with_capacity(config.max_flows),
             hosts: Hosts::new(config.devices),
             detectors: scope::detectors(&config.rules),
@@ -183,6 +187,13 @@ impl Engine {
         self.counts.flows += u64::from(is_new);
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
         let device = self.hosts.side(self.table.flow(id));
+        let kind = progress::kind(segment, before.endpoint(from), before.endpoint(from.other()));
+        if self.segment_events {
+            // Before what it changed and what was found in it.
+            let side = device.map(|(side, _)| side);
+            let told = SegmentEvent::of(self.table.flow(id), segment, from, place, kind, side);
+            self.events.push_back(Event::Segment(told));
+        }
         if self.flow_events || self.own.hear_flows() {
             self.tell_flow(id, place, &before, segment, device.map(|(side, _)| side));
         }
@@ -197,7 +208,7 @@ impl Engine {
             flow,
             before: &before,
             place,
-            kind: progress::kind(segment, before.endpoint(from), before.endpoint(from.other())),
+            kind,
             device_side,
             device: self.hosts.device(index),
             last_gap: self.last_gap,

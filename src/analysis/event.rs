@@ -14,7 +14,7 @@ use super::{
     time::{Timestamp, When},
 };
 
-pub use super::flow::{FlowChange, FlowEvent};
+pub use super::flow::{FlowChange, FlowEvent, SegmentEvent};
 
 /// Version of the stream's field names.
 pub const SCHEMA: u32 = 1;
@@ -23,6 +23,7 @@ pub const SCHEMA: u32 = 1;
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
     Start(Start),
+    Segment(SegmentEvent),
     Flow(FlowEvent),
     Finding(Finding),
     Alert(Alert),
@@ -37,6 +38,7 @@ impl Event {
     pub fn time(&self) -> Option<Timestamp> {
         let When(time) = match self {
             Event::Start(_) => return None,
+            Event::Segment(segment) => segment.when,
             Event::Flow(flow) => flow.when,
             Event::Finding(finding) => finding.when,
             Event::Alert(alert) => alert.when,

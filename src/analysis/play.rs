@@ -36,6 +36,7 @@ pub fn play(steps: &[Step], rules: RuleSet) -> Played {
         devices: DeviceScope::Espressif,
         rules,
         flow_events: true,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     });
@@ -97,6 +98,7 @@ impl Played {
                 Event::Device(device) if self.devices.len() < KEPT => self.devices.push(device),
                 Event::Start(_)
                 | Event::Device(_)
+                | Event::Segment(_)
                 | Event::Flow(_)
                 | Event::Alert(_)
                 | Event::Capture(_)

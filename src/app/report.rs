@@ -101,8 +101,14 @@ fn from_capture(
     report: &mut Report,
 ) -> Result<Option<anyhow::Error>> {
     let mut source = CaptureFile::from_reader(Box::new(input), &start.name)?;
-    let mut engine =
-        Engine::new(EngineConfig { devices, rules, flow_events: true, start, max_flows: DEFAULT_MAX_FLOWS });
+    let mut engine = Engine::new(EngineConfig {
+        devices,
+        rules,
+        flow_events: true,
+        segment_events: false,
+        start,
+        max_flows: DEFAULT_MAX_FLOWS,
+    });
     let damage = loop {
         match source.next_input() {
             Ok(Some(input)) => engine.handle(input),

@@ -135,6 +135,7 @@ fn read(path: &Path, rules: RuleSet) -> Result<Played> {
         devices,
         rules,
         flow_events: true,
+        segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
     });

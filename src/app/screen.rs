@@ -10,7 +10,8 @@ use crate::analysis::event::Event;
 
 /// Events on their way to a screen that reads.
 const IN_FLIGHT: usize = 2_048;
-/// Events kept for a screen that does not: past it the oldest findings go, the screen shows the newest anyway.
+/// Events kept for a screen that does not: past it the oldest segments go, then the oldest findings; the screen shows
+/// the newest anyway.
 const WAITING: usize = 16_384;
 
 /// The engine's end.
@@ -28,8 +29,8 @@ pub fn channel() -> (ScreenFeed, Receiver<Event>) {
 
 impl ScreenFeed {
     pub fn show(&mut self, event: Event) {
-        if self.is_full() {
-            self.make_room();
+        if self.is_full() && !self.make_room(&event) {
+            return;
         }
         self.waiting.push_back(event);
         self.forward();
@@ -59,22 +60,30 @@ impl ScreenFeed {
         self.waiting.len() >= WAITING
     }
 
-    /// Flow changes and findings are many and fleeting; alerts, devices, losses and the summary are the story.
-    fn make_room(&mut self) {
-        let fleeting = |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_));
-        let Some(first) = self.waiting.iter().position(fleeting) else {
-            self.waiting.pop_front();
-            return;
+    /// Segments are the most and the most fleeting, then flow changes and findings; alerts, devices, losses and the
+    /// summary are the story.
+    ///
+    /// Returns whether there is room for `newest` now: a segment takes it from nothing but a segment.
+    fn make_room(&mut self, newest: &Event) -> bool {
+        let is_segment = |event: &Event| matches!(event, Event::Segment(_));
+        let is_fleeting = |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_));
+        let first = match self.waiting.iter().position(is_segment) {
+            None if is_segment(newest) => return false,
+            None => self.waiting.iter().position(is_fleeting).unwrap_or(0),
+            Some(first) => first,
         };
-        self.waiting.remove(first);
+        self.waiting.remove(first).is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::{FlowChange, FlowEvent, Start, Summary};
+    use crate::analysis::event::{FlowChange, FlowEvent, SegmentEvent, Start, Summary};
+    use crate::analysis::flow::Belongs;
+    use crate::analysis::tcp::StateView;
     use crate::analysis::time::When;
+    use crate::analysis::wire::Flags;
 
     fn flow() -> Event {
         let socket = "10.0.0.1:80".parse().unwrap();
@@ -90,6 +99,29 @@ mod tests {
             server_state: String::new(),
             client_bytes: 0,
             server_bytes: 0,
+        })
+    }
+
+    fn segment() -> Event {
+        let socket = "10.0.0.1:80".parse().unwrap();
+        Event::Segment(SegmentEvent {
+            when: When::default(),
+            frame: 1,
+            number: 1,
+            client: socket,
+            server: socket,
+            device: None,
+            incarnation: 1,
+            place: Belongs::ThisLife,
+            kind: None,
+            from_client: true,
+            flags: Flags::ACK,
+            seq: 0,
+            ack: None,
+            len: 0,
+            window: 0,
+            client_state: StateView::Unknown,
+            server_state: StateView::Unknown,
         })
     }
 
@@ -112,6 +144,37 @@ mod tests {
         assert_eq!(seen.len(), IN_FLIGHT + WAITING);
         assert!(matches!(seen.first(), Some(Event::Start(_))));
         assert!(matches!(seen.last(), Some(Event::Summary(_))));
+    }
+
+    #[test]
+    fn segments_give_way_before_anything_else_and_push_nothing_out() {
+        let (mut feed, events) = channel();
+        for _ in 0..IN_FLIGHT + WAITING / 2 {
+            feed.show(flow());
+        }
+        for _ in 0..WAITING {
+            feed.show(segment());
+        }
+        for _ in 0..WAITING / 2 {
+            feed.show(flow());
+        }
+        // Nothing is left but flow changes; one more segment takes no room from them.
+        feed.show(segment());
+        let (mut flows, mut segments) = (0, 0);
+        loop {
+            let done = feed.forward();
+            for event in events.try_iter() {
+                match event {
+                    Event::Flow(_) => flows += 1,
+                    Event::Segment(_) => segments += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+            if done {
+                break;
+            }
+        }
+        assert_eq!((flows, segments), (IN_FLIGHT + WAITING, 0));
     }
 
     #[test]

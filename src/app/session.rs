@@ -98,6 +98,7 @@ pub struct Session {
     pub shown: Shown,
     pub ascii: bool,
     pub flow_events: bool,
+    pub segment_events: bool,
     pub files: Files,
     pub rules: RuleSet,
     pub devices: DeviceScope,
@@ -167,6 +168,7 @@ impl Session {
                 // The screen lists the flows and the report tells when one was let in at last; a stream has them
                 // when it was asked to.
                 flow_events: self.flow_events || self.shown == Shown::Screen || self.files.report.is_some(),
+                segment_events: self.segment_events || self.shown == Shown::Screen,
                 start: self.start,
                 max_flows: DEFAULT_MAX_FLOWS,
             }),

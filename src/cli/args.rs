@@ -87,7 +87,7 @@ pub struct OutputArgs {
     /// One JSON object a line on stdout, and nothing else there
     #[arg(long, help_heading = "Output")]
     pub json: bool,
-    /// Also write these events: flow (a connection opened, changed state, closed)
+    /// Also write these events: flow (a connection opened, changed state, closed), segment (each segment)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND", help_heading = "Output")]
     pub events: Vec<EventKind>,
     /// Record the frames while watching
@@ -110,6 +110,7 @@ pub struct OutputArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EventKind {
     Flow,
+    Segment,
 }
 
 #[derive(Debug, Default, Args)]

@@ -68,6 +68,7 @@ pub enum DeviceName {
 pub struct OutputPlan {
     pub view: View,
     pub flow_events: bool,
+    pub segment_events: bool,
     pub record: Option<PathBuf>,
     pub report: Option<PathBuf>,
     pub rules: Option<PathBuf>,
@@ -273,6 +274,7 @@ fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
     Ok(OutputPlan {
         view,
         flow_events: args.events.contains(&EventKind::Flow),
+        segment_events: args.events.contains(&EventKind::Segment),
         record: args.write,
         report: args.report,
         rules: args.rules,

@@ -12,7 +12,7 @@ use self::words::{facts, frames, list, prose, quality, span};
 use super::Sink;
 use crate::analysis::{
     detect::Finding,
-    event::{DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary},
+    event::{DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SegmentEvent, Start, Summary},
     host::{DeviceFacts, Stack},
     rule::{Alert, AlertPhase},
     time::Timestamp,
@@ -29,7 +29,8 @@ const KNOWN: usize = 256;
 /// What else is written beside alerts, changes of devices, losses, markers and the summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinesOptions {
-    /// Every finding, and every flow event the stream carries, on a line of its own.
+    /// Every finding, and every flow event the stream carries, on a line of its own. Segments, which the stream
+    /// carries only where they were asked for, always have theirs.
     pub findings: bool,
 }
 
@@ -78,6 +79,10 @@ impl<W: Write> Sink for PlainLines<W> {
 fn say(out: &mut String, memory: &mut Memory, options: LinesOptions, event: &Event) -> fmt::Result {
     match event {
         Event::Start(start) => say_start(out, start),
+        Event::Segment(segment) => {
+            let at = clock(out, memory, segment.when.0)?;
+            say_segment(out, &at, segment)
+        }
         Event::Flow(flow) => {
             if options.findings {
                 let at = clock(out, memory, flow.when.0)?;
@@ -149,6 +154,26 @@ fn say_start(out: &mut String, start: &Start) -> fmt::Result {
     }
     let rules: Vec<_> = start.rules.iter().map(|rule| escape(rule)).collect();
     writeln!(out, "; rules: {}", if rules.is_empty() { "none".to_owned() } else { rules.join(", ") })
+}
+
+/// The numbers are the wire's own.
+fn say_segment(out: &mut String, at: &str, segment: &SegmentEvent) -> fmt::Result {
+    let SegmentEvent { client, server, flags, seq, .. } = segment;
+    let arrow = if segment.from_client { "->" } else { "<-" };
+    write!(
+        out,
+        "{at} segment {client} {arrow} {server} (life {}, frame {}): ",
+        segment.incarnation, segment.frame
+    )?;
+    write!(out, "{flags} seq {seq}")?;
+    if let Some(ack) = segment.ack {
+        write!(out, " ack {ack}")?;
+    }
+    write!(out, " len {} win {}", segment.len, segment.window)?;
+    if let Some(what) = segment.what() {
+        write!(out, ", {what}")?;
+    }
+    writeln!(out, "; client {}, server {}", segment.client_state, segment.server_state)
 }
 
 fn say_flow(out: &mut String, at: &str, flow: &FlowEvent) -> fmt::Result {

@@ -23,6 +23,8 @@ pub enum Command {
     NextPane,
     PreviousPane,
     Pick(Pane),
+    NextLife,
+    PreviousLife,
     Freeze,
     Export,
 }
@@ -111,6 +113,13 @@ pub const BINDINGS: &[Binding] = &[
         hint: None,
     },
     Binding {
+        keys: &[char(']')],
+        command: Command::NextLife,
+        label: "the next life of a flow that is open",
+        hint: None,
+    },
+    Binding { keys: &[char('[')], command: Command::PreviousLife, label: "the life before", hint: None },
+    Binding {
         keys: &[char('e')],
         command: Command::Export,
         label: "export the report",
@@ -154,6 +163,8 @@ fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) 
         Command::Open => overview && model.explained().is_some(),
         Command::NextPane | Command::PreviousPane => overview,
         Command::Pick(pane) => overview && model.pane != pane,
+        Command::NextLife => view::other_life(model, true).is_some(),
+        Command::PreviousLife => view::other_life(model, false).is_some(),
         Command::Freeze => model.is_frozen() || !model.is_over(),
         Command::Export => model.events() > 0,
         Command::Up | Command::Top | Command::PageUp => position().0 > 0,

@@ -13,6 +13,7 @@ use crate::analysis::event::Event;
 pub mod event_loop;
 pub mod keymap;
 pub mod model;
+pub mod packets;
 mod terminal;
 pub mod theme;
 pub mod update;

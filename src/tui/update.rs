@@ -75,6 +75,8 @@ fn pressed(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
             model.toggle_freeze();
             keep_in_sight(model);
         }
+        Command::NextLife => to_life(model, true),
+        Command::PreviousLife => to_life(model, false),
         Command::Up => go(model, Step::By(-1)),
         Command::Down => go(model, Step::By(1)),
         Command::PageUp => go(model, Step::By(-page(model))),
@@ -83,6 +85,12 @@ fn pressed(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         Command::Bottom => go(model, Step::Bottom),
     }
     Vec::new()
+}
+
+fn to_life(model: &mut Model, forward: bool) {
+    if let Some(line) = view::other_life(model, forward) {
+        model.scroll = line;
+    }
 }
 
 fn back(model: &mut Model) {

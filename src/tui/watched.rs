@@ -8,6 +8,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use super::packets::Packets;
 use crate::analysis::{
     detect::Finding,
     event::{CaptureQuality, Event, FlowChange, FlowEvent, Start, Summary},
@@ -35,6 +36,7 @@ pub struct Watched {
     pub alerts: Vec<AlertEntry>,
     pub findings: VecDeque<Rc<Finding>>,
     pub flows: BTreeMap<FlowKey, FlowEntry>,
+    pub packets: Packets,
     pub capture: Capture,
     /// The last marker or loss, in words.
     pub remark: Option<(Timestamp, String)>,
@@ -96,11 +98,19 @@ impl Watched {
         }
         match event {
             Event::Start(start) => self.start = Some(start),
+            Event::Segment(segment) => {
+                self.capture.frame = self.capture.frame.max(segment.frame);
+                self.packets.fold(segment);
+            }
             Event::Flow(flow) => self.flow(flow),
             Event::Finding(finding) => self.finding(finding),
             Event::Alert(alert) => self.alert(alert),
             Event::Device(device) => self.device(device.facts),
             Event::Capture(capture) => {
+                match capture.quality.dropped.saturating_sub(self.capture.quality.dropped) {
+                    0 => {}
+                    frames => self.packets.lost(frames),
+                }
                 self.capture.quality = capture.quality;
                 self.remark = Some((capture.when.0, capture.text));
             }

@@ -74,6 +74,7 @@ mod linux {
             devices: DeviceScope::Named(vec![lab.device()]),
             rules: RuleSet::built_in()?,
             flow_events: false,
+            segment_events: false,
             start: Start::default(),
             max_flows: DEFAULT_MAX_FLOWS,
         });

@@ -7,14 +7,18 @@ use esp_tcpwatch::analysis::{
     certainty::Certainty,
     detect::{EvidenceSegment, Finding},
     event::{
-        CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start, Summary,
+        CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SegmentEvent,
+        Start, Summary,
     },
+    flow::Belongs,
     host::{
         AccountFacts, Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap,
         RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
     },
     rule::{Alert, AlertPhase, Severity},
+    tcp::{Kind, StateView, TcpState},
     time::{Timestamp, When},
+    wire::Flags,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -234,7 +238,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
             Behaviour::Mixed,
         ]),
         any::<u64>(),
-        (delays(), option::of(text())),
+        (delays(), option::of(text()), (option::of(any::<u32>()), option::of(any::<u32>()))),
     )
         .prop_map(
             |(
@@ -245,7 +249,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 syn_in_time_wait,
                 behaves_as,
                 accepted,
-                (delays, note),
+                (delays, note, room),
             )| DeviceFacts {
                 address,
                 mac,
@@ -253,7 +257,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
                 stack_certainty,
                 time_wait: TimeWaitFacts { entered, held_now, refused_until_s, accepted_from_s, syns, rsts },
                 msl_s: MslBracket { at_least, at_most },
-                pcb_cap: PcbCap::default(),
+                pcb_cap: PcbCap { at_least: room.0, at_most: room.1 },
                 rst_in_time_wait,
                 syn_in_time_wait,
                 behaves_as,
@@ -383,6 +387,60 @@ fn flow() -> BoxedStrategy<Event> {
         .boxed()
 }
 
+fn state() -> BoxedStrategy<StateView> {
+    let states = select(vec![
+        TcpState::Closed,
+        TcpState::SynSent,
+        TcpState::SynReceived,
+        TcpState::Established,
+        TcpState::TimeWait,
+    ]);
+    prop_oneof![
+        1 => Just(StateView::Unknown),
+        2 => states.clone().prop_map(StateView::Inferred),
+        2 => states.prop_map(StateView::Proven),
+    ]
+    .boxed()
+}
+
+/// Few enough that lives and frames meet each other.
+pub fn segment() -> BoxedStrategy<SegmentEvent> {
+    let place = select(vec![Belongs::NewLife, Belongs::SameSyn, Belongs::ThisLife, Belongs::AnotherLife]);
+    let kind = select(vec![Kind::Syn, Kind::SynAgain, Kind::News, Kind::BeyondAHole, Kind::IdleAck]);
+    let number = || prop_oneof![4 => 0_u64..60, 1 => any::<u64>()];
+    (
+        (when(), number(), number(), client(), socket(), option::of(ip())),
+        (prop_oneof![4 => 0_u32..5, 1 => any::<u32>()], place, option::of(kind), any::<bool>(), 0_u8..64),
+        (any::<u32>(), option::of(any::<u32>()), any::<u32>(), any::<u16>(), state(), state()),
+    )
+        .prop_map(
+            |(
+                (when, frame, number, client, server, device),
+                (incarnation, place, kind, from_client, flags),
+                (seq, ack, len, window, client_state, server_state),
+            )| SegmentEvent {
+                when,
+                frame,
+                number,
+                client,
+                server,
+                device,
+                incarnation,
+                place,
+                kind,
+                from_client,
+                flags: Flags(flags),
+                seq,
+                ack,
+                len,
+                window,
+                client_state,
+                server_state,
+            },
+        )
+        .boxed()
+}
+
 fn counts() -> BoxedStrategy<BTreeMap<String, u64>> {
     proptest::collection::btree_map(text(), any::<u64>(), 0..6).boxed()
 }
@@ -432,17 +490,18 @@ pub fn event() -> BoxedStrategy<Event> {
     prop_oneof![
         1 => start(),
         3 => flow(),
+        3 => segment().prop_map(Event::Segment),
         12 => finding(),
         6 => alert(),
         3 => (when(), facts()).prop_map(|(when, facts)| Event::Device(DeviceEvent { when, facts })),
         2 => (when(), quality(), text()).prop_map(|(when, quality, text)| Event::Capture(CaptureEvent { when, quality, text })),
-        2 => (when(), text(), any::<bool>())
-            .prop_map(|(when, text, mode_changed)| Event::Marker(MarkerEvent {
+        2 => (when(), text(), any::<bool>(), option::of(ip()))
+            .prop_map(|(when, text, mode_changed, device)| Event::Marker(MarkerEvent {
                 when,
                 mode: mode_changed.then(|| text.clone()),
                 text,
                 mode_changed,
-                device: None,
+                device,
             })),
         1 => summary(),
     ]

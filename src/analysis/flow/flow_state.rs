@@ -21,6 +21,8 @@ pub struct Flow {
     /// Which side is a device, once that is known.
     pub device: Option<Side>,
     pub last_seen: Timestamp,
+    /// Segments so far, in all its lives.
+    pub segments: u64,
     past: PastLife,
     sightings: [Option<Sighting>; 2],
 }
@@ -46,6 +48,7 @@ impl Flow {
             life,
             device: None,
             last_seen: segment.time,
+            segments: 1,
             past: PastLife::default(),
             sightings: [None; 2],
         }
@@ -54,6 +57,7 @@ impl Flow {
     /// Feeds a further segment; tells where it belonged.
     pub fn take(&mut self, segment: &Segment, from: Side) -> Belongs {
         self.last_seen = segment.time;
+        self.segments += 1;
         let place = self.life.place(segment, from, &self.past);
         match place {
             // An answer in old numbers: the SYN did not begin a life there.

@@ -1,6 +1,8 @@
 //! One life of a four-tuple. Lives are told apart by their initial sequence numbers (ISN), never by how
 //! the last one looked: a device that rebooted opens a new life on a tuple that seems established.
 
+use serde::{Deserialize, Serialize};
+
 use super::tuple::Side;
 use crate::analysis::{
     tcp::{Endpoint, StateView},
@@ -8,7 +10,8 @@ use crate::analysis::{
 };
 
 /// What a segment is to the present life of its tuple.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Belongs {
     /// It opens a life: a SYN with an ISN not seen in this life or the last.
     NewLife,

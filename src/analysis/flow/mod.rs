@@ -3,11 +3,13 @@
 pub mod event;
 pub mod flow_state;
 pub mod incarnation;
+pub mod segment;
 pub mod table;
 pub mod tuple;
 
 pub use event::{FlowChange, FlowEvent};
 pub use flow_state::Flow;
 pub use incarnation::{Belongs, Incarnation, PastLife};
+pub use segment::SegmentEvent;
 pub use table::{FlowId, FlowTable};
 pub use tuple::{FourTuple, Side};

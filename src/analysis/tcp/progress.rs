@@ -3,10 +3,13 @@
 //! Judged against the sender as it was before the segment, by sequence ranges and not by frame counts
 //! (a capture may hold super-segments that the network card was still to cut, or had joined).
 
+use serde::{Deserialize, Serialize};
+
 use super::endpoint::Endpoint;
 use crate::analysis::wire::{Flags, Segment};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Syn,
     SynAgain,

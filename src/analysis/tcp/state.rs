@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// RFC 9293 §3.3.2. Ignorance is no state: see [`StateView`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TcpState {
@@ -18,10 +20,25 @@ pub enum TcpState {
     TimeWait,
 }
 
-impl fmt::Display for TcpState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TcpState {
+    const ALL: [TcpState; 11] = [
+        TcpState::Closed,
+        TcpState::Listen,
+        TcpState::SynSent,
+        TcpState::SynReceived,
+        TcpState::Established,
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::CloseWait,
+        TcpState::Closing,
+        TcpState::LastAck,
+        TcpState::TimeWait,
+    ];
+
+    /// RFC 9293's name.
+    pub const fn name(self) -> &'static str {
         use TcpState::*;
-        f.write_str(match self {
+        match self {
             Closed => "CLOSED",
             Listen => "LISTEN",
             SynSent => "SYN-SENT",
@@ -33,7 +50,13 @@ impl fmt::Display for TcpState {
             Closing => "CLOSING",
             LastAck => "LAST-ACK",
             TimeWait => "TIME-WAIT",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TcpState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -58,6 +81,20 @@ impl StateView {
         self.state() == Some(state)
     }
 
+    /// The inverse of its display.
+    fn read(text: &str) -> Option<StateView> {
+        if text == "unknown" {
+            return Some(StateView::Unknown);
+        }
+        let (name, certainty) = text.strip_suffix(')')?.split_once(" (")?;
+        let state = TcpState::ALL.into_iter().find(|state| state.name() == name)?;
+        match certainty {
+            "proven" => Some(StateView::Proven(state)),
+            "inferred" => Some(StateView::Inferred(state)),
+            _ => None,
+        }
+    }
+
     /// The same state, no longer proven: frames were lost since.
     pub const fn weakened(self) -> StateView {
         match self {
@@ -73,6 +110,52 @@ impl fmt::Display for StateView {
             StateView::Unknown => f.write_str("unknown"),
             StateView::Inferred(state) => write!(f, "{state} (inferred)"),
             StateView::Proven(state) => write!(f, "{state} (proven)"),
+        }
+    }
+}
+
+/// As it is displayed: `TIME-WAIT (proven)`, `unknown`.
+impl Serialize for StateView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StateView {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Displayed;
+        impl de::Visitor<'_> for Displayed {
+            type Value = StateView;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a state of RFC 9293 with its certainty, as in `TIME-WAIT (proven)`, or `unknown`",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<StateView, E> {
+                StateView::read(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Displayed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_displayed_is_read_again_and_nothing_else() {
+        let of = |state| [StateView::Proven(state), StateView::Inferred(state)];
+        for view in TcpState::ALL.into_iter().flat_map(of).chain([StateView::Unknown]) {
+            let json = serde_json::to_string(&view).unwrap();
+            assert_eq!(json, format!("\"{view}\""));
+            assert_eq!(serde_json::from_str::<StateView>(&json).unwrap(), view);
+        }
+        for text in ["", "TIME-WAIT", "TIME-WAIT (sure)", "TIMEWAIT (proven)", "unknown (proven)"] {
+            let error = serde_json::from_value::<StateView>(text.into()).unwrap_err().to_string();
+            assert!(error.contains("a state of RFC 9293"), "{error}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub u8);
 
@@ -15,6 +17,11 @@ impl Flags {
 
     pub const fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
+    }
+
+    /// Those that have a letter.
+    pub const fn lettered(self) -> Flags {
+        Flags(self.0 & 0x3f)
     }
 
     /// SYN without ACK: somebody opens a connection.
@@ -32,20 +39,69 @@ impl Flags {
     }
 }
 
+/// The letters, in the order in which they are written.
+const LETTERS: [(Flags, char); 6] = [
+    (Flags::SYN, 'S'),
+    (Flags::FIN, 'F'),
+    (Flags::RST, 'R'),
+    (Flags::PSH, 'P'),
+    (Flags::URG, 'U'),
+    (Flags::ACK, '.'),
+];
+
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (flag, letter) in [
-            (Flags::SYN, "S"),
-            (Flags::FIN, "F"),
-            (Flags::RST, "R"),
-            (Flags::PSH, "P"),
-            (Flags::URG, "U"),
-            (Flags::ACK, "."),
-        ] {
+        use fmt::Write as _;
+        for (flag, letter) in LETTERS {
             if self.has(flag) {
-                f.write_str(letter)?;
+                f.write_char(letter)?;
             }
         }
         Ok(())
+    }
+}
+
+/// As the letters.
+impl Serialize for Flags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Flags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Letters;
+        impl de::Visitor<'_> for Letters {
+            type Value = Flags;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("tcpdump's letters for the flags of a segment, as in `S.`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Flags, E> {
+                text.chars()
+                    .map(|read| LETTERS.iter().find(|(_, letter)| *letter == read).map(|(flag, _)| flag.0))
+                    .try_fold(0, |flags, flag| Some(flags | flag?))
+                    .map(Flags)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Letters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_read_as_they_are_written() {
+        for bits in 0..1 << 6 {
+            let json = serde_json::to_string(&Flags(bits)).unwrap();
+            assert_eq!(serde_json::from_str::<Flags>(&json).unwrap(), Flags(bits), "{json}");
+        }
+        assert_eq!(serde_json::to_string(&Flags(0x12)).unwrap(), "\"S.\"");
+        let error = serde_json::from_str::<Flags>("\"SX\"").unwrap_err().to_string();
+        assert!(error.contains("tcpdump's letters"), "{error}");
     }
 }

@@ -7,11 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{devices, fit, ladder};
+use super::{devices, fit, flow, ladder};
 use crate::analysis::{certainty::Certainty, host::DeviceFacts};
 use crate::tui::model::{Model, Subject};
 use crate::tui::theme::Theme;
-use crate::tui::watched::{AlertEntry, FlowEntry, FlowKey};
+use crate::tui::watched::AlertEntry;
 use crate::tui::words;
 
 /// From so many rows on, the explanation beside the lists is the whole text.
@@ -58,7 +58,9 @@ pub fn lines(model: &Model, subject: Subject, width: u16) -> Vec<Line<'static>> 
             .iter()
             .find(|facts| facts.address == address)
             .map(|facts| device(model, facts, width)),
-        Subject::Flow(key) => model.shown().flows.get(&key).map(|entry| flow(model, key, entry, width)),
+        Subject::Flow(key) => {
+            model.shown().flows.get(&key).map(|entry| flow::lines(model, key, entry, width))
+        }
     }
     .unwrap_or_else(|| vec![Line::styled(" This is no longer kept.", model.theme.quiet())])
 }
@@ -225,40 +227,8 @@ fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
     lines
 }
 
-fn flow(model: &Model, key: FlowKey, entry: &FlowEntry, width: u16) -> Vec<Line<'static>> {
-    let theme = model.theme;
-    let flow = &entry.event;
-    let room = width.saturating_sub(1);
-    let now = model.now();
-    let side = |address: core::net::SocketAddr, state: &str, bytes: u64| {
-        format!("{address}  {}  {} sent", theme.show(state), words::bytes(bytes))
-    };
-    let mut lines = Vec::new();
-    for (name, value) in [
-        ("Client", side(key.0, &flow.client_state, flow.client_bytes)),
-        ("Server", side(key.1, &flow.server_state, flow.server_bytes)),
-        ("Life", format!("{} of these addresses and ports", ordinal(flow.incarnation))),
-        ("Opened", format!("{} ago", words::age(now.since(entry.opened)))),
-        ("Changed", format!("{} ago, frame {}", words::age(now.since(flow.when.0)), flow.frame)),
-    ] {
-        lines.extend(fit::paragraph(&value, room, 10, &format!(" {name}"), Style::new()));
-    }
-    if let Some(rule) = &entry.rule {
-        let text = format!(
-            "{} {}, the last by rule {}",
-            theme.glyphs().bad,
-            crate::text::counted(entry.findings, "finding"),
-            theme.show(rule)
-        );
-        lines.extend(fit::paragraph(&text, room, 10, " Trouble", theme.bad()));
-    }
-    let findings: Vec<_> = model.shown().findings_of(key).collect();
-    lines.extend(packets(theme, width, findings.iter().map(|finding| finding.as_ref()), ""));
-    lines
-}
-
 /// The ladder under its heading; with `rule`, only that rule's findings are marked.
-fn packets<'a>(
+pub fn packets<'a>(
     theme: Theme,
     width: u16,
     findings: impl Iterator<Item = &'a crate::analysis::detect::Finding> + Clone,
@@ -303,15 +273,6 @@ fn nothing_yet(model: &Model, width: u16) -> Vec<Line<'static>> {
          on the client itself or on the access point."
     };
     fit::paragraph(text, width.saturating_sub(1), 1, "", Style::new())
-}
-
-fn ordinal(number: u32) -> String {
-    match number {
-        1 => "first".to_owned(),
-        2 => "second".to_owned(),
-        3 => "third".to_owned(),
-        more => format!("number {more}"),
-    }
 }
 
 fn capital(text: &str) -> String {

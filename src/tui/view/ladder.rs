@@ -8,6 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::fit;
+use super::numbers::Bases;
 use crate::analysis::detect::{EvidenceSegment, Finding};
 use crate::tui::theme::Theme;
 use crate::tui::words;
@@ -15,8 +16,6 @@ use crate::tui::words;
 /// Rows kept of a long story: its beginning and its end.
 const HEAD: usize = 8;
 const TAIL: usize = 60;
-/// Numbers further apart than this belong to another life of the tuple and are shown as they are.
-const NEAR: i32 = 1 << 24;
 
 const FRAME: usize = 6;
 const GAP: usize = 9;
@@ -47,7 +46,7 @@ pub fn lines<'a>(
         return Vec::new();
     }
     let device_opened = last.device == last.client.ip();
-    let canvas = Canvas { theme, room: Room::of(width), base: Base::of(&rows) };
+    let canvas = Canvas { theme, room: Room::of(width), bases: bases(&rows) };
     let mut lines = vec![canvas.heading(last, device_opened)];
     let skipped = rows.len().saturating_sub(HEAD + TAIL);
     for (at, row) in rows.iter().enumerate() {
@@ -67,10 +66,37 @@ pub fn lines<'a>(
     lines
 }
 
+/// One segment, whoever told it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rung<'a> {
+    pub from_client: bool,
+    /// tcpdump's letters.
+    pub flags: &'a str,
+    pub seq: u32,
+    pub ack: Option<u32>,
+    /// Payload octets.
+    pub len: u32,
+}
+
+impl<'a> From<&'a EvidenceSegment> for Rung<'a> {
+    fn from(row: &'a EvidenceSegment) -> Rung<'a> {
+        Rung { from_client: row.from_client, flags: &row.flags, seq: row.seq, ack: row.ack, len: row.len }
+    }
+}
+
+/// The first that each side used: what came before it is not among the rows.
+fn bases(rows: &[&EvidenceSegment]) -> Bases {
+    let mut bases = Bases::default();
+    for row in rows.iter().filter(|row| !row.flags.contains('S')) {
+        bases.learn(row.from_client, row.seq, row.ack);
+    }
+    bases
+}
+
 struct Canvas {
     theme: Theme,
     room: Room,
-    base: Base,
+    bases: Bases,
 }
 
 /// Columns of the parts of a row.
@@ -90,80 +116,6 @@ impl Room {
         let role = (rest / 3).clamp(29, 34);
         Room { arrow: (rest - role - 3).min(64), role }
     }
-}
-
-/// The numbers that relative ones count from: the first that each side used.
-#[derive(Default)]
-struct Base {
-    client: Option<u32>,
-    device: Option<u32>,
-}
-
-impl Base {
-    fn of(rows: &[&EvidenceSegment]) -> Base {
-        let mut base = Base::default();
-        for row in rows.iter().filter(|row| !row.flags.contains('S')) {
-            let (own, other) = if row.from_client {
-                (&mut base.client, &mut base.device)
-            } else {
-                (&mut base.device, &mut base.client)
-            };
-            own.get_or_insert(row.seq);
-            if let Some(ack) = row.ack {
-                other.get_or_insert(ack);
-            }
-        }
-        base
-    }
-
-    fn relative(number: u32, base: Option<u32>) -> String {
-        let distance = number.wrapping_sub(base.unwrap_or(number)) as i32;
-        if distance.checked_abs().is_some_and(|far| far < NEAR) {
-            distance.to_string()
-        } else {
-            number.to_string()
-        }
-    }
-
-    /// `SYN isn 1223109905`, `PSH ACK seq 0 len 30 ack 0`, `ACK seq 25 ack 31`, `RST seq 31`.
-    fn label(&self, row: &EvidenceSegment) -> String {
-        let (own, other) =
-            if row.from_client { (self.client, self.device) } else { (self.device, self.client) };
-        let mut label = flags(&row.flags);
-        if row.flags.contains('S') {
-            label.push_str(&format!(" isn {}", row.seq));
-        } else {
-            label.push_str(&format!(" seq {}", Base::relative(row.seq, own)));
-        }
-        if row.len > 0 {
-            label.push_str(&format!(" len {}", row.len));
-        }
-        if let Some(ack) = row.ack {
-            label.push_str(&format!(" ack {}", Base::relative(ack, other)));
-        }
-        label
-    }
-}
-
-/// tcpdump's letters as words.
-fn flags(letters: &str) -> String {
-    let words: Vec<_> = letters
-        .chars()
-        .filter_map(|letter| match letter {
-            'S' => Some("SYN"),
-            'F' => Some("FIN"),
-            'R' => Some("RST"),
-            'P' => Some("PSH"),
-            'U' => Some("URG"),
-            'E' => Some("ECE"),
-            'W' => Some("CWR"),
-            '.' => Some("ACK"),
-            _ => None,
-        })
-        .collect();
-    // An ACK that carries or closes something says little by itself.
-    let told: Vec<_> = words.iter().filter(|word| words.len() == 1 || **word != "PSH").copied().collect();
-    told.join("+")
 }
 
 impl Canvas {
@@ -191,11 +143,11 @@ impl Canvas {
         let glyphs = theme.glyphs();
         let role = theme.show(&row.role);
         let gap = gap.map_or_else(String::new, |gap| format!("+{}", words::span(gap)));
-        let label = if self.room.role > 0 { self.base.label(row) } else { role.clone() };
+        let label = if self.room.role > 0 { self.bases.label(&Rung::from(row)) } else { role.clone() };
         let style = if is_fact { theme.bad() } else { Style::new() };
         let mut spans = vec![
             Span::styled(format!("{:>FRAME$}{gap:>GAP$}  ", row.frame), theme.quiet()),
-            Span::styled(self.arrow(&label, row.from_client), style),
+            Span::styled(arrow(theme, &label, self.room.arrow, row.from_client), style),
         ];
         let mark = if is_fact { glyphs.bad } else { "" };
         if self.room.role > 0 {
@@ -209,23 +161,19 @@ impl Canvas {
         }
         Line::from(spans)
     }
+}
 
-    /// `─── SYN isn 7 ────────▶` or `◀──────── ACK seq 25 ───`
-    fn arrow(&self, label: &str, to_the_right: bool) -> String {
-        let glyphs = self.theme.glyphs();
-        let room = self.room.arrow;
-        let label = fit::cut(label, room.saturating_sub(8), glyphs.ellipsis);
-        let shaft = room.saturating_sub(fit::width(&label) + 3);
-        let (near, far) = (3.min(shaft), shaft.saturating_sub(3));
-        if to_the_right {
-            format!(
-                "{} {label} {}{}",
-                glyphs.shaft.repeat(near),
-                glyphs.shaft.repeat(far),
-                glyphs.arrow_right
-            )
-        } else {
-            format!("{}{} {label} {}", glyphs.arrow_left, glyphs.shaft.repeat(far), glyphs.shaft.repeat(near))
-        }
+/// `─── SYN isn 7 ────────▶` or `◀──────── ACK seq 25 ───` in `room` columns, where the label leaves a shaft.
+pub fn arrow(theme: Theme, label: &str, room: usize, to_the_right: bool) -> String {
+    let glyphs = theme.glyphs();
+    // The head, two blanks and a stub of the shaft on either side.
+    let label = fit::cut(label, room.saturating_sub(5), glyphs.ellipsis);
+    let shaft = room.saturating_sub(fit::width(&label) + 3);
+    let near = 3.min(shaft.saturating_sub(1));
+    let (near, far) = (glyphs.shaft.repeat(near), glyphs.shaft.repeat(shaft - near));
+    if to_the_right {
+        format!("{near} {label} {far}{}", glyphs.arrow_right)
+    } else {
+        format!("{}{far} {label} {near}", glyphs.arrow_left)
     }
 }

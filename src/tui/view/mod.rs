@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
-use super::model::{Model, Pane};
+use super::model::{Model, Pane, Subject};
 use super::words;
 use layout::Areas;
 
@@ -18,10 +18,13 @@ mod bars;
 mod detail;
 mod devices;
 mod fit;
+mod flow;
 mod flows;
 mod help;
 mod ladder;
 mod layout;
+mod numbers;
+mod trail;
 
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let areas = Areas::of(model, frame.area());
@@ -55,6 +58,18 @@ pub fn open_end(model: &Model) -> usize {
     let Some(subject) = model.open else { return 0 };
     let body = Areas::of(model, whole(model)).body;
     end(detail::lines(model, subject, detail_width(body.width)).len(), body.height.saturating_sub(1))
+}
+
+/// The first line to show for the next life of the flow that is open, or for the one before; `None` where there is
+/// none to go to.
+pub fn other_life(model: &Model, forward: bool) -> Option<usize> {
+    let Some(Subject::Flow(key)) = model.open.filter(|_| model.help.is_none()) else { return None };
+    let body = Areas::of(model, whole(model)).body;
+    let entry = model.shown().flows.get(&key)?;
+    let (at, last) = (model.scroll, open_end(model));
+    let mut lives =
+        flow::lives(model, key, entry, detail_width(body.width)).into_iter().map(|life| life.min(last));
+    if forward { lives.find(|life| *life > at) } else { lives.rfind(|life| *life < at) }
 }
 
 /// Lines in a page of what the keys move in.
