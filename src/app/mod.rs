@@ -6,13 +6,15 @@ use crate::cli::Plan;
 
 pub mod exit;
 
-#[cfg(target_os = "linux")]
 pub mod account;
+pub mod control;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;
 mod drive;
+pub mod host;
 mod interfaces;
+mod key;
 mod mode;
 mod output;
 mod pages;

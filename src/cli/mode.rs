@@ -26,6 +26,9 @@ never sent, and never typed.
 Exit code 0: it did its work. 2: the command line or the key file is wrong.
 4: the device did not answer, or did not take the change; it kept its remedies.";
 
+/// The UDP port of the control channel, unless another is named.
+pub(super) const PORT: u16 = 7777;
+
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct ModeArgs {
@@ -36,7 +39,7 @@ pub struct ModeArgs {
     #[arg(short, long, value_name = "IP")]
     pub device: String,
     /// UDP port of its control channel
-    #[arg(long, default_value_t = 7777, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
     /// The key that its firmware was built or started with
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
