@@ -243,3 +243,124 @@ impl Asking {
         self.tell.send(input).map_err(|_| Unheard)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    /// A device of older firmware: it tells of itself, and knows no list. Counts how often it was asked for one.
+    fn older() -> (SocketAddr, JoinHandle<u32>) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(1_500))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let answering = std::thread::spawn(move || {
+            let (mut octets, mut lists) = ([0; 1024], 0);
+            while let Ok((length, peer)) = socket.recv_from(&mut octets) {
+                let asked: serde_json::Value = serde_json::from_slice(&octets[..length]).unwrap();
+                let mut answer = serde_json::json!({ "v": 1, "id": asked["id"], "ok": true });
+                if asked["op"] == "status" {
+                    answer["status"] = serde_json::json!({
+                        "protocol": 1, "firmware": "0.0.9", "chip": "esp32", "stack": "lwIP", "uptime_ms": 1,
+                        "mode": "unfixed",
+                        "remedies": { "msl_ms": 60_000, "rst_in_time_wait": "ignore", "syn_in_time_wait": "refuse",
+                                      "close": "server-first", "pcb_cap": 0 },
+                    });
+                } else {
+                    lists += 1;
+                    answer["ok"] = false.into();
+                    answer["error"] = "unknown-op".into();
+                    answer["detail"] = "".into();
+                }
+                socket.send_to(answer.to_string().as_bytes(), peer).unwrap();
+            }
+            lists
+        });
+        (address, answering)
+    }
+
+    fn marker(input: Input<'static>) -> Marker {
+        match input {
+            Input::Marker(marker) => marker,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn older_firmware_is_asked_for_its_list_once() {
+        let (control, answering) = older();
+        let (tell, told) = channel();
+        let asked = Control::begin(&[(control.ip(), control)], None, &tell).unwrap();
+        assert_eq!(marker(told.recv().unwrap()).mode.as_deref(), Some("unfixed"));
+        assert!(marker(told.recv().unwrap()).text.contains("firmware is older"));
+        assert!(told.recv_timeout(Duration::from_millis(2_300)).is_err(), "nothing more is told");
+        asked.finish().unwrap();
+        assert_eq!(answering.join().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_device_that_does_not_answer_is_told_of_once_and_keeps_no_one_waiting() {
+        // Bound and never read.
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let control = silent.local_addr().unwrap();
+        let (tell, told) = channel();
+        let key = Key::from_hex(&"00".repeat(32)).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], Some(key), &tell).unwrap();
+        assert!(marker(told.recv().unwrap()).text.contains("is not known: "));
+        assert!(told.recv_timeout(Duration::from_secs(4)).is_err(), "it was told once");
+        let device = control.ip();
+        let refusals: Vec<_> = (0..20).filter_map(|_| asked.switch(device, "fixed").err()).collect();
+        assert!(refusals.len() >= 20 - WAITING - 1, "{}", refusals.len());
+        assert!(refusals[0].contains("has not yet confirmed 4 switches"), "{}", refusals[0]);
+        let since = Instant::now();
+        asked.finish().unwrap();
+        assert!(
+            since.elapsed() < Duration::from_millis(500),
+            "it waits for no answer: {:?}",
+            since.elapsed()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_switched_is_refused_at_once() {
+        let (control, _answering) = older();
+        let (tell, _told) = channel();
+        let asked = Control::begin(&[(control.ip(), control)], None, &tell).unwrap();
+        for (device, words, told) in [
+            (control.ip(), "fixed", "--key-file FILE"),
+            (control.ip(), "msl=1", "there are msl_ms"),
+            (control.ip(), " , ", "switch to what"),
+            ([10, 0, 0, 9].into(), "fixed", "--device"),
+        ] {
+            let refusal = asked.switch(device, words).unwrap_err();
+            assert!(refusal.contains(told), "{words}: {refusal}");
+        }
+        asked.finish().unwrap();
+    }
+
+    #[test]
+    fn a_device_that_is_silent_is_asked_ever_more_rarely() {
+        let (tell, told) = channel();
+        let (answered, _answers) = channel();
+        let address: IpAddr = [10, 0, 0, 9].into();
+        let mut asking = Asking {
+            address,
+            client: Client::new((address, 7777).into()),
+            key: None,
+            told: Told::new(address),
+            tell,
+            answered,
+            has_list: true,
+            pause: EVERY,
+        };
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let silent = Err(ClientError::Silent { device: (address, 7777).into() });
+            assert!(asking.hear(Heard { at: SystemTime::now(), status: silent, list: None }).is_ok());
+            pauses.push(asking.pause.as_secs());
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(told.try_iter().count(), 1);
+    }
+}

@@ -54,7 +54,10 @@ fn as_text(device: SocketAddr, change: &Change, status: &Status) -> Result<Strin
     let met = &status.time_wait;
     let rows = [
         ("device", format!("{}, test firmware {} on {}", status.chip, status.firmware, status.stack)),
-        ("up", format!("{:.1} s", status.uptime_ms as f64 / 1e3)),
+        ("up", {
+            let count = status.boots.map(|boots| format!(", start {boots}")).unwrap_or_default();
+            format!("{:.1} s{count}", status.uptime_ms as f64 / 1e3)
+        }),
         ("mode", status.mode.clone()),
         (
             "msl_ms",
