@@ -360,6 +360,19 @@ fn the_lists_and_pages_are_printed() {
     }
 }
 
+#[test]
+fn the_manual_has_what_the_help_of_each_command_says_at_its_end() {
+    let manual = stdout(&run(&["man"])).replace("\\-", "-").replace("\\&", "").replace("\\*(Aq", "'");
+    for command in ["watch", "demo", "drive", "mode"] {
+        let help = stdout(&run(&[command, "--help"]));
+        let notes: Vec<_> = help.lines().rev().take_while(|line| !line.starts_with("  -")).take(4).collect();
+        for line in notes {
+            assert!(manual.contains(line), "{command}: {line}");
+        }
+    }
+    assert!(manual.contains(".SH \"RULES TEST\""), "commands of commands are in it");
+}
+
 fn start(words: &[&str]) -> Child {
     let mut command = program(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -64,7 +64,7 @@ fn show_tells_each_value_and_where_it_was_written() {
     assert_eq!(shown(&output, "snaplen"), own("200", 3));
     assert_eq!(shown(&output, "key_file"), own(home.file.with_file_name("key").to_str().unwrap(), 4));
     assert_eq!(shown(&output, "tui.keys.freeze"), own("f, F", 6));
-    assert_eq!(shown(&output, "control"), ("7777".into(), "built in".into()));
+    assert_eq!(shown(&output, "control_port"), ("7777".into(), "built in".into()));
 }
 
 #[test]

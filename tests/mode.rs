@@ -14,6 +14,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use esp_tcpwatch::firmware::protocol::MODES;
 use running::{Probe, no_tap};
 use serde_json::Value;
 use support::{PROGRAM, code, not_run, run, stderr, stdout, summary};
@@ -91,6 +92,10 @@ fn needs_tap_one_device_is_switched_through_every_remedy_and_back() {
         let file = |end: &str| fs::read_to_string(dir.path().join(format!("{number}.{end}"))).unwrap();
         let told: Value = serde_json::from_str(&file("mode")).unwrap();
         assert_eq!(told["changed"], arm.change.replace(' ', ", "), "{told}");
+        // What the firmware takes a mode for is what this program takes it for.
+        if let Some((_, remedies)) = MODES.iter().find(|(mode, _)| *mode == arm.change) {
+            assert_eq!(told["status"]["remedies"], serde_json::to_value(remedies).unwrap(), "{told}");
+        }
         let last = summary(&file("jsonl"));
         let device = &last["devices"][0];
         let name = format!("arm {number}, {}: {last}", arm.change);

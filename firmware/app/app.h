@@ -32,6 +32,9 @@ uint64_t app_uptime_ms(void);
  * however long the device had been up. */
 uint32_t app_boot(void);
 
+/* The shell's: how often the device has been started, this start included. 0: it does not keep count. */
+uint32_t app_boots(void);
+
 struct app_heap {
   uint32_t free, lowest; /* octets: now, and the least there ever was since start */
 };

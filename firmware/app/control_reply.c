@@ -26,6 +26,7 @@ static void put_status(struct json_writer *w, const struct app_identity *identit
 static void put_mode(struct json_writer *w);
 static void put_challenge(struct json_writer *w, const struct control_request *request);
 static void put_faults(struct json_writer *w, const struct fault_change *just_asked);
+static void put_boots(struct json_writer *w);
 static void put_heap(struct json_writer *w);
 static void put_page(struct json_writer *w, const struct pcb_list *list, u32_t from);
 static void put_pcb(struct json_writer *w, const struct pcb_list *list, const struct pcb_entry *entry);
@@ -82,6 +83,7 @@ static void put_status(struct json_writer *w, const struct app_identity *identit
   json_put_text(w, "stack", STACK);
   json_put_u64(w, "uptime_ms", app_uptime_ms());
   json_put_u32(w, "boot", app_boot());
+  put_boots(w);
   put_heap(w);
   put_mode(w);
   put_faults(w, NULL);
@@ -149,6 +151,16 @@ static void put_faults(struct json_writer *w, const struct fault_change *just_as
     }
   }
   json_close(w);
+}
+
+static void put_boots(struct json_writer *w)
+{
+  uint32_t boots = app_boots();
+  if (boots == 0) {
+    json_put_null(w, "boots");
+  } else {
+    json_put_u32(w, "boots", boots);
+  }
 }
 
 static void put_heap(struct json_writer *w)

@@ -76,12 +76,30 @@ def address_of(peer):
     return bytes(socket.sockaddr(peer)[1])  # MicroPython on a PC hands out the kernel's own structure
 
 
+def count_starts(path):
+    """How often this was run, kept in the file `path`, this run included; None where it cannot be kept."""
+    count = 0
+    try:
+        with open(path) as file:
+            count = int(file.read(10))
+    except (OSError, ValueError):
+        pass  # the first run, or a file that power was taken from while it was written
+    count = count + 1 if 0 <= count < 0xFFFFFFFF else 1
+    try:
+        with open(path, "w") as file:
+            file.write(str(count))
+    except OSError:
+        return None
+    return count
+
+
 def identity(firmware):
     version = ".".join([str(number) for number in sys.implementation.version[:3]])
     name = "MicroPython" if sys.implementation.name == "micropython" else "CPython"
     return {
         "firmware": firmware,
         "boot": int.from_bytes(os.urandom(4), "big"),  # another number at each start
+        "boots": count_starts("boots"),
         "chip": sys.implementation.name + "-" + _machine(),
         # A script is not told which lwIP it runs on, only which MicroPython.
         "stack": ("lwIP of %s %s" if network else "this PC's, under %s %s") % (name, version),

@@ -270,15 +270,31 @@ def test_ten_thousand_strange_datagrams_change_nothing():
         same("it serves", d.get()[0].endswith(HELLO), True)
 
 
+def test_starts_are_counted_in_a_file():
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(os.path.join(HERE, "board.py"), folder)
+        count = [INTERPRETER, "-c", "import board; print(board.count_starts('boots'), board.count_starts('no/boots'))"]
+
+        def started():
+            return subprocess.run(count, cwd=folder, capture_output=True, text=True, timeout=10).stdout.split()
+
+        same("first and second", [started(), started()], [["1", "None"], ["2", "None"]])
+        for damaged, then in (("", "1"), ("x7", "1"), ("-3", "1"), ("4294967295", "1"), ("41", "42")):
+            with open(os.path.join(folder, "boots"), "w") as f:
+                f.write(damaged)
+            same(damaged, started()[0], then)
+
+
 def test_status_says_what_it_knows_and_no_more():
     with Device() as d:
         assert d.ready.startswith("Listening on 127.0.0.1"), d.ready
         status = d.status()
-        same("members", set(status), {"boot", "chip", "faults", "firmware", "http", "mode", "protocol", "remedies",
+        same("members", set(status), {"boot", "boots", "chip", "faults", "firmware", "http", "mode", "protocol", "remedies",
                                       "stack", "uptime_ms"})
         same("remedies", status["remedies"], {"msl_ms": None, "rst_in_time_wait": None, "syn_in_time_wait": None,
                                               "pcb_cap": None, "close": "server-first"})
         name = "micropython" if MICROPYTHON else "cpython"
+        same("boots", status["boots"], 1)
         same("chip", (status["chip"], status["mode"], status["protocol"]), (name + "-linux", "custom", 1))
         assert status["stack"].lower().startswith("this pc's, under " + name), status["stack"]
         time.sleep(0.2)

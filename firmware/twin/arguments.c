@@ -27,6 +27,7 @@ static const char help_text[] =
     "  --gateway ADDR      [none]\n"
     "  --ip6 ADDR          IPv6 address, beside the link-local one (/64)\n"
     "  --seed N            makes chance repeatable: lost frames, initial sequence numbers\n"
+    "  --boots N           what it tells as the count of its starts; without, it keeps none\n"
     "  --key-file FILE     64 hexadecimal digits: who has them may change remedies; without, nobody\n"
     "  --mode MODE         unfixed: 60000, ignore, refuse, server-first, 0 [default]\n"
     "                      fixed:    6000, honour, accept, server-first, 12\n"
@@ -147,6 +148,13 @@ static const char *apply(struct arguments *into, const char *option, const char 
   if (strcmp(option, "--seed") == 0) {
     into->has_seed = whole_number(value, UINT64_MAX, &into->seed);
     return into->has_seed ? NULL : "a whole number";
+  }
+  if (strcmp(option, "--boots") == 0) {
+    if (!whole_number(value, UINT32_MAX, &n) || n == 0) {
+      return "a whole number from 1 on";
+    }
+    into->boots = (uint32_t)n;
+    return NULL;
   }
   if (strcmp(option, "--key-file") == 0) {
     into->has_key = key_in_file(value, into->key);

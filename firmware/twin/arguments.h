@@ -22,6 +22,7 @@ struct arguments {
   ip6_addr_t ip6;
   bool has_ip6, has_seed;
   uint64_t seed;
+  uint32_t boots; /* 0: not given */
   bool has_key;
   uint8_t key[CONTROL_KEY_OCTETS];
   struct remedies remedies;

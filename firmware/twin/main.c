@@ -179,6 +179,12 @@ uint32_t app_boot(void)
   return boot;
 }
 
+/* Nothing of a twin outlives it: whoever starts it knows how often. */
+uint32_t app_boots(void)
+{
+  return arguments.boots;
+}
+
 /* lwIP has the host's malloc here: what is free of that says nothing of a chip. */
 bool app_heap(struct app_heap *into)
 {

@@ -462,7 +462,14 @@ def test_each_start_has_its_own_number():
             boots.append(status["boot"])
             same("heap", status["heap"], None)
             same("boot twice", d.status()["boot"], boots[-1])
+            same("no count is kept", status["boots"], None)
     assert boots[0] != boots[1], boots
+
+
+def test_the_count_of_starts_is_the_one_it_was_given():
+    for given in ("1", "4294967295"):
+        with Device("--boots", given) as d:
+            same("boots", d.status()["boots"], int(given))
 
 
 def test_keep_alive_holds_one_connection():

@@ -3,6 +3,7 @@
 //! The order of work for one frame: decode, find the flow, let the device fold it, ask the detectors, let the
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
+mod marking;
 mod telling;
 
 use core::time::Duration;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     detect::{Detector, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, Event, MarkerEvent, SCHEMA, SegmentEvent, Start},
+    event::{CaptureEvent, Event, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
     input::{Account, Frame, Gap, GapCause, Input, Marker},
@@ -67,6 +68,8 @@ pub struct Engine {
     told: Vec<DeviceFacts>,
     /// What devices said of themselves, until the frames of then have come.
     accounts: VecDeque<Account>,
+    /// Markers of a time that has not come, by their time.
+    markers: VecDeque<Marker>,
     last_gap: Option<Timestamp>,
     next_detector_round: Timestamp,
     next_device_round: Timestamp,
@@ -96,6 +99,7 @@ impl Engine {
             found: Vec::new(),
             told: Vec::new(),
             accounts: VecDeque::new(),
+            markers: VecDeque::new(),
             last_gap: None,
             next_detector_round: Timestamp::ZERO,
             next_device_round: Timestamp::ZERO,
@@ -110,17 +114,19 @@ impl Engine {
         }
         match input {
             Input::Frame(frame) => {
+                self.tell_markers(frame.time);
                 // What did not come in time is told before what comes now.
                 self.ask_the_time(frame.time);
                 self.frame(&frame);
                 self.pass_time(frame.time);
             }
             Input::Tick(time) => {
+                self.tell_markers(time);
                 self.ask_the_time(time);
                 self.pass_time(time);
             }
             Input::Gap(gap) => self.gap(gap),
-            Input::Marker(marker) => self.marker(marker),
+            Input::Marker(marker) => self.take_marker(marker),
             Input::Account(account) => {
                 self.accounts.push_back(account);
                 if self.accounts.len() > MAX_ACCOUNTS {
@@ -359,23 +365,9 @@ impl Engine {
         }));
     }
 
-    fn marker(&mut self, marker: Marker) {
-        self.counts.now = self.counts.now.max(marker.at);
-        let Marker { text, mode_changed, device, mode, at: _ } = marker;
-        for known in self.hosts.iter_mut().filter(|known| device.is_none_or(|meant| meant == known.address)) {
-            if mode_changed {
-                known.note_mode_change();
-            }
-            if mode.is_some() {
-                known.mode.clone_from(&mode);
-            }
-        }
-        let when = When(self.counts.now);
-        self.events.push_back(Event::Marker(MarkerEvent { when, text, mode_changed, device, mode }));
-    }
-
     fn end(&mut self) {
         self.ended = true;
+        self.tell_last_markers();
         self.hosts.finish(self.counts.now);
         self.tell_devices();
         for alert in self.alerts.finish(self.counts.now, &self.hosts) {

@@ -67,9 +67,12 @@ pub enum GapCause {
 /// Something a person or another program wants remembered at this point of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
+    /// By the packets' clock. It is told before the first frame of that time or later; of a time that has passed
+    /// (`ZERO`, say), at once.
     pub at: Timestamp,
     pub text: String,
-    /// The device's behaviour was changed on purpose here: what was learned of it before no longer binds.
+    /// The device's behaviour was changed on purpose here: what was learned of it before no longer binds, and its
+    /// alerts end.
     pub mode_changed: bool,
     /// Whom it is about; `None`: every device.
     pub device: Option<IpAddr>,

@@ -1,73 +1,19 @@
-//! What the device says of its own connections, asked for about once a second while a run goes on.
+//! What the device says of its own connections, as an input of analysis.
 //!
-//! Knows how an answer of the control channel becomes an input of analysis, which knows nothing of the channel.
-//! Judges nothing: a device that does not answer is told of once, and costs nothing else.
+//! Knows how an answer of the control channel becomes one; analysis knows nothing of the channel. Judges nothing.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::sync::mpsc::Sender;
-use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
-
-use super::shutdown::Stop;
 use crate::analysis::{
-    input::{Account, Input, Marker, Told},
+    input::{Account, Told},
     time::Timestamp,
 };
 use crate::firmware::{
-    self, ClientError,
+    self,
     pcbs::{Pcb, PcbState},
-    pcbs_blocking,
 };
-
-const EVERY: Duration = Duration::from_secs(1);
-/// How soon a stop is noticed.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Asks `control` for the connections of `device` until `stop` is raised, on a thread of its own.
-pub(super) fn poll(
-    control: SocketAddr,
-    device: IpAddr,
-    tell: Sender<Input<'static>>,
-    stop: Stop,
-) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("account".into())
-        .spawn(move || {
-            let mut has_noted = false;
-            while !stop.is_raised() {
-                let next = Instant::now() + EVERY;
-                let (input, goes_on) = match pcbs_blocking(control) {
-                    Ok(told) => (Some(Input::Account(account(device, &told))), true),
-                    Err(error) => {
-                        let older = matches!(error, ClientError::Older { .. });
-                        (note(&error).filter(|_| !core::mem::replace(&mut has_noted, true)), !older)
-                    }
-                };
-                let is_heard = input.is_none_or(|input| tell.send(input).is_ok());
-                if !goes_on || !is_heard {
-                    return;
-                }
-                while Instant::now() < next && !stop.is_raised() {
-                    std::thread::sleep(LOOK);
-                }
-            }
-        })
-        .context("cannot make the thread that asks the device for its connections")
-}
-
-fn note(error: &ClientError) -> Option<Input<'static>> {
-    Some(Input::Marker(Marker {
-        // Now, by the packets' clock.
-        at: Timestamp::ZERO,
-        text: format!("no account of the device's own: {error}"),
-        mode_changed: false,
-        device: None,
-        mode: None,
-    }))
-}
 
 /// What `told` says of `device`, which may have more addresses than this one.
 pub fn account(device: IpAddr, told: &firmware::Told) -> Account {
@@ -100,7 +46,7 @@ fn held(device: IpAddr, block: &Pcb) -> Option<Told> {
 }
 
 /// A live capture has the time of this host, as we have.
-fn timestamp(time: SystemTime) -> Timestamp {
+pub(super) fn timestamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
@@ -151,48 +97,5 @@ mod tests {
         assert_eq!((of_v4.asked.nanos(), of_v4.answered.nanos()), (7_000_000, 9_000_000));
         let of_v6 = account("fe80::2".parse().unwrap(), &told);
         assert_eq!(of_v6.held[0].peer, "[fe80::1]:40002".parse().unwrap(), "as on the wire, without scope");
-    }
-
-    fn notes(control: SocketAddr) -> (std::sync::mpsc::Receiver<Input<'static>>, Stop, JoinHandle<()>) {
-        let (tell, told) = std::sync::mpsc::channel();
-        let stop = Stop::default();
-        let polling = poll(control, control.ip(), tell, stop.clone()).unwrap();
-        (told, stop, polling)
-    }
-
-    fn text(input: Input<'static>) -> String {
-        match input {
-            Input::Marker(marker) => marker.text,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn older_firmware_is_noted_and_asked_no_more() {
-        let device = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let control = device.local_addr().unwrap();
-        let answering = std::thread::spawn(move || {
-            let mut octets = [0; 1024];
-            let (length, peer) = device.recv_from(&mut octets).unwrap();
-            let asked: serde_json::Value = serde_json::from_slice(&octets[..length]).unwrap();
-            let answer =
-                format!(r#"{{"v":1,"id":{},"ok":false,"error":"unknown-op","detail":""}}"#, asked["id"]);
-            device.send_to(answer.as_bytes(), peer).unwrap();
-        });
-        let (told, _stop, polling) = notes(control);
-        answering.join().unwrap();
-        polling.join().unwrap();
-        assert!(text(told.recv().unwrap()).contains("firmware is older"));
-        assert!(told.recv().is_err(), "nothing more is told");
-    }
-
-    #[test]
-    fn a_device_that_does_not_answer_is_noted_once() {
-        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (told, stop, polling) = notes(closed);
-        assert!(text(told.recv().unwrap()).starts_with("no account of the device's own: "));
-        assert!(told.recv_timeout(Duration::from_millis(1_800)).is_err(), "it was told once");
-        stop.raise();
-        polling.join().unwrap();
     }
 }

@@ -127,7 +127,19 @@ fn distrusted(file: &File, path: &Path, user: Uid) -> std::io::Result<Option<Str
 
 /// A line for each setting: name, value, where it was written.
 fn listed(settings: &Settings, path: &Path) -> Result<String> {
-    let Settings { device, iface, filter, snaplen, rules, key_file, control, ascii, theme, keys } = settings;
+    let Settings {
+        device,
+        iface,
+        filter,
+        snaplen,
+        rules,
+        key_file,
+        control,
+        control_port,
+        ascii,
+        theme,
+        keys,
+    } = settings;
     let row = |name: &str, value: Option<(String, &Origin)>, built_in: &str| {
         let (value, origin) = match value {
             Some((value, origin)) => (value, origin.to_string()),
@@ -142,7 +154,8 @@ fn listed(settings: &Settings, path: &Path) -> Result<String> {
         row("snaplen", told(snaplen, u32::to_string), &super::watch::DEFAULT_SNAPLEN.to_string()),
         row("rules", told(rules, |path| path.display().to_string()), "the built-in rules"),
         row("key_file", told(key_file, |path| path.display().to_string()), "none"),
-        row("control", told(control, u16::to_string), "7777"),
+        row("control", told(control, bool::to_string), "false"),
+        row("control_port", told(control_port, u16::to_string), "7777"),
         row("ascii", told(ascii, bool::to_string), "false"),
         row("tui.theme", told(theme, String::clone), "the screen's own"),
     ];

@@ -6,12 +6,16 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, anyhow};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::{
-    account, exit, output,
+    exit, output,
     pipeline::WhenStopped,
     print::print,
     privilege, rules,
@@ -26,7 +30,7 @@ use crate::analysis::{
     time::Timestamp,
 };
 use crate::cli::{args::DemoMode, plan::DemoPlan};
-use crate::firmware::{protocol::Status, status_blocking};
+use crate::firmware::{Key, protocol::Status, status_blocking};
 use crate::lab::{self, Lab, LabConfig};
 use crate::load::{self, ReusePlan, Totals};
 use crate::source::{feed, filter};
@@ -44,15 +48,17 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     // Asked before the lab makes us root of a namespace of our own.
     let invoker = privilege::invoker()?;
+    let key = OwnKey::new()?;
     let config = LabConfig {
         twin: lab::find_twin(plan.twin.as_deref())?,
-        twin_args: twin_args(&plan),
+        twin_args: twin_args(&plan, &key),
         seed: plan.seed,
         // As whom we go on ourselves: we could not end a twin that stayed root.
         twin_user: invoker.map(|invoker| (invoker.uid.as_raw(), invoker.gid.as_raw())),
         has_power_switch: false,
     };
     let lab = Lab::enter(&config)?;
+    let key = key.into_key()?;
     let device = lab.device();
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
@@ -87,7 +93,8 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
     };
-    let running = session.start(feed)?;
+    let mut running = session.start(feed)?;
+    running.ask(&[(device, lab.control())], Some(key))?;
     let client = Client {
         plan: ReusePlan {
             target: lab.server(),
@@ -106,19 +113,47 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         // Before a screen the person decides when it is over.
         ends_the_run: shown != Shown::Screen,
     };
-    let asking = account::poll(lab.control(), device, running.asides(), stop.clone())?;
     let provoking = client.start()?;
     let mut outcome = Running::finish(running)?;
     stop.raise();
     outcome.error = watch::joined(capturing)?.err().map(anyhow::Error::new).or(outcome.error);
     let provoked = provoking.join().map_err(|_| anyhow!("the client stopped with a programming error"))?;
-    asking.join().map_err(|_| anyhow!("asking the device stopped with a programming error"))?;
     lab.finish()?;
     conclude(remedied(&plan), shown, outcome, provoked)
 }
 
-fn twin_args(plan: &DemoPlan) -> Vec<String> {
-    let mode = ["--mode".to_owned(), plan.mode.word().to_owned()];
+/// A key of this run's own, so that the screen can switch the twin. It is in no file: the twin inherits the memory that
+/// it is in, and nothing is left of it.
+struct OwnKey {
+    digits: String,
+    file: File,
+}
+
+impl OwnKey {
+    fn new() -> Result<OwnKey> {
+        let cannot = "cannot make a key for the twin";
+        let mut octets = [0; 32];
+        File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut octets)).context(cannot)?;
+        let digits = octets.iter().fold(String::new(), |digits, octet| digits + &format!("{octet:02x}"));
+        let file = memfd_create("esp-tcpwatch-key", MFdFlags::empty()).context(cannot)?;
+        let mut file = File::from(file);
+        file.write_all(digits.as_bytes()).context(cannot)?;
+        Ok(OwnKey { digits, file })
+    }
+
+    /// As the twin finds it, which is started with the descriptors of this process.
+    fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd())
+    }
+
+    /// The twin has read it.
+    fn into_key(self) -> Result<Key> {
+        Ok(Key::from_hex(&self.digits)?)
+    }
+}
+
+fn twin_args(plan: &DemoPlan, key: &OwnKey) -> Vec<String> {
+    let mode = ["--mode".to_owned(), plan.mode.word().to_owned(), "--key-file".to_owned(), key.path()];
     let remedies = plan.remedies.iter().flat_map(|(option, value)| [(*option).to_owned(), value.clone()]);
     mode.into_iter().chain(remedies).collect()
 }

@@ -6,15 +6,17 @@ use crate::cli::{Plan, args::Cli};
 
 pub mod exit;
 
-#[cfg(target_os = "linux")]
 pub mod account;
 mod config;
+pub mod control;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;
 mod drive;
 mod firmware;
+pub mod host;
 mod interfaces;
+mod key;
 mod mode;
 mod output;
 mod pages;

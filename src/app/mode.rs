@@ -4,48 +4,38 @@
 
 use core::net::SocketAddr;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 
 use super::{
     devices,
     exit::{self, usage},
+    key,
     print::print,
     privilege,
 };
 use crate::cli::mode::ModePlan;
-use crate::firmware::{Key, change::Change, change_blocking, protocol::Status, status_blocking};
-
-/// A key file is one short line.
-const KEY_FILE_MAX: u64 = 4_096;
+use crate::firmware::{
+    change::Change,
+    change_blocking,
+    protocol::{Status, word},
+    status_blocking,
+};
 
 pub fn run(plan: ModePlan) -> Result<u8> {
     let change = Change::from_words(&plan.change).map_err(usage)?;
-    let key = plan.key_file.as_deref().map(read_key).transpose()?;
     let address = devices::address_of(&plan.device)?.ok_or_else(|| usage("--device has no address"))?;
     let device = SocketAddr::new(address, plan.port);
     // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
     privilege::drop_all(privilege::invoker()?)?;
+    let key = plan.key_file.as_deref().map(key::read).transpose()?;
     let status = match key.filter(|_| !change.is_empty()) {
-        Some(key) => change_blocking(device, &key, &change)?,
+        Some(key) => change_blocking(device, &key, &change)?.status,
         None => status_blocking(device)?,
     };
     print(if plan.json { as_json(device, &change, &status)? } else { as_text(device, &change, &status)? })?;
     Ok(exit::CLEAN)
-}
-
-/// The error names the file, and never holds what is in it.
-pub(super) fn read_key(path: &Path) -> Result<Key> {
-    let cannot = || format!("cannot read the key file {}", path.display());
-    let length = fs::metadata(path).with_context(cannot)?.len();
-    if length > KEY_FILE_MAX {
-        return Err(usage(format!("{} has {length} octets and is no key file", path.display())));
-    }
-    let text = fs::read_to_string(path).with_context(cannot)?;
-    Key::from_hex(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
 }
 
 fn as_json(device: SocketAddr, change: &Change, status: &Status) -> Result<String> {
@@ -64,7 +54,10 @@ fn as_text(device: SocketAddr, change: &Change, status: &Status) -> Result<Strin
     let met = &status.time_wait;
     let rows = [
         ("device", format!("{}, test firmware {} on {}", status.chip, status.firmware, status.stack)),
-        ("up", format!("{:.1} s", status.uptime_ms as f64 / 1e3)),
+        ("up", {
+            let count = status.boots.map(|boots| format!(", start {boots}")).unwrap_or_default();
+            format!("{:.1} s{count}", status.uptime_ms as f64 / 1e3)
+        }),
         ("mode", status.mode.clone()),
         (
             "msl_ms",
@@ -96,13 +89,4 @@ fn as_text(device: SocketAddr, change: &Change, status: &Status) -> Result<Strin
         writeln!(text, "{name:<17} {value}")?;
     }
     Ok(text)
-}
-
-/// A value as the protocol writes it.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        Ok(other) => other.to_string(),
-        Err(_) => String::new(),
-    }
 }

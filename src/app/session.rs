@@ -3,17 +3,20 @@
 //! The same for an interface, a file, a stream and the demo; what differs comes in as data. Begins after the
 //! privileges are gone: it makes threads.
 
+use core::net::{IpAddr, SocketAddr};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
 
 use super::{
+    control::Control,
     exit,
+    host::{ScreenHost, rendered},
     output::{self, OutputFile},
     pipeline::{Finished, Pipeline, WhenStopped},
     privilege::Invoker,
@@ -30,7 +33,8 @@ use crate::analysis::{
     wire::Skip,
 };
 use crate::cli::plan::{OutputPlan, View};
-use crate::report::{markdown, model::Report};
+use crate::firmware::Key;
+use crate::report::model::Report;
 use crate::sink::{
     Sink,
     json::JsonLines,
@@ -112,11 +116,12 @@ pub struct Running {
     engine: JoinHandle<Finished>,
     events: Option<Receiver<Event>>,
     report: Arc<Mutex<Report>>,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "the demo's, which needs Linux"))]
     asides: Sender<Input<'static>>,
+    control: Option<Control>,
     files: Files,
     options: TuiOptions,
     stop: Stop,
+    when_stopped: WhenStopped,
 }
 
 /// What came of it.
@@ -174,6 +179,7 @@ impl Session {
             }),
         };
         let guard = StopOnPanic(self.stop.clone());
+        let when_stopped = self.when_stopped;
         let engine = std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || {
@@ -181,7 +187,17 @@ impl Session {
                 pipeline.run(&mut source)
             })
             .context("cannot make the engine's thread")?;
-        Ok(Running { engine, events, report, asides, files: self.files, options, stop: self.stop })
+        Ok(Running {
+            engine,
+            events,
+            report,
+            asides,
+            control: None,
+            files: self.files,
+            options,
+            stop: self.stop,
+            when_stopped,
+        })
     }
 
     fn sink(&self) -> Option<Box<dyn Sink + Send>> {
@@ -197,17 +213,28 @@ impl Session {
 }
 
 impl Running {
-    #[cfg(target_os = "linux")]
     /// For what others want remembered in the stream, and what the device says of itself.
     pub fn asides(&self) -> Sender<Input<'static>> {
         self.asides.clone()
+    }
+
+    /// Asks the test firmware of `devices`, an address and its control channel, until the end; with `key` the screen can
+    /// switch them.
+    pub fn ask(&mut self, devices: &[(IpAddr, SocketAddr)], key: Option<Key>) -> Result<()> {
+        self.control = Some(Control::begin(devices, key, &self.asides)?);
+        Ok(())
     }
 
     /// Shows the screen if there is one, waits for the end, writes the report.
     pub fn finish(mut self) -> Result<Outcome> {
         let mut screen_error = None;
         if let Some(events) = self.events.take() {
-            let mut host = Exporter { report: self.report.clone(), directory: self.files.exports.clone() };
+            let mut host = ScreenHost {
+                report: self.report.clone(),
+                exports: self.files.exports.clone(),
+                notes: (self.when_stopped == WhenStopped::AtEnd).then(|| self.asides.clone()),
+                control: self.control.as_ref(),
+            };
             terminal::screen_is_up(true);
             let ended = tui::run(events, self.options.clone(), self.stop.flag(), &mut host);
             terminal::screen_is_up(false);
@@ -217,6 +244,9 @@ impl Running {
         let finished = self.engine.join().map_err(|_| {
             anyhow!("the analysis stopped with a programming error; please report it with the capture")
         })?;
+        if let Some(control) = self.control.take() {
+            control.finish()?;
+        }
         let mut outcome = Outcome {
             worst: finished.worst,
             report: None,
@@ -260,27 +290,6 @@ fn unreadable(name: &str, summary: Option<&Summary>) -> Option<SourceError> {
     let summary = summary.filter(|summary| summary.segments == 0)?;
     let only = summary.skipped.get(Skip::MonitorMode.name()).is_some_and(|count| *count == summary.frames);
     only.then(|| SourceError::MonitorMode { name: name.to_owned() })
-}
-
-fn rendered(report: &Mutex<Report>) -> String {
-    // Cloned, so that the engine does not wait while the words are found.
-    let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    markdown::render(&report)
-}
-
-/// Writes the report that is asked for from the screen.
-struct Exporter {
-    report: Arc<Mutex<Report>>,
-    directory: PathBuf,
-}
-
-impl tui::Host for Exporter {
-    fn export_report(&mut self) -> Result<String, String> {
-        let path = self.directory.join(output::timed_name("esp-tcpwatch"));
-        let written =
-            OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(&self.report)));
-        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
-    }
 }
 
 /// A screen must not go on showing an engine that is gone.

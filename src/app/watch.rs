@@ -1,7 +1,7 @@
 //! Watching an interface, in the one order that is safe: everything is checked, then opened, then every privilege
 //! is given up, and only then is there a second thread and a first octet to decode.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::{
     devices,
     exit::{NotPermitted, usage},
+    key,
     pipeline::WhenStopped,
     privilege, rules,
     session::{Files, Session, Shown},
@@ -16,7 +17,7 @@ use super::{
     terminal,
 };
 use crate::analysis::{event::Start, host::DeviceScope};
-use crate::cli::plan::{From, WatchPlan};
+use crate::cli::plan::{ControlPlan, DeviceName, From, WatchPlan};
 use crate::source::{
     SourceError,
     feed::{self, Feeder},
@@ -34,6 +35,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let shown = Shown::of(plan.output.view);
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
+    let asked = plan.control.as_ref().map(|control| channels(control, &plan.devices)).transpose()?;
     let interface = match interface {
         Some(name) => name,
         None => towards(&devices)?,
@@ -43,6 +45,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let capture = open(interface, filter.clone(), snaplen)?;
     let files = Files::open(&plan.output, invoker, None)?;
     privilege::drop_all(invoker)?;
+    let key = plan.control.and_then(|control| control.key_file).map(|path| key::read(&path)).transpose()?;
 
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -69,10 +72,26 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
     };
-    let mut outcome = session.start(feed)?.finish()?;
+    let mut running = session.start(feed)?;
+    if let Some(asked) = asked {
+        running.ask(&asked, key)?;
+    }
+    let mut outcome = running.finish()?;
     stop.raise();
     outcome.error = joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
     outcome.exit_code()
+}
+
+/// Where each of `devices` is asked for what it says of itself.
+fn channels(control: &ControlPlan, devices: &[DeviceName]) -> Result<Vec<(IpAddr, SocketAddr)>> {
+    let mut channels = Vec::new();
+    for name in devices {
+        if let Some(address) = devices::address_of(name)? {
+            channels.push((address, SocketAddr::new(address, control.port)));
+        }
+    }
+    channels.dedup();
+    Ok(channels)
 }
 
 /// Opens the capture, or says what would permit it.

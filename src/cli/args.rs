@@ -133,6 +133,17 @@ pub struct WatchArgs {
     /// Octets kept of each frame: enough for headers and options by default
     #[arg(long, value_name = "OCTETS", value_parser = snaplen())]
     pub snaplen: Option<u32>,
+    /// Ask the test firmware of the named devices for its mode and its own list of connections, once a second: sends
+    /// them UDP, which nothing else here does
+    #[arg(long, help_heading = "Test firmware")]
+    pub control: bool,
+    /// UDP port of the devices' control channel, with what --control does [default: 7777]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Test firmware")]
+    pub control_port: Option<u16>,
+    /// The key that their firmware was built or started with, so that the screen can switch them; does what --control
+    /// does
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Test firmware")]
+    pub key_file: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

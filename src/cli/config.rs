@@ -66,7 +66,7 @@ impl Cli {
             Some(Command::Mode(args)) => {
                 one_device(&mut args.device, settings);
                 fill(&mut args.key_file, &settings.key_file);
-                fill(&mut args.port, &settings.control);
+                fill(&mut args.port, &settings.control_port);
             }
             Some(Command::Rules(RulesCommand::List { rules } | RulesCommand::Show { rules, .. })) => {
                 fill(rules, &settings.rules);
@@ -86,6 +86,12 @@ fn watch(args: &mut WatchArgs, settings: &Settings) {
         fill(&mut args.iface, &settings.iface);
         fill(&mut args.filter, &settings.filter);
         fill(&mut args.snaplen, &settings.snaplen);
+        // A key that lies ready is no wish to send anything, and without a named device there is nobody to ask.
+        args.control |= settings.control.as_ref().is_some_and(|asks| asks.value) && !args.device.is_empty();
+        if args.control || args.control_port.is_some() || args.key_file.is_some() {
+            fill(&mut args.control_port, &settings.control_port);
+            fill(&mut args.key_file, &settings.key_file);
+        }
     }
     output(&mut args.output, settings);
 }
@@ -122,7 +128,7 @@ mod tests {
     };
 
     const FILE: &str = "device = \"10.0.0.9\"\niface = \"eth9\"\nfilter = \"tcp\"\nsnaplen = 200\nrules = \"r\"\n\
-                        key_file = \"k\"\ncontrol = 7000\nascii = true\n[tui]\ntheme = \"dark\"\n[tui.keys]\nquit = \"Q\"\n";
+                        key_file = \"k\"\ncontrol_port = 7000\nascii = true\n[tui]\ntheme = \"dark\"\n[tui.keys]\nquit = \"Q\"\n";
 
     fn plan_with(text: &str, words: &str) -> Result<Plan, String> {
         let settings =
@@ -179,6 +185,22 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_watch_asks_the_devices_only_where_that_was_asked_for() {
+        let asked = |file: &str, words: &str| match plan_with(file, words).unwrap() {
+            Plan::Watch(plan) => plan.control.map(|control| (control.port, control.key_file)),
+            other => panic!("{other:?}"),
+        };
+        let theirs = Some((7000, Some("/etc/k".into())));
+        assert_eq!(asked(FILE, ""), None, "a key file alone sends nothing");
+        assert_eq!(asked(FILE, "--control"), theirs);
+        let file = format!("control = true\n{FILE}");
+        assert_eq!(asked(&file, ""), theirs);
+        assert_eq!(asked(&file, "-r trace.pcap"), None);
+        let nobody = file.replace("device = \"10.0.0.9\"", "");
+        assert_eq!(asked(&nobody, "-i lo"), None, "nobody is named");
     }
 
     #[test]

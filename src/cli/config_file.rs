@@ -180,14 +180,14 @@ mod tests {
     fn each_value_knows_its_line() {
         let settings = read_here(
             "# mine\ndevice = [\"10.0.0.2\",\n  \"esp32.local\"]\niface = \"wlan0\"\n\nsnaplen = 0x100\n\
-             key_file = \"key\"\ncontrol = 7777\nascii = true\n[tui]\ntheme = \"dark\"\n\
+             key_file = \"key\"\ncontrol_port = 7777\nascii = true\n[tui]\ntheme = \"dark\"\n\
              keys.freeze = [\"f\", \"space\"]\n[tui.keys]\nquit = \"Q\"\n",
         );
         // A dotted key and a table of the same name do not go together in TOML.
         assert!(settings.unwrap_err().contains(":13: not TOML"));
         let settings = read_here(
             "# mine\ndevice = [\"10.0.0.2\",\n  \"esp32.local\"]\niface = \"wlan0\"\n\nsnaplen = 0x100\n\
-             key_file = \"key\"\ncontrol = 7777\nascii = true\n[tui]\ntheme = \"dark\"\n\
+             key_file = \"key\"\ncontrol_port = 7777\nascii = true\n[tui]\ntheme = \"dark\"\n\
              [tui.keys]\nfreeze = [\"f\", \"space\"]\nquit = \"Q\"\n",
         )
         .unwrap();
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(device.origin.to_string(), "/home/me/.config/esp-tcpwatch/config.toml:2");
         assert_eq!(settings.snaplen.unwrap().value, 256);
         assert_eq!(settings.key_file.unwrap().value, Path::new("/home/me/.config/esp-tcpwatch/key"));
-        assert_eq!(settings.control.unwrap().value, 7777);
+        assert_eq!(settings.control_port.unwrap().value, 7777);
         assert!(settings.ascii.unwrap().value);
         assert_eq!(settings.theme.unwrap().value, "dark");
         assert_eq!(settings.keys["freeze"].value, ["f", "space"]);
@@ -220,7 +220,7 @@ mod tests {
             ("snaplen = \"a\"", "expected a number from 96 to 262144, found a string"),
             ("snaplen = 12", "expected a number from 96 to 262144"),
             ("snaplen = 99999999999999999999", "too large"),
-            ("control = -1", "1 to 65535"),
+            ("control_port = -1", "1 to 65535"),
             ("ascii = \"yes\"", "expected true or false, found a string"),
             ("rules = 1.5", "found a fraction"),
             ("iface = \"a\"\niface = \"b\"", ":2: not TOML"),

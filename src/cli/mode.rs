@@ -26,6 +26,9 @@ never sent, and never typed.
 Exit code 0: it did its work. 2: the command line or the key file is wrong.
 4: the device did not answer, or did not take the change; it kept its remedies.";
 
+/// The UDP port of the control channel unless another is named (docs/control-protocol.md).
+pub(super) const PORT: u16 = 7777;
+
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct ModeArgs {
@@ -57,9 +60,6 @@ pub struct ModePlan {
     pub json: bool,
 }
 
-/// Where the test firmware listens unless it was told otherwise (docs/control-protocol.md).
-const CONTROL_PORT: u16 = 7777;
-
 pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
     let device = one_device(args.device.as_deref(), "mode")?;
     if !args.change.is_empty() && args.key_file.is_none() {
@@ -71,7 +71,7 @@ pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
     Ok(ModePlan {
         change: args.change,
         device,
-        port: args.port.unwrap_or(CONTROL_PORT),
+        port: args.port.unwrap_or(PORT),
         key_file: args.key_file,
         json: args.json,
     })

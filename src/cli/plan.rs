@@ -40,7 +40,16 @@ pub struct WatchPlan {
     pub devices: Vec<DeviceName>,
     /// Stop after this much wall-clock time.
     pub duration: Option<Duration>,
+    /// Ask the test firmware of the devices.
+    pub control: Option<ControlPlan>,
     pub output: OutputPlan,
+}
+
+/// How the test firmware of the devices is asked, and with what it can be switched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlPlan {
+    pub port: u16,
+    pub key_file: Option<PathBuf>,
 }
 
 /// Where the frames come from.
@@ -148,10 +157,18 @@ impl TryFrom<Cli> for Plan {
 
 fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
     let devices = devices(&args.device)?;
+    let control = control(&args);
+    if control.is_some() && args.read.is_none() && devices.is_empty() {
+        return Err(error(
+            "--control asks the devices that are named, and none is",
+            "name them with -d IP: nobody else is sent anything",
+        ));
+    }
     let live_only = [
         ("--iface", args.iface.is_some(), "the capture says itself where it was taken"),
         ("--filter", args.filter.is_some(), "choose hosts with --device instead"),
         ("--snaplen", args.snaplen.is_some(), "the frames are as long as they were captured"),
+        ("--control", control.is_some(), "watch the device itself, with -d IP"),
     ];
     let from = match args.read {
         None => {
@@ -191,7 +208,16 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             "give another name to --write",
         ));
     }
-    Ok(WatchPlan { from, devices, duration: args.duration, output: output(args.output)? })
+    Ok(WatchPlan { from, devices, duration: args.duration, control, output: output(args.output)? })
+}
+
+/// Whoever names a port or a key means to ask.
+fn control(args: &WatchArgs) -> Option<ControlPlan> {
+    let asks = args.control || args.control_port.is_some() || args.key_file.is_some();
+    asks.then(|| ControlPlan {
+        port: args.control_port.unwrap_or(super::mode::PORT),
+        key_file: args.key_file.clone(),
+    })
 }
 
 fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
@@ -383,6 +409,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_or_a_port_means_to_ask() {
+        let asked = |words: &str| watch_plan(words).control;
+        let plan = |port, key: Option<&str>| Some(ControlPlan { port, key_file: key.map(PathBuf::from) });
+        assert_eq!(asked("-d 10.0.0.2"), None, "nobody is sent anything unasked");
+        assert_eq!(asked("-d 10.0.0.2 --control"), plan(7777, None));
+        assert_eq!(asked("-d 10.0.0.2 --key-file k"), plan(7777, Some("k")));
+        assert_eq!(asked("watch -d 10.0.0.2 --control-port 7"), plan(7, None));
+    }
+
+    #[test]
     fn what_makes_no_sense_says_what_to_type() {
         let table = [
             ("", "-d IP"),
@@ -396,6 +432,9 @@ mod tests {
             ("-d 10.0.0.0/24", "separated by commas"),
             ("-d 0.0.0.0", "own address"),
             ("-d 10.0.0.2 --duration 5", "with units"),
+            ("-i lo --control", "-d IP"),
+            ("-r x --key-file k", "--control is for live capture"),
+            ("-d 10.0.0.2 --control-port 0", "1..=65535"),
             ("demo --duration 1s", "1500ms"),
             ("-d 10.0.0.2 --snaplen 10", "96"),
             ("report x -o x", "another name"),

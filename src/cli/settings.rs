@@ -46,8 +46,10 @@ pub struct Settings {
     pub snaplen: Option<Setting<u32>>,
     pub rules: Option<Setting<PathBuf>>,
     pub key_file: Option<Setting<PathBuf>>,
+    /// Ask the test firmware of the devices while they are watched.
+    pub control: Option<Setting<bool>>,
     /// UDP port of a device's control channel.
-    pub control: Option<Setting<u16>>,
+    pub control_port: Option<Setting<u16>>,
     pub ascii: Option<Setting<bool>>,
     pub theme: Option<Setting<String>>,
     /// A command of the screen, and the keys that mean it.
@@ -55,8 +57,8 @@ pub struct Settings {
 }
 
 /// What stands at the top of the file. In the environment it is `ESP_TCPWATCH_` and the name in capitals.
-pub const NAMES: [&str; 8] =
-    ["device", "iface", "filter", "snaplen", "rules", "key_file", "control", "ascii"];
+pub const NAMES: [&str; 9] =
+    ["device", "iface", "filter", "snaplen", "rules", "key_file", "control", "control_port", "ascii"];
 /// What stands under `[tui]`; `theme` is `ESP_TCPWATCH_THEME` in the environment.
 pub const THEME: &str = "theme";
 const PREFIX: &str = "ESP_TCPWATCH_";
@@ -100,9 +102,10 @@ impl Settings {
             }
             "rules" => self.rules = Some(Setting { value: base.join(text(value)?), origin }),
             "key_file" => self.key_file = Some(Setting { value: base.join(text(value)?), origin }),
-            "control" => {
+            "control" => self.control = Some(Setting { value: flag(value)?, origin }),
+            "control_port" => {
                 let value = number(value, 1..=u32::from(u16::MAX))?;
-                self.control = Some(Setting { value: value as u16, origin });
+                self.control_port = Some(Setting { value: value as u16, origin });
             }
             "ascii" => self.ascii = Some(Setting { value: flag(value)?, origin }),
             THEME => self.theme = Some(Setting { value: text(value)?, origin }),
@@ -134,6 +137,7 @@ impl Settings {
             rules: self.rules.or(lower.rules),
             key_file: self.key_file.or(lower.key_file),
             control: self.control.or(lower.control),
+            control_port: self.control_port.or(lower.control_port),
             ascii: self.ascii.or(lower.ascii),
             theme: self.theme.or(lower.theme),
             keys,
@@ -246,7 +250,7 @@ mod tests {
             ("ESP_TCPWATCH_SNAPLEN", "128"),
             ("ESP_TCPWATCH_RULES", "my/rules"),
             ("ESP_TCPWATCH_KEY_FILE", "/k"),
-            ("ESP_TCPWATCH_CONTROL", "7778"),
+            ("ESP_TCPWATCH_CONTROL_PORT", "7778"),
             ("ESP_TCPWATCH_ASCII", "1"),
             ("ESP_TCPWATCH_THEME", "dark"),
         ])
@@ -258,7 +262,7 @@ mod tests {
         assert_eq!(settings.snaplen.unwrap().value, 128);
         assert_eq!(settings.rules.unwrap().value, Path::new("my/rules"));
         assert_eq!(settings.key_file.unwrap().value, Path::new("/k"));
-        assert_eq!(settings.control.unwrap().value, 7778);
+        assert_eq!(settings.control_port.unwrap().value, 7778);
         assert!(settings.ascii.unwrap().value);
         assert_eq!(settings.theme.unwrap().value, "dark");
         assert_eq!(environment(&[("ESP_TCPWATCH_DEVICE", "")]), Ok(Settings::default()));
@@ -269,8 +273,8 @@ mod tests {
         for (name, value, told) in [
             ("ESP_TCPWATCH_SNAPLEN", "12", "96 to 262144"),
             ("ESP_TCPWATCH_SNAPLEN", "many", "96 to 262144"),
-            ("ESP_TCPWATCH_CONTROL", "0", "1 to 65535"),
-            ("ESP_TCPWATCH_CONTROL", "65536", "1 to 65535"),
+            ("ESP_TCPWATCH_CONTROL_PORT", "0", "1 to 65535"),
+            ("ESP_TCPWATCH_CONTROL_PORT", "65536", "1 to 65535"),
             ("ESP_TCPWATCH_ASCII", "maybe", "true or false"),
             ("ESP_TCPWATCH_DEVICE", "10.0.0.2,,", "empty part"),
             ("ESP_TCPWATCH_IFACE", " ", "empty"),

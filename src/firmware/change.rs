@@ -6,12 +6,8 @@
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::protocol::VERSION;
+use super::protocol::{MODES, REMEDIES, VERSION};
 
-/// The named sets of remedies (`docs/control-protocol.md`).
-pub const MODES: &[&str] = &["unfixed", "fixed", "fixed-app", "fixed-all"];
-/// The single remedies.
-pub const REMEDIES: &[&str] = &["msl_ms", "rst_in_time_wait", "syn_in_time_wait", "close", "pcb_cap"];
 /// The longest value, in characters.
 const VALUE_MAX: usize = 20;
 
@@ -24,7 +20,7 @@ pub struct Change {
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ChangeError {
-    #[error("`{0}` is no mode and no REMEDY=VALUE; the modes are {modes}", modes = MODES.join(", "))]
+    #[error("`{0}` is no mode and no REMEDY=VALUE; the modes are {modes}", modes = MODES.map(|(name, _)| name).join(", "))]
     Word(String),
     #[error("there is no remedy `{0}`; there are {remedies}", remedies = REMEDIES.join(", "))]
     Remedy(String),
@@ -77,7 +73,7 @@ impl Change {
 
     fn take(&mut self, word: &str) -> Result<(), ChangeError> {
         let Some((name, value)) = word.split_once('=') else {
-            let mode = MODES.iter().find(|mode| **mode == word);
+            let mode = MODES.iter().map(|(name, _)| *name).find(|mode| *mode == word);
             let mode = mode.ok_or_else(|| ChangeError::Word(word.to_owned()))?;
             return match self.mode.replace(mode) {
                 None => Ok(()),

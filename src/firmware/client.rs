@@ -47,6 +47,15 @@ pub struct Told {
     pub list: PcbList,
 }
 
+/// A change that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// When the device's answer to it came: from here on the change is in force.
+    pub at: SystemTime,
+    /// What it says of itself afterwards.
+    pub status: Status,
+}
+
 /// Why a device did not answer as hoped, and what to check next.
 #[derive(Debug, Error)]
 pub enum ClientError {
@@ -172,7 +181,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]; the device kept its remedies but where the answers to the change itself were lost (`Silent`).
-    pub async fn change(&self, key: &Key, change: &Change) -> Result<Status, ClientError> {
+    pub async fn change(&self, key: &Key, change: &Change) -> Result<Changed, ClientError> {
         let device = self.device;
         let mut refused = None;
         for _ in 0..CHALLENGES {
@@ -180,7 +189,7 @@ impl Client {
                 tokio::time::sleep(WAIT).await;
             }
             match self.change_once(key, change).await {
-                Ok(()) => return self.status().await,
+                Ok(()) => return Ok(Changed { at: SystemTime::now(), status: self.status().await? }),
                 Err(ClientError::Denied { refusal, .. }) => match refusal.error {
                     ErrorCode::StaleNonce | ErrorCode::SlowDown => refused = Some(refusal),
                     ErrorCode::NoKey => return Err(ClientError::NoKey { device }),
@@ -277,17 +286,6 @@ pub fn status_blocking(device: SocketAddr) -> Result<Status, ClientError> {
     blocking(async { Client::new(device).status().await })
 }
 
-/// [`Client::pcbs`], as [`status_blocking`].
-///
-/// # Errors
-/// As [`Client::pcbs`]; `Runtime` when the runtime cannot be made.
-///
-/// # Panics
-/// When called from inside a tokio runtime.
-pub fn pcbs_blocking(device: SocketAddr) -> Result<Told, ClientError> {
-    blocking(async { Client::new(device).pcbs().await })
-}
-
 /// [`Client::change`], as [`status_blocking`].
 ///
 /// # Errors
@@ -295,7 +293,7 @@ pub fn pcbs_blocking(device: SocketAddr) -> Result<Told, ClientError> {
 ///
 /// # Panics
 /// When called from inside a tokio runtime.
-pub fn change_blocking(device: SocketAddr, key: &Key, change: &Change) -> Result<Status, ClientError> {
+pub fn change_blocking(device: SocketAddr, key: &Key, change: &Change) -> Result<Changed, ClientError> {
     blocking(async { Client::new(device).change(key, change).await })
 }
 

@@ -353,8 +353,11 @@ mod tests {
     #[test]
     fn boot_and_heap_may_be_missing_null_or_there() {
         assert_eq!((status(STATUS).boot, status(STATUS).heap), (None, None));
-        let twin = STATUS.replace(r#""mode":"#, r#""boot":4294967295,"heap":null,"mode":"#);
+        let twin = STATUS.replace(r#""mode":"#, r#""boot":4294967295,"boots":null,"heap":null,"mode":"#);
         assert_eq!((status(&twin).boot, status(&twin).heap), (Some(u32::MAX), None));
+        assert_eq!((status(STATUS).boots, status(&twin).boots), (None, None));
+        let counted = STATUS.replace(r#""mode":"#, r#""boots":12,"mode":"#);
+        assert_eq!(status(&counted).boots, Some(12));
         let chip = STATUS.replace(r#""mode":"#, r#""heap":{"free":81234,"lowest":60001},"mode":"#);
         assert_eq!(status(&chip).heap, Some(Heap { free: 81_234, lowest: 60_001 }));
     }

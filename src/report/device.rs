@@ -24,6 +24,9 @@ fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
     if let Some(mac) = &facts.mac {
         rows.push(("MAC address", code(mac, 60)));
     }
+    if let Some(mode) = &facts.mode {
+        rows.push(("Mode of its test firmware", prose(mode, 200)));
+    }
     rows.push(("TCP stack", stack(facts)));
     rows.push(("Accepted", format!("{} answered with SYN-ACK", counted(facts.accepted, "connection"))));
     rows.push((

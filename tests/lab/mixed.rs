@@ -35,8 +35,8 @@ mod linux {
     use esp_tcpwatch::analysis::input::{Account, Input, Told};
     use esp_tcpwatch::analysis::rule::RuleSet;
     use esp_tcpwatch::app::account::account;
+    use esp_tcpwatch::firmware::Client;
     use esp_tcpwatch::firmware::protocol::Faults;
-    use esp_tcpwatch::firmware::{Client, pcbs_blocking};
     use esp_tcpwatch::lab::{Lab, LabConfig, find_twin};
     use esp_tcpwatch::sink::record::{Recorder, RecorderInfo};
     use esp_tcpwatch::source::live::{self, LiveConfig};
@@ -127,9 +127,11 @@ mod linux {
 
     fn ask_for_accounts(lab: &Lab, asked: &Asked, tell: Sender<Account>, no_more: &AtomicBool) -> Result<()> {
         let mut liar = asked.lie.as_deref().map(Liar::new);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = Client::new(lab.control());
         while !no_more.load(Ordering::Relaxed) {
             let next = Instant::now() + Duration::from_millis(asked.every_ms);
-            let mut told = account(lab.device(), &pcbs_blocking(lab.control())?);
+            let mut told = account(lab.device(), &runtime.block_on(client.pcbs())?);
             if let Some(liar) = &mut liar {
                 liar.falsify(&mut told)?;
             }

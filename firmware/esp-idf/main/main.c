@@ -18,6 +18,7 @@
 #endif
 
 #include "app.h"
+#include "boots.h"
 #include "provisioning.h"
 #include "remedies.h"
 #include "settings.h"
@@ -25,8 +26,9 @@
 
 static const char tag[] = "esp-tcpwatch";
 
-/* Both outlive app_main(): the application holds on to them. */
+/* They outlive app_main(): the application holds on to them. */
 static struct settings settings;
+static uint32_t boots;
 static struct app_identity identity = {.firmware = APP_FIRMWARE_VERSION, .chip = CONFIG_IDF_TARGET};
 
 void app_main(void); /* ESP-IDF calls it, and declares it in no header */
@@ -38,6 +40,7 @@ static void serve(void);
 void app_main(void)
 {
   flash_ready();
+  boots = boots_count();
   settings_load(&settings);
   ESP_ERROR_CHECK(esp_netif_init()); /* starts lwIP's task */
   ESP_ERROR_CHECK(esp_event_loop_create_default());
@@ -113,6 +116,11 @@ uint32_t app_boot(void)
     boot = esp_random() | 1; /* the control channel's task alone asks */
   }
   return boot;
+}
+
+uint32_t app_boots(void)
+{
+  return boots;
 }
 
 bool app_heap(struct app_heap *into)

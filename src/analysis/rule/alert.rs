@@ -63,7 +63,8 @@ pub struct Alert {
     /// Time of the last finding.
     pub last: Timestamp,
     pub device: IpAddr,
-    /// The mode that its test firmware was in when the alert was raised; absent where nobody asked it.
+    /// The mode of its test firmware, as it was last told when the alert was raised; absent where nobody asked it. An
+    /// alert ends with its mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Set where all findings are of one four-tuple.

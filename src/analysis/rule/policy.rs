@@ -129,6 +129,22 @@ impl AlertBook {
         ended
     }
 
+    /// The mode of `device` (`None`: of every device) was changed: its open alerts end, and what waits for more findings
+    /// waits no longer.
+    pub fn end_of(&mut self, device: Option<IpAddr>, now: Timestamp, hosts: &Hosts) -> Vec<Alert> {
+        let rules: Vec<&Rule> = self.rules.iter().collect();
+        let meant = |group: &Group| device.is_none_or(|device| device == group.key.0);
+        let mut ended = Vec::new();
+        self.groups.retain_mut(|group| {
+            let is_over = meant(group);
+            if is_over {
+                ended.extend(group.end(rules[group.rule], now, hosts));
+            }
+            !is_over
+        });
+        ended
+    }
+
     /// The run is over: every open alert ends.
     pub fn finish(&mut self, now: Timestamp, hosts: &Hosts) -> Vec<Alert> {
         let rules: Vec<&Rule> = self.rules.iter().collect();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::app::mode::read_key;
+use crate::app::key;
 
 /// Octets of a key (docs/control-protocol.md).
 const OCTETS: usize = 32;
@@ -22,7 +22,7 @@ pub fn in_file(path: &Path) -> Result<(String, bool)> {
             file.write_all(format!("{key}\n").as_bytes()).with_context(cannot)?;
             Ok((key, false))
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((read_key(path)?.to_hex(), true)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((key::read(path)?.to_hex(), true)),
         Err(error) => Err(error).with_context(cannot),
     }
 }

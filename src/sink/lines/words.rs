@@ -24,6 +24,9 @@ pub fn facts(facts: &DeviceFacts) -> String {
         (Stack::Linux, Some(certainty)) => format!("Linux ({certainty})"),
         (Stack::Linux, None) => "Linux".to_owned(),
     });
+    if let Some(mode) = &facts.mode {
+        parts.push(format!("test firmware in mode {}", prose(mode)));
+    }
     let held = &facts.time_wait;
     if held.entered > 0 {
         parts.push(format!("TIME-WAIT entered {}, held now {}", times(held.entered), held.held_now));
@@ -112,4 +115,19 @@ pub fn span(seconds: f64) -> String {
 
 pub fn list<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::host::Device;
+
+    #[test]
+    fn the_mode_is_said_where_it_is_known() {
+        let mut device = Device::new([10, 0, 0, 2].into()).facts();
+        assert_eq!(facts(&device), "10.0.0.2: TCP stack unknown");
+        device.mode = Some("fixed\u{1b}[2J msl_ms=3000".to_owned());
+        let said = facts(&device);
+        assert!(said.ends_with("; test firmware in mode fixed\\u{1b}[2J msl_ms=3000"), "{said}");
+    }
 }

@@ -1,0 +1,67 @@
+//! Markers: when each is told, and what it changes.
+//!
+//! Knows that a marker can be here before the frames of its time. Refuses to know who put it into the stream, and why.
+
+use super::Engine;
+use crate::analysis::{
+    event::{Event, MarkerEvent},
+    input::Marker,
+    time::{Timestamp, When},
+};
+
+/// Markers that wait for their frames; past that the oldest is told early.
+const MAX_MARKERS: usize = 64;
+
+impl Engine {
+    /// A marker of later than the last frame waits: frames from before it may still be on their way here.
+    pub(super) fn take_marker(&mut self, marker: Marker) {
+        if marker.at <= self.counts.now {
+            return self.marker(marker);
+        }
+        let place = self.markers.partition_point(|waiting| waiting.at <= marker.at);
+        self.markers.insert(place, marker);
+        if self.markers.len() > MAX_MARKERS
+            && let Some(oldest) = self.markers.pop_front()
+        {
+            self.marker(oldest);
+        }
+    }
+
+    /// Tells the markers up to `now`, each after what the clock had to say before it.
+    pub(super) fn tell_markers(&mut self, now: Timestamp) {
+        while self.markers.front().is_some_and(|marker| marker.at <= now)
+            && let Some(marker) = self.markers.pop_front()
+        {
+            self.ask_the_time(marker.at);
+            self.marker(marker);
+        }
+    }
+
+    /// The stream ends: those whose time never came are told now.
+    pub(super) fn tell_last_markers(&mut self) {
+        while let Some(marker) = self.markers.pop_front() {
+            self.marker(marker);
+        }
+    }
+
+    fn marker(&mut self, marker: Marker) {
+        self.counts.now = self.counts.now.max(marker.at);
+        let Marker { text, mode_changed, device, mode, at: _ } = marker;
+        if mode_changed {
+            // Each alert is of one mode: what goes on in the new one is raised anew.
+            for alert in self.alerts.end_of(device, self.counts.now, &self.hosts) {
+                self.events.push_back(Event::Alert(alert));
+            }
+        }
+        for known in self.hosts.iter_mut().filter(|known| device.is_none_or(|meant| meant == known.address)) {
+            if mode_changed {
+                known.note_mode_change();
+            }
+            if mode.is_some() {
+                known.mode.clone_from(&mode);
+            }
+        }
+        let when = When(self.counts.now);
+        self.events.push_back(Event::Marker(MarkerEvent { when, text, mode_changed, device, mode }));
+    }
+}

@@ -1,0 +1,26 @@
+//! The file with the key of a device's test firmware.
+//!
+//! Knows how it is read, and says of it nothing but its name. It is the user's: read it after the privileges are gone,
+//! so that it is read with their rights and no others.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::exit::usage;
+use crate::firmware::Key;
+
+/// A key file is one short line.
+const LENGTH_MAX: u64 = 4_096;
+
+/// The error names the file, and never holds what is in it.
+pub fn read(path: &Path) -> Result<Key> {
+    let cannot = || format!("cannot read the key file {}", path.display());
+    let length = fs::metadata(path).with_context(cannot)?.len();
+    if length > LENGTH_MAX {
+        return Err(usage(format!("{} has {length} octets and is no key file", path.display())));
+    }
+    let text = fs::read_to_string(path).with_context(cannot)?;
+    Key::from_hex(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
+}
