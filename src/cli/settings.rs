@@ -305,7 +305,7 @@ mod tests {
     fn every_name_can_be_set() {
         for name in NAMES.iter().chain([&THEME]) {
             let value = Written::Words(match *name {
-                "ascii" => "1".to_owned(),
+                "ascii" | "control" => "1".to_owned(),
                 "device" => "10.0.0.1".to_owned(),
                 _ => "100".to_owned(),
             });
