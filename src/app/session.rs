@@ -151,6 +151,7 @@ impl Session {
             ascii: self.ascii,
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             keep_open_at_end: true,
+            ..TuiOptions::default()
         };
         let pipeline = Pipeline {
             sink: self.sink(),

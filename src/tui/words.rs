@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::watched::Watched;
 use crate::analysis::{
-    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
+    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait, espressif::is_espressif},
     rule::{Alert, Severity},
 };
 
@@ -65,6 +65,18 @@ pub fn stack(facts: &DeviceFacts) -> String {
         Some(certainty) => format!("{name} ({certainty})"),
         None => name.to_owned(),
     }
+}
+
+/// The MAC address and whose it is, as far as that is told by Espressif's blocks; `None` where the link showed none.
+pub fn mac(facts: &DeviceFacts) -> Option<String> {
+    let text = facts.mac.as_ref()?;
+    let mut octets = [0; 6];
+    let mut parts = text.split(':');
+    let parsed = octets.iter_mut().all(|octet| {
+        parts.next().and_then(|part| u8::from_str_radix(part, 16).ok()).map(|value| *octet = value).is_some()
+    });
+    let vendor = if parsed && parts.next().is_none() && is_espressif(octets) { "Espressif" } else { "MAC" };
+    Some(format!("{vendor} {text}"))
 }
 
 pub fn behaviour(behaviour: Behaviour) -> &'static str {

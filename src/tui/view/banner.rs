@@ -61,7 +61,7 @@ fn sentence(model: &Model) -> Option<(Severity, String)> {
         let text = "The stream broke off before its summary: what is shown may not be all.";
         return Some((worst.unwrap_or(Severity::Warning).max(Severity::Warning), text.to_owned()));
     }
-    watched.most_urgent().map(|entry| (Severity::Critical, alarm(model, entry)))
+    watched.most_urgent(model.now()).map(|entry| (Severity::Critical, alarm(model, entry)))
 }
 
 fn alarm(model: &Model, entry: &AlertEntry) -> String {
