@@ -53,14 +53,14 @@ pub struct Choice {
 
 /// The named modes first, then the remedies one by one, as `esp-tcpwatch mode` takes them.
 pub const CHOICES: &[Choice] = &[
-    Choice { change: "unfixed", says: "as ESP-IDF ships: a port is refused for two minutes" },
-    Choice { change: "fixed", says: "the next four remedies together; the server still closes first" },
+    Choice { change: "unfixed", says: "as ESP-IDF ships: a port is refused for 2 minutes" },
+    Choice { change: "fixed", says: "the next four together; the server still closes first" },
     Choice { change: "fixed-app", says: "keep-alive alone: the client closes first" },
     Choice { change: "fixed-all", says: "both" },
     Choice { change: "syn_in_time_wait=accept", says: "a newer SYN is accepted in TIME-WAIT (RFC 1122)" },
     Choice { change: "rst_in_time_wait=honour", says: "an exact RST ends TIME-WAIT" },
     Choice { change: "msl_ms=6000", says: "TIME-WAIT lasts 12 s" },
-    Choice { change: "pcb_cap=12", says: "at most 12 connection blocks; the oldest TIME-WAIT gives way" },
+    Choice { change: "pcb_cap=12", says: "12 connection blocks; the oldest gives way" },
     Choice { change: "close=keep-alive", says: "the connection stays open for the next request" },
 ];
 

@@ -188,6 +188,13 @@ pub fn hints(model: &Model) -> Vec<(String, &'static str)> {
                 None => hint,
             },
             Command::Up if pair(Command::Down).is_some() => continue,
+            Command::NextDevice => match pair(Command::PreviousDevice) {
+                Some(previous) => {
+                    hints.push((format!("{}/{}", previous.name(), key.name()), hint));
+                    continue;
+                }
+                None => hint,
+            },
             Command::PreviousDevice if pair(Command::NextDevice).is_some() => continue,
             Command::Open => match model.can_open() {
                 Some(Subject::Flow(_)) if model.screen == Screen::Alerts => "its flow",

@@ -36,7 +36,6 @@ pub struct Glyphs {
     pub bars: [&'static str; 8],
     /// Where a bar could be and none is.
     pub no_bar: &'static str,
-    pub left_right: &'static str,
     pub down: &'static str,
     pub up: &'static str,
 }
@@ -58,7 +57,6 @@ const UNICODE: Glyphs = Glyphs {
     bad: "✗",
     bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     no_bar: "·",
-    left_right: "←/→",
     down: "▼",
     up: "▲",
 };
@@ -78,9 +76,8 @@ const ASCII: Glyphs = Glyphs {
     ellipsis: "~",
     good: "ok",
     bad: "!!",
-    bars: ["_", ".", ":", "-", "=", "+", "*", "#"],
-    no_bar: " ",
-    left_right: "Left/Right",
+    bars: ["_", ",", ":", "-", "=", "+", "*", "#"],
+    no_bar: ".",
     down: "v",
     up: "^",
 };

@@ -137,6 +137,21 @@ pub fn in_time_wait(facts: &DeviceFacts) -> String {
     format!("In TIME-WAIT {syn}, {rst}.")
 }
 
+/// The same in half the words.
+pub fn in_time_wait_briefly(facts: &DeviceFacts) -> String {
+    let syn = match facts.syn_in_time_wait {
+        SynInTimeWait::Unknown => "no SYN judged yet",
+        SynInTimeWait::Refused => "a SYN is refused",
+        SynInTimeWait::Accepted => "a newer SYN is let in",
+    };
+    let rst = match facts.rst_in_time_wait {
+        RstInTimeWait::Unknown => "no RST",
+        RstInTimeWait::Ignored => "a RST ignored",
+        RstInTimeWait::Honoured => "a RST honoured",
+    };
+    format!("{syn}, {rst}")
+}
+
 /// What clients waited for; `None` where every connection came about at once.
 pub fn delays(facts: &DeviceFacts) -> Option<String> {
     let delays = &facts.delays;
@@ -166,7 +181,7 @@ pub fn delays(facts: &DeviceFacts) -> Option<String> {
 pub fn own_list(facts: &DeviceFacts) -> Option<String> {
     let account = facts.own_account?;
     Some(format!(
-        "{} in TIME-WAIT by its own list; compared {}: {} agreed, {} unsure, {} not",
+        "{} in TIME-WAIT, compared {}: {} agreed, {} unsure, {} not",
         account.time_wait,
         crate::text::times(account.accounts),
         account.agreed,

@@ -32,7 +32,8 @@ pub fn title(model: &Model, subject: Subject) -> String {
 /// The pane beside or between the lists.
 pub fn explanation(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let Some(subject) = model.explained() else {
-        let body = super::titled(model, frame, area, "Waiting", false, None);
+        let title = if model.clears_a_filter() { "Nothing chosen" } else { "Waiting" };
+        let body = super::titled(model, frame, area, title, false, None);
         return super::scrolled(frame, body, nothing_yet(model, body.width), 0);
     };
     let body_rows = area.height.saturating_sub(1);
@@ -112,7 +113,8 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
     let whom = if alert.is_of_device() {
         format!("about {} as a whole", alert.device)
     } else {
-        format!("client {}, server {}", words::client(alert), alert.server)
+        let client = if alert.client.is_some() { "client " } else { "" };
+        format!("{client}{}, server {}", words::client(alert), alert.server)
     };
     let mode = alert.mode.as_ref().map_or_else(String::new, |mode| format!(", in mode {}", theme.show(mode)));
     let facts = format!(
@@ -247,7 +249,7 @@ fn frames(entry: &AlertEntry) -> String {
 }
 
 fn nothing_yet(model: &Model, width: u16) -> Vec<Line<'static>> {
-    let text = if model.is_over() {
+    let text = if model.is_over() || !model.filters.alerts.is_empty() {
         "Nothing to explain."
     } else {
         "Watching. A device shows up here with its first frame, an alert as soon as a connection is refused. \
@@ -266,7 +268,7 @@ fn ordinal(number: u32) -> String {
     }
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -62,7 +62,7 @@ fn ledger(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> 
     let mut row = |name: &str, value: &str, style: Style| {
         lines.extend(fit::paragraph(value, room, VALUES, &format!(" {name}"), style));
     };
-    row("By the wire", &devices::held(model, facts), Style::new());
+    row("By the wire", &devices::held(model, facts, width), Style::new());
     let (own, style) = match (words::own_list(facts), facts.own_account) {
         (Some(list), Some(own)) if own.disagreements > 0 => (format!("{} {list}", glyphs.bad), theme.bad()),
         (Some(list), _) => (format!("{} {list}", glyphs.good), theme.good()),
@@ -115,7 +115,7 @@ fn remedies(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>
     let glyphs = theme.glyphs();
     let syn = match facts.syn_in_time_wait {
         SynInTimeWait::Accepted => (Seen::InPlace, "a newer SYN was let in".to_owned()),
-        SynInTimeWait::Refused => (Seen::Missing, "a newer SYN was refused, or none was newer".to_owned()),
+        SynInTimeWait::Refused => (Seen::Missing, "a SYN was refused there".to_owned()),
         SynInTimeWait::Unknown => (Seen::NotYet, "no SYN met TIME-WAIT yet".to_owned()),
     };
     let rst = match facts.rst_in_time_wait {

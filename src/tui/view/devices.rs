@@ -85,7 +85,7 @@ fn card(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> {
     };
     let mut lines = vec![
         fitted(name, room, ellipsis),
-        Line::raw(fit::cut(&format!("  TIME-WAIT {}", held(model, facts)), room, ellipsis)),
+        Line::raw(fit::cut(&format!("  TIME-WAIT {}", held(model, facts, width)), room, ellipsis)),
         Line::raw(fit::cut(&format!("  {}", known(theme, facts)), room, ellipsis)),
         Line::raw(fit::cut(&format!("  {}", pulse(model, facts, width)), room, ellipsis)),
     ];
@@ -101,18 +101,21 @@ fn card(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> {
     lines
 }
 
-/// `███·············  3 held, 3 entered, next ends in 114 s if MSL is 60 s`
-pub fn held(model: &Model, facts: &DeviceFacts) -> String {
+/// `███·············  3 held, 3 entered, next in 114 s if MSL is 60 s`
+pub fn held(model: &Model, facts: &DeviceFacts, width: u16) -> String {
     let theme = model.theme;
     let held: Vec<Duration> =
         model.shown().held(facts, model.now()).into_iter().map(|(_, left)| left).collect();
     let whole = Duration::from_secs_f64(facts.msl_s.assumed_time_wait_s().clamp(0.0, 1e6));
-    let blocks = facts.pcb_cap.at_most.or(facts.pcb_cap.at_least);
-    let bars = gauge::held(theme, &held, whole, blocks);
+    let bars = gauge::held(theme, &held, whole, facts.pcb_cap.at_most);
     let told = &facts.time_wait;
-    let mut text = format!("{bars}  {} held, {} entered", told.held_now, told.entered);
+    let mut text = format!("{bars}  {} held", told.held_now);
+    // When one is free again says more than how many there were.
+    if held.is_empty() || width >= 79 {
+        text.push_str(&format!(", {} entered", told.entered));
+    }
     if let Some(left) = held.first() {
-        text.push_str(&format!(" {} next ends {}", theme.glyphs().dot, ends(facts, *left)));
+        text.push_str(&format!(" {} next {}", theme.glyphs().dot, ends(facts, *left)));
     }
     text
 }
@@ -129,7 +132,7 @@ pub fn ends(facts: &DeviceFacts, left: Duration) -> String {
     }
 }
 
-/// `MSL ≥ 33.6 s · refused until 67.7 s · in TIME-WAIT a SYN is refused, a RST ignored`
+/// `MSL ≥ 33.6 s · refused until 67.7 s · a SYN is refused, a RST ignored`
 fn known(theme: Theme, facts: &DeviceFacts) -> String {
     let glyphs = theme.glyphs();
     let mut parts = vec![words::msl(facts, glyphs.at_least)];
@@ -139,21 +142,22 @@ fn known(theme: Theme, facts: &DeviceFacts) -> String {
     if let Some(from) = facts.time_wait.accepted_from_s {
         parts.push(format!("accepted from {}", words::span(from)));
     }
-    parts.push(words::in_time_wait(facts));
+    parts.push(words::in_time_wait_briefly(facts));
     parts.join(&format!(" {} ", glyphs.dot))
 }
 
-/// `Connections ▁▁▂▁  4/s, 84 in 60 s · connect() ▁▁▁█  last 204 ms, slowest 18.5 s`
+/// `Connects ▁▁▂▁  4/s, 84 in 60 s · took ▁▁▁█  204 ms, most 18.5 s`
 pub fn pulse(model: &Model, facts: &DeviceFacts, width: u16) -> String {
     let theme = model.theme;
+    let dot = theme.glyphs().dot;
     let Some(vitals) = model.shown().vitals.get(&facts.address) else {
-        return "No connection was asked for while the flows are told.".to_owned();
+        return "No connection was told of.".to_owned();
     };
     let now = model.now();
     let cells = match width {
-        0..70 => 8,
-        70..100 => 12,
-        _ => 30,
+        0..70 => 6,
+        70..100 => 10,
+        _ => 18,
     };
     let opened = vitals.opened_each(now, SECONDS);
     // The second that goes on is not over.
@@ -161,23 +165,18 @@ pub fn pulse(model: &Model, facts: &DeviceFacts, width: u16) -> String {
     let minute: u32 = opened.iter().sum();
     let shown: Vec<f64> =
         opened.iter().skip(opened.len().saturating_sub(cells)).map(|count| f64::from(*count)).collect();
-    let slowest: Vec<f64> = vitals
-        .slowest_each(now, cells)
-        .into_iter()
-        .map(|slowest| f64::from(slowest.unwrap_or(0.0)))
-        .collect();
-    let worst = vitals.slowest_each(now, SECONDS).into_iter().flatten().fold(0.0, f32::max);
-    let mut text = format!("Connections {} {last}/s, {minute} in 60 s", gauge::spark(theme, &shown));
+    let mut text = format!("Connects {} {last}/s, {minute} in 60 s", gauge::spark(theme, &shown));
     if let Some(took) = vitals.last_connect_s() {
-        text.push_str(&format!(
-            " {} connect() {} last {}",
-            theme.glyphs().dot,
-            gauge::spark(theme, &slowest),
-            words::span(took)
-        ));
-        if worst > 0.0 {
-            text.push_str(&format!(", slowest {}", words::span(worst.into())));
-        }
+        let slowest = vitals.slowest_each(now, cells).into_iter();
+        let slowest: Vec<f64> = slowest.map(|slowest| f64::from(slowest.unwrap_or(0.0))).collect();
+        let bars = gauge::spark(theme, &slowest);
+        text.push_str(&format!(" {dot} took {bars} {}", words::span(took)));
+    }
+    let most = vitals.slowest_each(now, SECONDS).into_iter().flatten().fold(0.0, f32::max);
+    match facts.delays.waiting {
+        0 if most > 0.0 => text.push_str(&format!(", most {}", words::span(most.into()))),
+        0 => {}
+        waiting => text.push_str(&format!(" {dot} {waiting} waiting")),
     }
     text
 }

@@ -32,12 +32,12 @@ const COLUMNS: [Column; 9] = [
     column(FlowColumn::Client, " client", 15, 62, false),
     column(FlowColumn::Server, " server", 15, 62, false),
     column(FlowColumn::Life, "life", 6, 72, true),
-    column(FlowColumn::Connect, "connect", 10, 112, true),
+    column(FlowColumn::Connect, "connect", 10, 114, true),
     column(FlowColumn::Bytes, "c sent", 9, 92, true),
     column(FlowColumn::Bytes, "s sent", 9, 92, true),
     column(FlowColumn::Opened, "opened", 8, 102, true),
     column(FlowColumn::Changed, "last", 7, 44, true),
-    column(FlowColumn::Findings, "  findings", 26, 130, false),
+    column(FlowColumn::Findings, "  findings", 26, 142, false),
 ];
 
 pub fn listing(model: &Model, area: Rect, focused: bool) -> Listing {

@@ -100,6 +100,8 @@ fn confirm(model: &Model, mode: &ModeDialogue, change: &str, width: u16) -> Vec<
     ));
     lines.push(Line::default());
     lines.extend(prose("The device behaves otherwise from then on. A marker in the stream tells when."));
+    lines.extend(prose(&format!("The same as: esp-tcpwatch mode {} -d {}", theme.show(change), mode.device)));
+    lines.push(Line::default());
     lines.extend(prose("Enter sends it, Esc goes back."));
     lines
 }
