@@ -25,6 +25,7 @@ mod rule_docs;
 mod rule_fields;
 mod rule_test;
 mod rules;
+mod saved_run;
 mod screen;
 mod session;
 mod shutdown;

@@ -89,6 +89,43 @@ impl Files {
         let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
         Ok(Files { record, report, exports: beside.unwrap_or_default() })
     }
+
+    /// Writes the report that was asked for on the command line; where it is.
+    pub fn write_report(&mut self, report: &Mutex<Report>) -> Result<Option<PathBuf>> {
+        let Some(mut file) = self.report.take() else { return Ok(None) };
+        file.write_all(&rendered(report))?;
+        Ok(Some(file.path.clone()))
+    }
+
+    /// Writes the report that is asked for from the screen; where it is, or why it is not.
+    pub fn export(&self, report: &Mutex<Report>) -> Result<String, String> {
+        let path = self.exports.join(output::timed_name("esp-tcpwatch"));
+        let written = OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(report)));
+        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// How the screen is to look.
+pub fn screen_options(title: String, ascii: bool) -> TuiOptions {
+    TuiOptions {
+        title,
+        ascii,
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        keep_open_at_end: true,
+        ..TuiOptions::default()
+    }
+}
+
+/// What writes the events to stdout, where they are not shown on a screen.
+pub fn sink(shown: Shown, flow_events: bool) -> Option<Box<dyn Sink + Send>> {
+    match shown {
+        Shown::Screen => None,
+        Shown::Json => Some(Box::new(JsonLines::new(io::stdout()))),
+        Shown::Lines => {
+            let options = LinesOptions { findings: flow_events };
+            Some(Box::new(PlainLines::new(BufWriter::new(io::stdout()), options)))
+        }
+    }
 }
 
 /// What is watched, and how.
@@ -146,15 +183,9 @@ impl Session {
             snaplen: self.start.snaplen.unwrap_or(0),
         };
         let report = Arc::new(Mutex::new(Report::default()));
-        let options = TuiOptions {
-            title: self.title.clone(),
-            ascii: self.ascii,
-            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            keep_open_at_end: true,
-            ..TuiOptions::default()
-        };
+        let options = screen_options(self.title.clone(), self.ascii);
         let pipeline = Pipeline {
-            sink: self.sink(),
+            sink: sink(self.shown, self.flow_events),
             sink_takes_flows: self.flow_events,
             screen,
             report: report.clone(),
@@ -182,17 +213,6 @@ impl Session {
             .context("cannot make the engine's thread")?;
         Ok(Running { engine, events, report, asides, files: self.files, options, stop: self.stop })
     }
-
-    fn sink(&self) -> Option<Box<dyn Sink + Send>> {
-        match self.shown {
-            Shown::Screen => None,
-            Shown::Json => Some(Box::new(JsonLines::new(io::stdout()))),
-            Shown::Lines => {
-                let options = LinesOptions { findings: self.flow_events };
-                Some(Box::new(PlainLines::new(BufWriter::new(io::stdout()), options)))
-            }
-        }
-    }
 }
 
 impl Running {
@@ -206,7 +226,7 @@ impl Running {
     pub fn finish(mut self) -> Result<Outcome> {
         let mut screen_error = None;
         if let Some(events) = self.events.take() {
-            let mut host = Exporter { report: self.report.clone(), directory: self.files.exports.clone() };
+            let mut host = Exporter { report: self.report.clone(), files: &self.files };
             terminal::screen_is_up(true);
             let ended = tui::run(events, self.options.clone(), self.stop.flag(), &mut host);
             terminal::screen_is_up(false);
@@ -232,10 +252,7 @@ impl Running {
         ];
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
-        if let Some(mut file) = self.files.report.take() {
-            file.write_all(&rendered(&self.report))?;
-            outcome.report = Some(file.path.clone());
-        }
+        outcome.report = self.files.write_report(&self.report)?;
         Ok(outcome)
     }
 }
@@ -267,18 +284,15 @@ fn rendered(report: &Mutex<Report>) -> String {
     markdown::render(&report)
 }
 
-/// Writes the report that is asked for from the screen.
-struct Exporter {
+/// What the screen asks for.
+struct Exporter<'a> {
     report: Arc<Mutex<Report>>,
-    directory: PathBuf,
+    files: &'a Files,
 }
 
-impl tui::Host for Exporter {
+impl tui::Host for Exporter<'_> {
     fn export_report(&mut self) -> Result<String, String> {
-        let path = self.directory.join(output::timed_name("esp-tcpwatch"));
-        let written =
-            OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(&self.report)));
-        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
+        self.files.export(&self.report)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod model;
 pub mod order;
 pub mod palette;
+pub mod place;
 mod terminal;
 pub mod theme;
 pub mod update;

@@ -1,6 +1,6 @@
-//! What the screens are made from: the folded stream, and where the person is in it.
+//! What the screens are made from: the folded stream, and what of it is listed, chosen and hidden.
 //!
-//! Knows screens, what is chosen and what is open. Refuses to draw, to read keys, and to ask a clock: how long
+//! Knows lists and what is chosen in them; where the person is among the screens is in [`super::place`]. Refuses to draw, to read keys, and to ask a clock: how long
 //! the stream has been silent is told to it.
 
 use core::net::IpAddr;
@@ -9,12 +9,12 @@ use core::time::Duration;
 use super::dialogue::Dialogue;
 use super::keys::Keymap;
 use super::order::{Filter, FlowOrder};
+use super::place::Step;
 use super::theme::Theme;
 use super::watched::{AlertEntry, FlowEntry, FlowKey, Watched};
 use crate::analysis::time::Timestamp;
 
-/// Steps that can be gone back.
-const MAX_STEPS: usize = 16;
+pub use super::place::Screen;
 
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -36,21 +36,10 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// The sender of events is gone.
     pub stream_over: bool,
-    came_from: Vec<Step>,
+    pub(super) came_from: Vec<Step>,
     watched: Watched,
     frozen: Option<Box<Frozen>>,
     silent_for: Duration,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Screen {
-    #[default]
-    Overview,
-    Alerts,
-    Flows,
-    Flow,
-    Device,
-    Help,
 }
 
 /// The lists there are.
@@ -88,14 +77,6 @@ pub enum Subject {
 pub struct Notice {
     pub text: String,
     pub is_error: bool,
-}
-
-/// Where the person was before something was opened.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    screen: Screen,
-    open: Option<Subject>,
-    scroll: usize,
 }
 
 /// The view as it was when the person stopped it; the stream goes on behind it.
@@ -239,215 +220,11 @@ impl Model {
         }
     }
 
-    // ---- where the person is ----
-
-    /// The list that the moving keys move in; `None` where they scroll a text.
-    pub fn moving_pane(&self) -> Option<Pane> {
-        match self.screen {
-            Screen::Overview => Some(Pane::Alerts),
-            Screen::Alerts if self.open.is_none() => Some(Pane::Alerts),
-            Screen::Flows => Some(Pane::Flows),
-            Screen::Alerts | Screen::Flow | Screen::Device | Screen::Help => None,
-        }
-    }
-
-    /// The list that the filter would be of.
-    pub fn filtered_pane(&self) -> Option<Pane> {
-        self.moving_pane().filter(|pane| self.filter(*pane).is_some())
-    }
-
-    pub fn filter(&self, pane: Pane) -> Option<&Filter> {
-        match pane {
-            Pane::Devices => None,
-            Pane::Alerts => Some(&self.filters.alerts),
-            Pane::Flows => Some(&self.filters.flows),
-        }
-    }
-
-    pub(super) fn set_filter(&mut self, pane: Pane, filter: Filter) {
-        match pane {
-            Pane::Devices => {}
-            Pane::Alerts => self.filters.alerts = filter,
-            Pane::Flows => self.filters.flows = filter,
-        }
-    }
-
-    /// What fills the screen, where one thing does.
-    pub fn whole(&self) -> Option<Subject> {
-        match self.screen {
-            Screen::Alerts => self.open,
-            Screen::Flow => self.open.or_else(|| self.chosen_in(Pane::Flows)),
-            Screen::Device => self.chosen_in(Pane::Devices),
-            Screen::Overview | Screen::Flows | Screen::Help => None,
-        }
-    }
-
-    /// What the explanation explains, and what is copied: the thing the person looks at.
-    pub fn explained(&self) -> Option<Subject> {
-        self.whole().or_else(|| match self.screen {
-            Screen::Overview => self.chosen_in(Pane::Alerts).or_else(|| self.chosen_in(Pane::Devices)),
-            Screen::Alerts => self.chosen_in(Pane::Alerts),
-            Screen::Flows => self.chosen_in(Pane::Flows),
-            Screen::Flow | Screen::Device | Screen::Help => None,
-        })
-    }
-
-    /// What `open` would open here.
-    pub fn can_open(&self) -> Option<Subject> {
-        match (self.screen, self.whole()) {
-            (Screen::Alerts, Some(Subject::Alert(id))) => self.flow_of_alert(id).map(Subject::Flow),
-            (Screen::Overview | Screen::Alerts | Screen::Flows, None) => self.explained(),
-            (_, _) => None,
-        }
-    }
-
-    fn flow_of_alert(&self, id: u64) -> Option<FlowKey> {
-        let entry = self.shown().alert(id)?;
-        let finding = entry.findings.back().filter(|finding| !finding.is_of_device())?;
-        Some((finding.client, finding.server))
-    }
-
-    /// The device that the person looks at: that of the alert or flow before him, else the chosen one.
-    pub fn device_meant(&self) -> Option<IpAddr> {
-        let watched = self.shown();
-        let looked_at = match self.whole() {
-            Some(Subject::Alert(id)) => watched.alert(id).map(|entry| entry.alert.device),
-            Some(Subject::Flow(key)) => watched.flows.get(&key).and_then(|entry| entry.event.device),
-            Some(Subject::Device(address)) => Some(address),
-            None => None,
-        };
-        looked_at.or_else(|| match self.chosen_in(Pane::Devices) {
-            Some(Subject::Device(address)) => Some(address),
-            Some(Subject::Alert(_) | Subject::Flow(_)) | None => None,
-        })
-    }
-
-    pub fn can_go_back(&self) -> bool {
-        !self.came_from.is_empty()
-            || self.open.is_some()
-            || self.screen == Screen::Help
-            || self.clears_a_filter()
-    }
-
-    /// Whether going back means to see again what the filter hides.
-    pub fn clears_a_filter(&self) -> bool {
-        let filtered =
-            self.filtered_pane().and_then(|pane| self.filter(pane)).is_some_and(|filter| !filter.is_empty());
-        filtered && self.came_from.is_empty()
-    }
-
-    /// Goes to `screen` by its number: there is no way back but by another number.
-    pub(super) fn show(&mut self, screen: Screen) {
-        self.came_from.clear();
-        self.go(screen, None);
-    }
-
-    /// Opens `subject` on the screen of its kind, from where one can go back.
-    pub(super) fn open(&mut self, subject: Subject) {
-        self.remember();
-        match subject {
-            Subject::Device(_) => self.go(Screen::Device, None),
-            Subject::Alert(id) => {
-                self.chosen.alert = Some(id);
-                self.go(Screen::Alerts, Some(subject));
-            }
-            Subject::Flow(key) => {
-                self.chosen.flow = Some(key);
-                self.go(Screen::Flow, Some(subject));
-            }
-        }
-        // What the person reads about is whom the next keys are about.
-        self.chosen.device = self.device_meant().or(self.chosen.device);
-    }
-
-    pub(super) fn toggle_help(&mut self) {
-        if self.screen == Screen::Help {
-            self.back();
-        } else {
-            self.remember();
-            self.go(Screen::Help, None);
-        }
-    }
-
-    pub(super) fn back(&mut self) {
-        match self.came_from.pop() {
-            Some(step) => {
-                self.go(step.screen, step.open);
-                self.scroll = step.scroll;
-            }
-            None if self.screen == Screen::Help => self.go(Screen::Overview, None),
-            None if self.open.is_some() => {
-                let list = if self.screen == Screen::Flow { Screen::Flows } else { self.screen };
-                self.go(list, None);
-            }
-            None => {
-                if let Some(pane) = self.filtered_pane() {
-                    self.set_filter(pane, Filter::default());
-                }
-            }
-        }
-    }
-
-    fn remember(&mut self) {
-        if self.came_from.len() >= MAX_STEPS {
-            self.came_from.remove(0);
-        }
-        self.came_from.push(Step { screen: self.screen, open: self.open, scroll: self.scroll });
-    }
-
-    fn go(&mut self, screen: Screen, open: Option<Subject>) {
-        self.screen = screen;
-        self.scroll = 0;
-        // A screen of one thing keeps to it, whatever comes to stand at the top of its list.
-        self.open = open.or_else(|| if screen == Screen::Flow { self.chosen_in(Pane::Flows) } else { None });
-        if screen == Screen::Device && self.chosen.device.is_none() {
-            self.chosen.device = self.device_meant();
-        }
-    }
-
     fn live_now(&self) -> Timestamp {
         if self.watched.is_live() && !self.stream_over {
             self.watched.last.saturating_add(self.silent_for)
         } else {
             self.watched.last
-        }
-    }
-}
-
-impl Screen {
-    pub const ALL: [Screen; 6] =
-        [Screen::Overview, Screen::Alerts, Screen::Flows, Screen::Flow, Screen::Device, Screen::Help];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Screen::Overview => "Overview",
-            Screen::Alerts => "Alerts",
-            Screen::Flows => "Flows",
-            Screen::Flow => "Flow",
-            Screen::Device => "Device",
-            Screen::Help => "Help",
-        }
-    }
-
-    pub const fn next(self) -> Screen {
-        match self {
-            Screen::Overview => Screen::Alerts,
-            Screen::Alerts => Screen::Flows,
-            Screen::Flows => Screen::Flow,
-            Screen::Flow => Screen::Device,
-            Screen::Device => Screen::Help,
-            Screen::Help => Screen::Overview,
-        }
-    }
-
-    pub const fn previous(self) -> Screen {
-        match self {
-            Screen::Overview => Screen::Help,
-            Screen::Alerts => Screen::Overview,
-            Screen::Flows => Screen::Alerts,
-            Screen::Flow => Screen::Flows,
-            Screen::Device => Screen::Flow,
-            Screen::Help => Screen::Device,
         }
     }
 }
