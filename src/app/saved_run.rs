@@ -18,7 +18,6 @@ use super::{
 use crate::analysis::{event::Event, rule::Severity};
 use crate::cli::plan::WatchPlan;
 use crate::report::model::Report;
-use crate::sink::Sink;
 use crate::tui;
 
 /// No event of ours comes near it; a file without line ends is no run.
@@ -105,44 +104,46 @@ pub fn run<R: BufRead + Send + 'static>(
 ) -> Result<u8> {
     let report = Arc::new(Mutex::new(Report::default()));
     let reading = Reading { report: Arc::clone(&report), stop: stop.clone(), worst: None };
-    let read = match Shown::of(plan.output.view) {
+    let came = match Shown::of(plan.output.view) {
         Shown::Screen => on_screen(input, name, plan.output.ascii, reading, &files)?,
         shown @ (Shown::Lines | Shown::Json) => {
             let Some(mut sink) = session::sink(shown, plan.output.flow_events) else {
                 return Err(anyhow!("nothing would show the run"));
             };
-            reading.through(events(input, &name), |event| {
-                if plan.output.flow_events || !matches!(event, Event::Flow(_)) {
-                    print(sink.as_mut(), event)
-                } else {
-                    Ok(true)
-                }
-            })
+            let mut came = reading.through(events(input, &name), |event| {
+                let wanted = plan.output.flow_events || !matches!(event, Event::Flow(_));
+                if wanted { printed(sink.on_event(event)) } else { Ok(true) }
+            });
+            came.error = came.error.or(printed(sink.flush()).err());
+            came
         }
     };
     let report = files.write_report(&report)?;
     if let Some(path) = report {
         eprintln!("report: {}", path.display());
     }
-    match read {
-        (_, Some(error)) => Err(error),
-        (worst, None) if worst >= Some(Severity::Warning) => Ok(exit::ALERTED),
-        (_, None) => Ok(exit::CLEAN),
+    match came.error {
+        Some(error) => Err(error),
+        None if came.worst >= Some(Severity::Warning) => Ok(exit::ALERTED),
+        None => Ok(exit::CLEAN),
     }
 }
 
 /// Returns whether anybody reads on.
-fn print(sink: &mut dyn Sink, event: &Event) -> Result<bool> {
-    let last = matches!(event, Event::Summary(_));
-    match sink.on_event(event).and_then(|()| if last { sink.flush() } else { Ok(()) }) {
+fn printed(outcome: io::Result<()>) -> Result<bool> {
+    match outcome {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(anyhow!(error).context("cannot write to stdout")),
     }
 }
 
-/// The gravest alert, and what ended the reading early.
-type Came = (Option<Severity>, Option<anyhow::Error>);
+/// What came of the reading.
+struct Came {
+    worst: Option<Severity>,
+    /// What ended it early.
+    error: Option<anyhow::Error>,
+}
 
 struct Reading {
     report: Arc<Mutex<Report>>,
@@ -168,10 +169,10 @@ impl Reading {
             match shown {
                 Ok(true) if !self.stop.is_raised() => {}
                 Ok(_) => break,
-                Err(error) => return (self.worst, Some(error)),
+                Err(error) => return Came { worst: self.worst, error: Some(error) },
             }
         }
-        (self.worst, None)
+        Came { worst: self.worst, error: None }
     }
 }
 
@@ -199,12 +200,12 @@ fn on_screen<R: BufRead + Send + 'static>(
     terminal::screen_is_up(true);
     let shown = tui::run(received, options, stop.flag(), &mut host);
     terminal::screen_is_up(false);
-    let mut read = thread.join().map_err(|_| anyhow!("reading the run stopped with a programming error"))?;
+    let mut came = thread.join().map_err(|_| anyhow!("reading the run stopped with a programming error"))?;
     if let Err(error) = shown {
         let error = anyhow!(error).context("the terminal cannot be used; try --headless");
-        read.1 = read.1.or(Some(error));
+        came.error = came.error.or(Some(error));
     }
-    Ok(read)
+    Ok(came)
 }
 
 /// What the screen may ask of a run that is over: its report.

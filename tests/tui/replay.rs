@@ -1,6 +1,7 @@
 //! Opens a saved event stream (JSON Lines) in the terminal screens, at the pace it was recorded.
 //!
 //!     cargo run --example tui_replay -- tests/data/refused-port.jsonl [--speed 10] [--live] [--ascii] [--no-color]
+//!                                       [--theme NAME]
 //!                                       [--flood EVENTS-PER-SECOND]
 //!                                       [--panic-after SECONDS] [--panic-on-export]
 
@@ -109,6 +110,7 @@ fn choose() -> anyhow::Result<Choice> {
             "--flood" => choice.flood = Some(number()? as u64),
             "--panic-after" => choice.panic_after = Some(number()?),
             "--panic-on-export" => choice.panic_on_export = true,
+            "--theme" => choice.options.theme = args.next().context("a theme is missing")?.parse()?,
             "--ascii" => choice.options.ascii = true,
             "--no-color" => choice.options.no_color = true,
             _ => choice.path = arg,
