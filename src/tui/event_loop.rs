@@ -14,8 +14,10 @@ use super::update::{Effect, Msg, update};
 use super::{Ended, Host, TuiOptions};
 use crate::analysis::event::Event;
 
-/// The least time between two frames, and the longest time that keys are waited for.
+/// The least time between two frames, and the longest time that keys are waited for while events come.
 const FRAME: Duration = Duration::from_millis(34);
+/// The longest time that keys are waited for where no event came for a while: a key or a resize ends it at once.
+const IDLE: Duration = Duration::from_millis(125);
 /// The longest time that events are folded without a look at the keys.
 const FOLD: Duration = Duration::from_millis(8);
 /// How often ages are drawn anew while nothing happens.
@@ -88,7 +90,8 @@ pub fn run_on(
         let wait = match (folded.more, changed) {
             (true, _) => Duration::ZERO,
             (false, true) => until_frame,
-            (false, false) => FRAME,
+            (false, false) if heard.elapsed() < AGES => FRAME,
+            (false, false) => IDLE,
         };
         let mut next = console.input(wait)?;
         for _ in 0..KEYS_AT_ONCE {

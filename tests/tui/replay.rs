@@ -6,7 +6,7 @@
 //!                                       [--panic-after SECONDS] [--panic-on-export]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,8 @@ fn main() -> anyhow::Result<()> {
         let event = serde_json::from_str(line).with_context(|| format!("{}:{}", choice.path, at + 1))?;
         events.push(event);
     }
-    let (sender, receiver) = channel();
+    // As many in flight as the program itself lets be.
+    let (sender, receiver) = sync_channel(2_048);
     let options = choice.options.clone();
     if let Some(seconds) = choice.panic_after {
         std::thread::spawn(move || {
@@ -120,7 +121,7 @@ fn choose() -> anyhow::Result<Choice> {
 }
 
 /// The events at `speed` times their own pace; with `live`, as if from a wire, and without an end.
-fn play(events: Vec<Event>, sender: &Sender<Event>, speed: f64, live: bool) {
+fn play(events: Vec<Event>, sender: &SyncSender<Event>, speed: f64, live: bool) {
     let begun = Instant::now();
     let mut first = None;
     for mut event in events {
@@ -146,7 +147,7 @@ fn play(events: Vec<Event>, sender: &Sender<Event>, speed: f64, live: bool) {
 }
 
 /// The flow and device events over and over, on ever new ports, at `rate` a second.
-fn flood(events: &[Event], sender: &Sender<Event>, rate: u64) {
+fn flood(events: &[Event], sender: &SyncSender<Event>, rate: u64) {
     let begun = Instant::now();
     let mut sent = 0;
     for round in 0.. {
