@@ -89,8 +89,9 @@ fn brief(model: &Model, entry: &AlertEntry, width: u16, rows: u16) -> Vec<Line<'
 fn shorten(lines: &mut Vec<Line<'static>>, most: usize, ellipsis: &'static str) {
     if lines.len() > most {
         lines.truncate(most);
-        if let Some(last) = lines.last_mut() {
-            last.push_span(Span::raw(format!(" {ellipsis}")));
+        if let Some(last) = lines.last_mut().and_then(|line| line.spans.last_mut()) {
+            let room = fit::width(&last.content).saturating_sub(1);
+            last.content = format!("{}{ellipsis}", fit::cut(&last.content, room, "")).into();
         }
     }
 }
