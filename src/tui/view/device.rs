@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::{detail::heading, devices, fit, gauge};
 use crate::analysis::host::{DeviceFacts, RstInTimeWait, SynInTimeWait};
-use crate::tui::keymap::Command;
+use crate::tui::keymap::{self, Command};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::words;
@@ -158,7 +158,8 @@ fn remedies(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>
         );
         lines.push(Line::styled(fit::cut(&text, width.into(), glyphs.ellipsis), style));
     }
-    if let Some(key) = model.keymap.first(Command::Mode) {
+    let switches = keymap::does_something(model, Command::Mode);
+    if let Some(key) = model.keymap.first(Command::Mode).filter(|_| switches) {
         lines.push(Line::from(vec![
             Span::styled(format!(" {key}"), theme.accent().patch(theme.strong())),
             Span::raw(" switches them where the device runs the test firmware; it asks first."),

@@ -17,7 +17,7 @@ use crate::tui::vitals::SECONDS;
 use crate::tui::words;
 
 /// Rows of all cards.
-pub fn rows(model: &Model, _width: u16) -> usize {
+pub fn rows(model: &Model) -> usize {
     model.shown().devices.iter().map(card_rows).sum()
 }
 
@@ -33,7 +33,7 @@ pub fn listing(model: &Model, area: Rect) -> Listing {
     }
     let chosen = model.chosen_index(Pane::Devices, &model.listed(Pane::Devices));
     let height = usize::from(area.height);
-    let whole = rows(model, area.width) <= height;
+    let whole = rows(model) <= height;
     let several = devices.len() > 1;
     // The chosen card is whole, the others are a line each where there is no room for all.
     let lines_of = |at: usize, facts| if whole || at == chosen { card_rows(facts) } else { 1 };

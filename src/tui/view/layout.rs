@@ -54,16 +54,15 @@ impl Areas {
 
     fn tiny(&mut self, model: &Model, mut body: Rect) {
         let devices = if body.height < 4 { 0 } else { body.height / 2 };
-        let devices = devices.min(wanted(model, Pane::Devices, body.width));
+        let devices = devices.min(wanted(model, Pane::Devices));
         let devices = take_top(&mut body, devices);
         self.panes.extend([(Pane::Devices, devices), (Pane::Alerts, body)]);
     }
 
     fn overview(&mut self, model: &Model, mut body: Rect) {
-        let devices = wanted(model, Pane::Devices, body.width).min(body.height / 2);
+        let devices = wanted(model, Pane::Devices).min(body.height / 2);
         let devices = take_top(&mut body, devices);
-        let alerts =
-            wanted(model, Pane::Alerts, body.width).min(body.height.saturating_sub(EXPLANATION).max(LIST));
+        let alerts = wanted(model, Pane::Alerts).min(body.height.saturating_sub(EXPLANATION).max(LIST));
         let alerts = take_top(&mut body, alerts);
         self.panes.extend([(Pane::Devices, devices), (Pane::Alerts, alerts)]);
         self.explanation = Some(body);
@@ -71,9 +70,9 @@ impl Areas {
 
     fn overview_in_columns(&mut self, model: &Model, body: Rect) {
         let mut lists = self.in_columns(body);
-        let devices = wanted(model, Pane::Devices, lists.width).min(lists.height / 2);
+        let devices = wanted(model, Pane::Devices).min(lists.height / 2);
         let devices = take_top(&mut lists, devices);
-        let alerts = take_top(&mut lists, wanted(model, Pane::Alerts, devices.width));
+        let alerts = take_top(&mut lists, wanted(model, Pane::Alerts));
         self.panes.extend([(Pane::Devices, devices), (Pane::Alerts, alerts)]);
         // What is left would be empty: the latest flows.
         if lists.height >= LIST {
@@ -88,7 +87,7 @@ impl Areas {
         } else if body.height < TINY {
             self.panes.push((Pane::Alerts, body));
         } else {
-            let list = wanted(model, Pane::Alerts, body.width).min(body.height / 2);
+            let list = wanted(model, Pane::Alerts).min(body.height / 2);
             self.panes.push((Pane::Alerts, take_top(&mut body, list)));
             self.explanation = Some(body);
         }
@@ -104,9 +103,9 @@ impl Areas {
 }
 
 /// Rows that would show everything a list has, title included.
-fn wanted(model: &Model, pane: Pane, width: u16) -> u16 {
+fn wanted(model: &Model, pane: Pane) -> u16 {
     let rows = match pane {
-        Pane::Devices => devices::rows(model, width).max(1),
+        Pane::Devices => devices::rows(model).max(1),
         Pane::Alerts => model.alerts().len().max(1),
         Pane::Flows => model.flows().len().max(1),
     };
