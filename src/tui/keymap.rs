@@ -126,16 +126,8 @@ fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) 
         }
         Command::Back => model.can_go_back(),
         Command::Open => model.can_open().is_some(),
-        Command::NextDevice | Command::PreviousDevice => {
-            matches!(model.screen, Screen::Overview | Screen::Device) && {
-                let listed = model.listed(Pane::Devices);
-                let at = model.chosen_index(Pane::Devices, &listed);
-                match command {
-                    Command::NextDevice => at + 1 < listed.len(),
-                    _ => at > 0,
-                }
-            }
-        }
+        Command::NextDevice => device_position(model).is_some_and(|(at, last)| at < last),
+        Command::PreviousDevice => device_position(model).is_some_and(|(at, _)| at > 0),
         Command::Show(screen) => model.screen != screen || model.open.is_some() && screen == Screen::Alerts,
         Command::Filter => model.filtered_pane().is_some(),
         Command::Sort | Command::Reverse => {
@@ -153,6 +145,14 @@ fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) 
             at < last
         }
     }
+}
+
+/// Where the chosen device stands among the devices, and the last place; `None` on screens that do not go by it.
+fn device_position(model: &Model) -> Option<(usize, usize)> {
+    matches!(model.screen, Screen::Overview | Screen::Device).then(|| {
+        let listed = model.listed(Pane::Devices);
+        (model.chosen_index(Pane::Devices, &listed), listed.len().saturating_sub(1))
+    })
 }
 
 /// Where the keys that move stand, and the last place they can reach.

@@ -123,7 +123,9 @@ fn named(model: &Model, width: u16) -> Vec<(Screen, String)> {
         let key = match screen {
             // Its first key is in the footer.
             Screen::Help => model.keymap.keys(Command::Help).last().copied(),
-            _ => model.keymap.first(Command::Show(screen)),
+            Screen::Overview | Screen::Alerts | Screen::Flows | Screen::Flow | Screen::Device => {
+                model.keymap.first(Command::Show(screen))
+            }
         };
         let key = key.map_or_else(String::new, |key| format!("{key} "));
         let count = match screen {
