@@ -47,7 +47,7 @@ fn a_port_that_a_rst_frees() {
 
 #[test]
 fn ascii_without_colour() {
-    let mut model = opened(&told(REFUSED, true), Theme { ascii: true, no_color: true }, NARROW);
+    let mut model = opened(&told(REFUSED, true), Theme { ascii: true, no_color: true, ..Theme::default() }, NARROW);
     press(&mut model, "]]");
     let text = drawn(&mut model, NARROW);
     // What others draw around the ladder has snapshots of its own.
@@ -174,7 +174,7 @@ proptest! {
         let mut events = vec![Event::Flow(flow())];
         events.extend(others.into_iter().filter(|event| !matches!(event, Event::Flow(_) | Event::Start(_))));
         events.extend(segments.into_iter().map(|segment| Event::Segment(one(segment))));
-        let mut model = opened(&events, Theme { ascii, no_color: false }, size);
+        let mut model = opened(&events, Theme { ascii, no_color: false, ..Theme::default() }, size);
         drawn(&mut model, size);
         for key in keys.chars() {
             press(&mut model, &key.to_string());

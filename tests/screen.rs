@@ -5,7 +5,8 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::num::NonZero;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,11 +15,16 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{Termios, tcgetattr};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
+use support::lab::twin;
 
 const UP: &str = "\u{1b}[?1049h";
 const DOWN: &str = "\u{1b}[?1049l";
+
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap()
+}
 
 /// A terminal, and the program in front of it.
 struct Terminal {
@@ -29,6 +35,8 @@ struct Terminal {
     before: Termios,
     drawn: Receiver<Vec<u8>>,
     text: String,
+    /// What a person would see.
+    seen: vt100::Parser,
 }
 
 impl Terminal {
@@ -62,7 +70,8 @@ impl Terminal {
                 }
             }
         });
-        Terminal { child, keys, slave: pty.slave, before, drawn, text: String::new() }
+        let seen = vt100::Parser::new(cells(size.ws_row), cells(size.ws_col), 0);
+        Terminal { child, keys, slave: pty.slave, before, drawn, text: String::new(), seen }
     }
 
     fn replay(scene: &tempfile::TempDir) -> Terminal {
@@ -75,15 +84,37 @@ impl Terminal {
         terminal
     }
 
+    /// Waits until `part` was written.
     fn until(&mut self, part: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !self.text.contains(part) {
-            match self.drawn.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(octets) => self.text.push_str(&String::from_utf8_lossy(&octets)),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("{part} does not show: {}", self.text)
-                }
+            assert!(self.reads(deadline), "{part} does not show: {}", self.text);
+        }
+    }
+
+    /// Waits until a person would see `part`.
+    fn shows(&mut self, part: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.seen.screen().contents().contains(part) {
+            assert!(self.reads(deadline), "{part} does not show:\n{}", self.seen.screen().contents());
+        }
+    }
+
+    /// Reads for `span`.
+    fn wait_for(&mut self, span: Duration) {
+        let deadline = Instant::now() + span;
+        while self.reads(deadline) {}
+    }
+
+    /// Reads on; `false` where nothing more comes in time.
+    fn reads(&mut self, deadline: Instant) -> bool {
+        match self.drawn.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(octets) => {
+                self.text.push_str(&String::from_utf8_lossy(&octets));
+                self.seen.process(&octets);
+                true
             }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
         }
     }
 
@@ -104,6 +135,10 @@ impl Terminal {
         let code = self.wait();
         self.until(DOWN);
         assert!(self.text.rfind(DOWN) > self.text.rfind(UP), "{}", self.text);
+        for mode in ["?1000", "?1006", "?2004"] {
+            let (on, off) = (format!("\u{1b}[{mode}h"), format!("\u{1b}[{mode}l"));
+            assert!(self.text.rfind(&off) > self.text.rfind(&on), "{mode} is left on");
+        }
         assert_eq!(self.local_flags(), self.before.local_flags);
         assert_eq!(tcgetattr(self.slave.as_fd()).unwrap().input_flags, self.before.input_flags);
         code
@@ -186,4 +221,217 @@ fn headless_and_json_have_no_screen() {
         terminal.until("time-wait-collision");
         assert!(!terminal.text.contains('\u{1b}'), "{option}: {}", terminal.text);
     }
+}
+
+/// What comes of a switch asked for from the demo's screen.
+const ANSWER: &str = "10.77.0.2 is not switched: ";
+
+#[test]
+fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
+    let Some(twin) = twin("needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report") else {
+        return;
+    };
+    let scene = tempfile::tempdir().unwrap();
+    let mut command = support::program(&["demo", "--twin", &twin]);
+    command.current_dir(scene.path());
+    let mut terminal = Terminal::run(command);
+    terminal.shows("CRITICAL: 10.77.0.2 refused a new connection");
+    // The device's own list is on its card before its alert is opened.
+    terminal.shows("Own list: ");
+    terminal.press("\r");
+    terminal.shows("What happened");
+    terminal.press("\r");
+    terminal.shows("Packets; numbers count from the first shown");
+    terminal.shows("stale ACK");
+    terminal.press("m");
+    terminal.shows("Switch 10.77.0.2");
+    terminal.press("j\r");
+    terminal.shows("esp-tcpwatch mode fixed -d 10.77.0.2");
+    terminal.press("\r");
+    terminal.shows(ANSWER);
+    terminal.press("e");
+    terminal.shows("report written: esp-tcpwatch-");
+    terminal.press("q");
+    assert_eq!(terminal.end(), Some(0));
+    let reports: Vec<_> =
+        std::fs::read_dir(scene.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(
+        reports.iter().any(|path| std::fs::read_to_string(path).unwrap().contains("time-wait-collision")),
+        "{reports:?}"
+    );
+}
+
+#[test]
+fn needs_tap_sigterm_before_the_twin_leaves_the_terminal_as_found() {
+    let Some(twin) = twin("needs_tap_sigterm_before_the_twin_leaves_the_terminal_as_found") else { return };
+    let scene = tempfile::tempdir().unwrap();
+    let mut command = support::program(&["demo", "--twin", &twin]);
+    command.current_dir(scene.path());
+    let mut terminal = Terminal::run(command);
+    terminal.shows("CRITICAL: 10.77.0.2 refused a new connection");
+    terminal.signal(Signal::SIGTERM);
+    terminal.end();
+}
+
+#[test]
+fn a_panic_leaves_the_terminal_as_found_and_its_message_after_the_screen() {
+    for (option, keys) in [("--panic-on-export", "e"), ("--panic-after", "")] {
+        let mut command = Command::new(support::example("tui_replay"));
+        command.args(["tests/data/refused-port.jsonl", "--live", option]);
+        if option == "--panic-after" {
+            command.arg("0.5");
+        }
+        let mut terminal = Terminal::run(command);
+        terminal.shows("time-wait-collision");
+        terminal.press(keys);
+        terminal.until("asked to panic");
+        assert!(terminal.text.rfind("asked to panic") > terminal.text.rfind(DOWN), "{}", terminal.text);
+        assert_ne!(terminal.end(), Some(0));
+    }
+}
+
+#[test]
+fn a_stop_from_outside_ends_with_the_screen_as_it_was() {
+    let scene = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::replay(&scene);
+    terminal.signal(Signal::SIGSTOP);
+    // As a shell does that gets the terminal back.
+    tcsetattr(terminal.slave.as_fd(), SetArg::TCSANOW, &terminal.before).unwrap();
+    let once = terminal.text.matches(UP).count();
+    terminal.signal(Signal::SIGCONT);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while terminal.text.matches(UP).count() == once {
+        assert!(terminal.reads(deadline), "the screen is not entered again");
+    }
+    terminal.shows("time-wait-collision");
+    assert_ne!(terminal.local_flags(), terminal.before.local_flags, "keys come one by one again");
+    terminal.press("q");
+    assert_eq!(terminal.end(), Some(1));
+}
+
+#[test]
+fn a_saved_run_opens_in_the_same_screens_and_ends_as_it_did() {
+    let scene = tempfile::tempdir().unwrap();
+    let run = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/refused-port.jsonl");
+    let mut command = support::program(&["-r", run]);
+    command.current_dir(scene.path());
+    let mut terminal = Terminal::run(command);
+    terminal.shows("Ended. 10.77.0.2 refused 11 SYNs");
+    terminal.press("3");
+    terminal.shows("Flows 1/1");
+    terminal.press("e");
+    terminal.shows("report written: esp-tcpwatch-");
+    // A click on a screen's name, as a terminal tells it.
+    terminal.press("\u{1b}[<0;4;2M\u{1b}[<0;4;2m");
+    terminal.shows("Devices 1/1");
+    terminal.press("q");
+    assert_eq!(terminal.end(), Some(1));
+}
+
+#[test]
+fn copying_hands_the_text_to_the_terminal() {
+    let scene = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::replay(&scene);
+    terminal.press("5c");
+    // OSC 52 with the address in base64.
+    terminal.until("\u{1b}]52;c;");
+    terminal.shows("copied the address: ");
+    terminal.press("q");
+    terminal.end();
+}
+
+#[test]
+fn a_window_made_tiny_and_large_again_shows_all_again() {
+    let scene = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::replay(&scene);
+    for (columns, rows) in [(1, 1), (3, 2), (100, 30)] {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the descriptor is open and the structure is whole.
+        #[expect(unsafe_code, reason = "an ioctl")]
+        let set = unsafe { libc::ioctl(terminal.keys.as_raw_fd(), libc::TIOCSWINSZ as _, &size) };
+        assert_eq!(set, 0);
+        terminal.signal(Signal::SIGWINCH);
+        terminal.seen.screen_mut().set_size(cells(rows), cells(columns));
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    terminal.shows("time-wait-collision");
+    terminal.shows("1 Overview");
+    terminal.press("q");
+    assert_eq!(terminal.end(), Some(1));
+}
+
+/// Run it by name with `--ignored --nocapture` for the numbers of docs/screen.md; the bounds are those of any machine.
+#[test]
+#[ignore = "it takes 20 seconds and measures: cargo test --test screen measured -- --ignored --nocapture"]
+fn measured_under_ten_thousand_events_a_second_and_idle() {
+    let mut command = Command::new(support::example("tui_replay"));
+    command.args(["tests/data/refused-port.jsonl", "--flood", "10000"]);
+    let mut terminal = Terminal::run(command);
+    terminal.shows("time-wait-collision");
+    let begun = Instant::now();
+    let (cpu_before, drawn_before) = (cpu(terminal.child.id()), frames(&terminal.text));
+    let mut waits = Vec::new();
+    let mut memory = Vec::new();
+    // The keys lead to screens that differ in their first lines.
+    for round in 0..20 {
+        let (key, shown) = if round % 2 == 0 { ("3", "client → server") } else { ("1", "Devices 1/1") };
+        terminal.wait_for(Duration::from_millis(450));
+        let pressed = Instant::now();
+        terminal.press(key);
+        terminal.shows(shown);
+        waits.push(pressed.elapsed());
+        memory.push(resident_kib(terminal.child.id()));
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let busy = (cpu(terminal.child.id()) - cpu_before) / seconds;
+    let rate = (frames(&terminal.text) - drawn_before) as f64 / seconds;
+    waits.sort_unstable();
+    println!(
+        "10,000 events a second: key to screen {:?} in the middle, {:?} at most; {:.0} % of a core; {rate:.1} frames a \
+         second; {} KiB resident after 1 s, {} KiB after {seconds:.0} s",
+        waits[waits.len() / 2],
+        waits[waits.len() - 1],
+        100.0 * busy,
+        memory[1],
+        memory[memory.len() - 1],
+    );
+    assert!(rate <= 31.0, "{rate} frames a second");
+    assert!(waits[waits.len() / 2] < Duration::from_millis(250), "{waits:?}");
+    assert!(memory[memory.len() - 1] < memory[memory.len() / 2] * 5 / 4, "{memory:?}");
+    terminal.press("q");
+    terminal.end();
+
+    let scene = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::replay(&scene);
+    terminal.wait_for(Duration::from_millis(500));
+    let (cpu_before, octets) = (cpu(terminal.child.id()), terminal.text.len());
+    terminal.wait_for(Duration::from_secs(5));
+    let busy = (cpu(terminal.child.id()) - cpu_before) / 5.0;
+    println!("idle: {:.2} % of a core, {} octets written", 100.0 * busy, terminal.text.len() - octets);
+    assert_eq!(terminal.text.len(), octets, "nothing is drawn where nothing changes");
+    assert!(busy < 0.02, "{busy}");
+    terminal.press("q");
+    terminal.end();
+}
+
+/// Seconds that the process has computed.
+fn cpu(id: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let after_name = stat.rsplit(") ").next().unwrap();
+    let ticks: u64 = after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    // SAFETY: a question without a pointer.
+    #[expect(unsafe_code, reason = "a question to the system")]
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    ticks as f64 / per_second as f64
+}
+
+fn resident_kib(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Frames that were begun in `text`.
+fn frames(text: &str) -> usize {
+    text.matches("\u{1b}[?2026h").count()
 }

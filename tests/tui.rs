@@ -5,20 +5,21 @@ mod story;
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use esp_tcpwatch::analysis::{
     event::{CaptureEvent, CaptureQuality, Event, FlowEvent, MarkerEvent},
     time::{Timestamp, When},
 };
 use esp_tcpwatch::tui::{
-    Ended, Host, TuiOptions,
+    Answer, Ended, Host, Keymap, ThemeName, TuiOptions,
     event_loop::{Console, run_on},
     keymap,
-    model::Model,
+    model::{Model, Screen},
     theme::Theme,
     update::{Effect, Msg, update},
     view::view,
@@ -31,18 +32,34 @@ use ratatui::style::Color;
 
 const RECORDED: &str = include_str!("data/refused-port.jsonl");
 const SMALL: (u16, u16) = (80, 24);
+const USUAL: (u16, u16) = (130, 44);
 const LARGE: (u16, u16) = (200, 60);
 
+/// Every screen, at a small and a usual size, with nothing, little, much, and with names that want more room than
+/// there is.
 #[test]
-fn before_anything_happened() {
-    let model = model(&[]);
-    shows("waiting_80x24", &model, SMALL);
+fn each_screen_with_nothing_little_much_and_long_names() {
+    for (name, events) in [
+        ("nothing", Vec::new()),
+        ("one-device", live(&recorded())),
+        ("forty-alerts", forty_alerts()),
+        ("long-names", long_names()),
+    ] {
+        // The help is the same, whatever came.
+        for screen in Screen::ALL.into_iter().filter(|screen| *screen != Screen::Help || events.is_empty()) {
+            let mut model = model(&events);
+            press(&mut model, SMALL, &[number(screen)]);
+            for size in [SMALL, USUAL] {
+                let file = format!("{name}_{}_{}x{}", screen.name().to_lowercase(), size.0, size.1);
+                shows(&file, &model, size);
+            }
+        }
+    }
 }
 
 #[test]
 fn while_a_port_is_refused() {
     let model = model(&live(&recorded()));
-    shows("refused_80x24", &model, SMALL);
     shows("refused_200x60", &model, LARGE);
 }
 
@@ -66,15 +83,6 @@ fn an_alert_on_the_whole_screen() {
 }
 
 #[test]
-fn a_device_and_a_flow_on_the_whole_screen() {
-    let mut model = model(&live(&recorded()));
-    press(&mut model, SMALL, &[KeyCode::Char('1'), KeyCode::Enter]);
-    shows("device_80x24", &model, SMALL);
-    press(&mut model, SMALL, &[KeyCode::Esc, KeyCode::Char('3'), KeyCode::Enter]);
-    shows("flow_80x24", &model, SMALL);
-}
-
-#[test]
 fn what_is_about_a_whole_device_names_no_connection() {
     let mut events = story::silent();
     events.pop();
@@ -92,12 +100,15 @@ fn what_is_about_a_whole_device_names_no_connection() {
 #[test]
 fn help_comes_from_the_keymap() {
     let mut model = model(&live(&recorded()));
-    press(&mut model, (80, 40), &[KeyCode::Char('?')]);
-    let text = drawn(&model, (80, 40)).1;
+    press(&mut model, (80, 60), &[KeyCode::Char('?')]);
+    let text = drawn(&model, (80, 60)).1;
     for binding in keymap::BINDINGS {
         assert!(text.contains(&binding.keys[0].name()), "{:?} is not in the help:\n{text}", binding.command);
     }
-    shows("help_80x24", &model, SMALL);
+    let keymap = Keymap::with([("freeze", vec!["F7"]), ("mark", vec![])]).unwrap();
+    model.keymap = keymap;
+    let text = drawn(&model, (80, 50)).1;
+    assert!(text.contains(" F7 ") && !text.contains("drop a marker"), "{text}");
 }
 
 #[test]
@@ -108,24 +119,24 @@ fn ascii_draws_nothing_else() {
             alert.title = "Gerät → verweigert".to_owned();
         }
     }
-    for keys in [&[][..], &[KeyCode::Enter], &[KeyCode::Char('?')], &[KeyCode::Char('1'), KeyCode::Enter]] {
-        let mut model = Model::new("demo".to_owned(), Theme { ascii: true, no_color: false });
+    for keys in ["", "\n", "\n\n", "2", "3", "4", "5", "?", "m", "m\n", "mG\n", "M"] {
+        let mut model = Model::new("demo".to_owned(), Theme { ascii: true, ..Theme::default() });
         fold(&mut model, &events);
-        press(&mut model, LARGE, keys);
+        press(&mut model, LARGE, &codes(keys));
         for size in [SMALL, LARGE] {
             let text = drawn(&model, size).1;
             let strange: Vec<_> = text.chars().filter(|c| !c.is_ascii()).collect();
             assert!(strange.is_empty(), "{strange:?} in\n{text}");
         }
     }
-    let mut model = Model::new("demo".to_owned(), Theme { ascii: true, no_color: false });
+    let mut model = Model::new("demo".to_owned(), Theme { ascii: true, ..Theme::default() });
     fold(&mut model, &live(&recorded()));
     shows("ascii_80x24", &model, SMALL);
 }
 
 #[test]
 fn without_colour_no_cell_has_one() {
-    let mut model = Model::new("demo".to_owned(), Theme { ascii: false, no_color: true });
+    let mut model = Model::new("demo".to_owned(), Theme { no_color: true, ..Theme::default() });
     fold(&mut model, &recorded());
     for cell in drawn(&model, LARGE).0.content() {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
@@ -155,6 +166,7 @@ fn hostile_text_is_shown_not_obeyed() {
                 alert.rule.clone_from(&evil);
                 alert.remedies = vec![evil.clone()];
                 alert.references = vec![evil.clone()];
+                alert.mode = Some(evil.clone());
             }
             Event::Finding(finding) => {
                 finding.text.clone_from(&evil);
@@ -166,6 +178,7 @@ fn hostile_text_is_shown_not_obeyed() {
             Event::Device(device) => {
                 device.facts.mac = Some(evil.clone());
                 device.facts.note = Some(evil.clone());
+                device.facts.mode = Some(evil.clone());
             }
             Event::Flow(flow) => flow.client_state.clone_from(&evil),
             Event::Summary(summary) => {
@@ -177,14 +190,15 @@ fn hostile_text_is_shown_not_obeyed() {
     }
     events.push(Event::Marker(MarkerEvent {
         when: When(at(80)),
-        text: evil,
+        text: evil.clone(),
         mode_changed: false,
         device: None,
         mode: None,
     }));
-    for keys in ["", "\n", "1\n", "3\n"] {
+    for keys in ["", "\n", "\n\n", "2", "3", "3\n", "4", "5", "m", "m\n", "c", "/"] {
         let mut model = model(&events);
         press(&mut model, LARGE, &codes(keys));
+        update(&mut model, Msg::Pasted(evil.clone()));
         for size in [SMALL, LARGE] {
             let (buffer, text) = drawn(&model, size);
             for cell in buffer.content() {
@@ -200,7 +214,7 @@ fn hostile_text_is_shown_not_obeyed() {
 fn no_size_panics_on_any_screen() {
     let mut events = live(&recorded());
     events.push(lost(12));
-    for keys in ["", "1", "3", "\nG", "1\n", "3\nG", "?G"] {
+    for keys in ["", "2", "3", "\nG", "5", "3\nG", "?G", "m", "mG\n", "m\n", "M", "/x"] {
         let mut model = model(&events);
         press(&mut model, SMALL, &codes(keys));
         for rows in [1, 2, 3, 4, 6, 9, 13, 17, 24] {
@@ -215,7 +229,7 @@ fn no_size_panics_on_any_screen() {
 
 #[test]
 fn the_footer_offers_only_keys_that_do_something() {
-    for keys in ["", "1", "3", "\n", "\nG", "?", "p"] {
+    for keys in ["", "2", "3", "4", "5", "\n", "\nG", "\n\n", "3\n", "?", "p", "/zz\n", "3/77\n"] {
         for events in [&[][..], &live(&recorded()), &recorded()] {
             let mut before = model(events);
             press(&mut before, SMALL, &codes(keys));
@@ -223,7 +237,9 @@ fn the_footer_offers_only_keys_that_do_something() {
                 let key = binding.keys[0];
                 let mut after = before.clone();
                 let effects = update(&mut after, Msg::Key(KeyEvent::new(key.code, KeyModifiers::NONE)));
-                let acts = !effects.is_empty() || drawn(&after, SMALL).1 != drawn(&before, SMALL).1;
+                let acts = !effects.is_empty()
+                    || drawn(&after, SMALL).1 != drawn(&before, SMALL).1
+                    || drawn(&after, SMALL).0 != drawn(&before, SMALL).0;
                 assert_eq!(
                     keymap::does_something(&before, binding.command),
                     acts,
@@ -301,7 +317,7 @@ fn losses_are_always_in_sight() {
     let mut events = live(&recorded());
     events.push(lost(12));
     let mut model = model(&events);
-    for keys in ["", "\n", "?"] {
+    for keys in ["", "\n", "?", "3", "4", "5", "m"] {
         press(&mut model, SMALL, &codes(keys));
         let text = drawn(&model, SMALL).1;
         assert!(text.contains("12 lost, 1 gap"), "{text}");
@@ -338,9 +354,218 @@ fn the_loop_quits_exports_and_survives_a_suspension() {
     let mut console = Script::of(&[key('e'), ctrl('z'), key('e'), key('q')]);
     let mut exports = Exports::default();
     let ended = watch(&mut console, &mut exports, recorded(), true, &AtomicBool::new(false)).unwrap();
-    assert_eq!((ended, exports.0, console.suspended), (Ended::Quit, 2, 1));
+    assert_eq!((ended, exports.exported, console.suspended), (Ended::Quit, 2, 1));
     assert!(console.last.contains("Ended. 10.77.0.2 refused 11 SYNs"), "{}", console.last);
     assert!(console.last.contains("no report: full"), "{}", console.last);
+}
+
+#[test]
+fn keys_lead_from_an_alert_to_its_flow_and_back() {
+    let console = played(&[enter(), enter()], &mut Exports::default());
+    assert!(console.last.contains("Flow 10.77.0.1:40000 → 10.77.0.2:80"), "{}", console.last);
+    let console = played(&[enter(), enter(), esc(), esc()], &mut Exports::default());
+    assert!(console.last.contains("▸ Alerts 1/"), "{}", console.last);
+}
+
+#[test]
+fn a_device_is_switched_only_after_the_person_has_read_what_is_sent() {
+    // Down to `fixed`; asked; gone back; asked again and sent.
+    let mut keys = vec![key('m'), key('j'), enter(), esc()];
+    let mut host = Exports::default();
+    let console = played(&keys, &mut host);
+    assert!(console.last.contains("╭ Switch 10.77.0.2"), "{}", console.last);
+    assert!(host.switched.is_empty());
+
+    keys.push(enter());
+    let console = played(&keys, &mut host);
+    assert!(
+        console.last.contains("mode fixed\n") || console.last.contains("mode fixed "),
+        "{}",
+        console.last
+    );
+    assert!(host.switched.is_empty());
+
+    keys.push(enter());
+    let console = played(&keys, &mut host);
+    assert_eq!(host.switched, ["10.77.0.2 fixed"]);
+    assert!(console.last.contains("10.77.0.2 is in mode fixed now"), "{}", console.last);
+}
+
+#[test]
+fn a_switch_that_is_refused_says_why() {
+    struct Refuses;
+    impl Host for Refuses {
+        fn export_report(&mut self) -> Result<String, String> {
+            Err("no".to_owned())
+        }
+    }
+    let console = played(&[key('m'), enter(), enter()], &mut Refuses);
+    assert!(
+        console.last.contains("10.77.0.2 is not switched: devices are switched while they are watched live"),
+        "{}",
+        console.last
+    );
+}
+
+#[test]
+fn a_change_in_the_persons_own_words_is_sent_as_it_was_typed() {
+    let mut keys = vec![key('m'), key('G'), enter()];
+    keys.extend("3000".chars().map(key));
+    keys.extend([Msg::Pasted("\n ".to_owned()), enter(), enter()]);
+    let mut host = Exports::default();
+    played(&keys, &mut host);
+    assert_eq!(host.switched, ["10.77.0.2 msl_ms=3000"]);
+}
+
+#[test]
+fn a_note_is_typed_and_dropped() {
+    let mut keys = vec![key('M')];
+    // Keys that mean something elsewhere are letters here.
+    keys.extend("quit? 1st".chars().map(key));
+    keys.push(enter());
+    let mut host = Exports::default();
+    let console = played(&keys, &mut host);
+    assert_eq!(host.notes, ["quit? 1st"]);
+    assert!(console.last.contains("✓ note dropped"), "{}", console.last);
+}
+
+#[test]
+fn copying_says_what_was_copied() {
+    for (keys, copied) in [
+        (vec![key('5'), key('c')], "10.77.0.2"),
+        (
+            vec![key('3'), key('c')],
+            "ip.addr == 10.77.0.1 && ip.addr == 10.77.0.2 && tcp.port == 40000 && tcp.port == 80",
+        ),
+        (vec![key('c')], "time-wait-collision (critical, proven): "),
+    ] {
+        let console = played(&keys, &mut Exports::default());
+        assert!(console.copied.starts_with(copied), "{}", console.copied);
+        assert!(console.last.contains("✓ copied "), "{}", console.last);
+    }
+}
+
+#[test]
+fn a_filter_hides_what_lacks_a_word_and_esc_brings_it_back() {
+    let mut model = model(&live(&recorded()));
+    press(&mut model, SMALL, &codes("2/ignored-rst WARNING\n"));
+    let text = drawn(&model, SMALL).1;
+    assert!(text.contains("Alerts 1/1 with \"ignored-rst warning\""), "{text}");
+    assert!(text.contains("all of it"), "{text}");
+    // Given up while it is typed, the one before is back.
+    press(&mut model, SMALL, &codes("/zzz"));
+    assert!(drawn(&model, SMALL).1.contains("No alert has these words."));
+    press(&mut model, SMALL, &[KeyCode::Esc]);
+    assert!(drawn(&model, SMALL).1.contains("Alerts 1/1 with"));
+    press(&mut model, SMALL, &[KeyCode::Esc]);
+    assert!(drawn(&model, SMALL).1.contains("Alerts 1/2"), "{}", drawn(&model, SMALL).1);
+}
+
+#[test]
+fn flows_are_sorted_by_the_column_that_says_so() {
+    let mut model = model(&forty_alerts());
+    press(&mut model, LARGE, &codes("3"));
+    let order = |model: &Model| {
+        let shown: Vec<u16> = model.flows().iter().map(|(key, _)| key.0.port()).collect();
+        shown
+    };
+    let newest_first = order(&model);
+    press(&mut model, LARGE, &codes("S"));
+    assert_eq!(order(&model), newest_first.iter().rev().copied().collect::<Vec<_>>());
+    press(&mut model, LARGE, &codes("Ss"));
+    let mut by_port = newest_first.clone();
+    by_port.sort_unstable();
+    assert_eq!(order(&model), by_port);
+    assert!(drawn(&model, LARGE).1.contains("by addresses"), "{}", drawn(&model, LARGE).1);
+    // All the way round, and each column has its arrow.
+    for _ in 0..8 {
+        let text = drawn(&model, LARGE).1;
+        assert!(text.contains('▼'), "{text}");
+        press(&mut model, LARGE, &codes("s"));
+    }
+    assert_eq!(order(&model), newest_first);
+}
+
+#[test]
+fn the_mouse_chooses_opens_scrolls_and_changes_screens() {
+    let mut model = model(&forty_alerts());
+    press(&mut model, SMALL, &codes("2"));
+    let row_of = |model: &Model, text: &str| {
+        drawn(model, SMALL).1.lines().position(|line| line.contains(text)).unwrap() as u16
+    };
+    let third = row_of(&model, "Alerts 1/40") + 3;
+    click(&mut model, 10, third);
+    assert!(drawn(&model, SMALL).1.contains("Alerts 3/40"), "{}", drawn(&model, SMALL).1);
+    click(&mut model, 10, third);
+    assert!(model.open.is_some());
+    let before = drawn(&model, SMALL).1;
+    mouse(&mut model, MouseEventKind::ScrollDown, 10, 10);
+    assert_ne!(drawn(&model, SMALL).1, before);
+    let tab = drawn(&model, SMALL).1.lines().nth(1).unwrap().find("5 Device").unwrap() as u16;
+    click(&mut model, tab, 1);
+    assert_eq!(model.screen, Screen::Device);
+    // Nowhere, beyond everything, and while a question is open.
+    click(&mut model, 500, 500);
+    click(&mut model, 0, 23);
+    press(&mut model, SMALL, &codes("m"));
+    click(&mut model, tab, 1);
+    assert_eq!(model.screen, Screen::Device);
+}
+
+#[test]
+fn an_alarm_that_is_over_leaves_the_banner() {
+    let mut events = live(&recorded());
+    let mut ended = events
+        .iter()
+        .find_map(|event| match event {
+            Event::Alert(alert) if alert.id == 1 => Some(alert.clone()),
+            _ => None,
+        })
+        .unwrap();
+    ended.phase = esp_tcpwatch::analysis::rule::AlertPhase::Ended;
+    ended.when = When(at(100));
+    events.push(Event::Alert(ended));
+    let mut model = model(&events);
+    assert!(drawn(&model, SMALL).1.contains("over "), "{}", drawn(&model, SMALL).1);
+    update(&mut model, Msg::Silent(Duration::from_secs(31)));
+    assert!(!drawn(&model, SMALL).1.contains("CRITICAL:"), "{}", drawn(&model, SMALL).1);
+    assert!(drawn(&model, SMALL).1.contains("over: "), "the list keeps it");
+}
+
+#[test]
+fn each_theme_colours_every_cell_as_it_says() {
+    for name in ThemeName::ALL {
+        let mut model = Model::new("demo".to_owned(), Theme { name, ..Theme::default() });
+        fold(&mut model, &live(&recorded()));
+        let (buffer, text) = drawn(&model, LARGE);
+        let own_ground = matches!(name, ThemeName::Dark | ThemeName::Light);
+        let bare = buffer.content().iter().filter(|cell| cell.bg == Color::Reset).count();
+        assert_eq!(bare == 0, own_ground, "{name}: {bare} cells without a ground");
+        let mut plain = Model::new("demo".to_owned(), Theme { no_color: true, name, ..Theme::default() });
+        fold(&mut plain, &live(&recorded()));
+        // No colour says anything that the text does not.
+        assert_eq!(drawn(&plain, LARGE).1, text);
+        assert!(
+            drawn(&plain, LARGE)
+                .0
+                .content()
+                .iter()
+                .all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset))
+        );
+    }
+}
+
+#[test]
+fn a_rebound_key_works_and_the_footer_names_it() {
+    let mut model = model(&live(&recorded()));
+    model.keymap = Keymap::with([("freeze", vec!["f"]), ("quit", vec!["Q"])]).unwrap();
+    assert!(drawn(&model, LARGE).1.contains("f freeze"));
+    press(&mut model, LARGE, &codes("f"));
+    assert!(model.is_frozen());
+    press(&mut model, LARGE, &codes("p"));
+    assert!(model.is_frozen());
+    assert_eq!(update(&mut model, key('q')), []);
+    assert_eq!(update(&mut model, key('Q')), [Effect::Quit]);
 }
 
 #[test]
@@ -508,8 +733,122 @@ fn watch(
     run_on(console, &receiver, options(keep_open_at_end), stop, host)
 }
 
+/// Plays `keys` while the recorded stream goes on, and quits; what was shown last.
+fn played(keys: &[Msg], host: &mut dyn Host) -> Script {
+    let mut console = Script::of(keys);
+    console.quits = true;
+    let (sender, receiver) = channel();
+    for event in live(&recorded()) {
+        sender.send(event).unwrap();
+    }
+    run_on(&mut console, &receiver, options(true), &AtomicBool::new(false), host).unwrap();
+    drop(sender);
+    console
+}
+
 fn key(c: char) -> Msg {
     Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
+}
+
+fn enter() -> Msg {
+    Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE))
+}
+
+fn esc() -> Msg {
+    Msg::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE))
+}
+
+fn number(screen: Screen) -> KeyCode {
+    let at = Screen::ALL.iter().position(|known| *known == screen).unwrap();
+    KeyCode::Char(char::from_digit(at as u32 + 1, 10).unwrap())
+}
+
+fn mouse(model: &mut Model, kind: MouseEventKind, column: u16, row: u16) {
+    update(model, Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+}
+
+fn click(model: &mut Model, column: u16, row: u16) {
+    mouse(model, MouseEventKind::Down(MouseButton::Left), column, row);
+}
+
+/// Forty alerts of five devices and all severities, each with a flow of its own.
+fn forty_alerts() -> Vec<Event> {
+    use esp_tcpwatch::analysis::rule::Severity;
+    let mut events = live(&recorded());
+    let alerts: Vec<_> = events
+        .iter()
+        .filter_map(|event| if let Event::Alert(alert) = event { Some(alert.clone()) } else { None })
+        .collect();
+    let device = events
+        .iter()
+        .rev()
+        .find_map(|event| if let Event::Device(device) = event { Some(device.clone()) } else { None })
+        .unwrap();
+    let flow = events
+        .iter()
+        .rev()
+        .find_map(|event| if let Event::Flow(flow) = event { Some(flow.clone()) } else { None })
+        .unwrap();
+    events.retain(|event| !matches!(event, Event::Alert(_)));
+    for number in 0..40_u64 {
+        let address = std::net::Ipv4Addr::new(10, 77, 0, 2 + (number % 5) as u8).into();
+        let mut device = device.clone();
+        device.facts.address = address;
+        device.facts.mode = Some(["unfixed", "fixed"][number as usize % 2].to_owned());
+        let mut flow = flow.clone();
+        flow.device = Some(address);
+        flow.server.set_ip(address);
+        flow.client.set_port(40_100 + number as u16 * 7 % 40);
+        flow.when = When(at(72 + number / 10));
+        let mut alert = alerts[number as usize % alerts.len()].clone();
+        alert.id = number + 1;
+        alert.device = address;
+        alert.server.set_ip(address);
+        alert.severity =
+            [Severity::Notice, Severity::Warning, Severity::Info, Severity::Critical][number as usize % 4];
+        alert.count = 1 + number * number;
+        alert.mode = device.facts.mode.clone();
+        alert.last = at(70 - number);
+        events.extend([Event::Device(device), Event::Flow(flow), Event::Alert(alert)]);
+    }
+    events
+}
+
+/// Everything that has a name has a long one.
+fn long_names() -> Vec<Event> {
+    let long = "a-name-that-goes-on-and-on-日本語-and-does-not-end-where-one-would-expect-it-to-end-at-all";
+    let mut events = live(&recorded());
+    let address: std::net::IpAddr = "fd12:3456:789a:bcde:f012:3456:789a:bcde".parse().unwrap();
+    for event in &mut events {
+        match event {
+            Event::Start(start) => start.name = long.to_owned(),
+            Event::Alert(alert) => {
+                alert.rule = long.to_owned();
+                alert.title = format!("{address} {long} {long}");
+                alert.device = address;
+                alert.server.set_ip(address);
+                alert.mode = Some(long.to_owned());
+            }
+            Event::Finding(finding) => {
+                finding.rule = long.to_owned();
+                finding.device = address;
+                finding.server.set_ip(address);
+                finding.client.set_ip(address);
+            }
+            Event::Device(device) => {
+                device.facts.address = address;
+                device.facts.mode = Some(long.to_owned());
+                device.facts.note = Some(long.to_owned());
+            }
+            Event::Flow(flow) => {
+                flow.device = Some(address);
+                flow.server.set_ip(address);
+                flow.client.set_ip(address);
+            }
+            Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => {}
+        }
+    }
+    events
 }
 
 fn ctrl(c: char) -> Msg {
@@ -528,6 +867,10 @@ struct Script {
     quit_after: Option<Duration>,
     looked: Instant,
     longest_away: Duration,
+    copied: String,
+    /// Quit after the last key, once a frame of what it did was drawn.
+    quits: bool,
+    drawn_at_key: u64,
 }
 
 impl Script {
@@ -544,6 +887,9 @@ impl Script {
             quit_after: None,
             looked: now,
             longest_away: Duration::ZERO,
+            copied: String::new(),
+            quits: false,
+            drawn_at_key: 0,
         }
     }
 }
@@ -566,6 +912,11 @@ impl Console for Script {
             return Ok(Some(key('q')));
         }
         let next = if std::mem::take(&mut self.may_press) { self.keys.pop_front() } else { None };
+        if next.is_some() {
+            self.drawn_at_key = self.drawn;
+        } else if self.quits && self.keys.is_empty() && self.drawn > self.drawn_at_key {
+            return Ok(Some(Msg::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL))));
+        }
         if next.is_none() {
             std::thread::sleep(wait);
         }
@@ -578,17 +929,43 @@ impl Console for Script {
         Ok(SMALL)
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.gone { Err(io::Error::other("hung up")) } else { Ok(()) }
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        text.clone_into(&mut self.copied);
+        Ok(())
+    }
+
+    fn check(&mut self) -> io::Result<Option<(u16, u16)>> {
+        if self.gone { Err(io::Error::other("hung up")) } else { Ok(None) }
     }
 }
 
+/// Every second export fails; notes are taken; a switch is answered at once.
 #[derive(Default)]
-struct Exports(u32);
+struct Exports {
+    exported: u32,
+    notes: Vec<String>,
+    switched: Vec<String>,
+    answers: Vec<Answer>,
+}
 
 impl Host for Exports {
     fn export_report(&mut self) -> Result<String, String> {
-        self.0 += 1;
-        if self.0 == 1 { Ok("report.md".to_owned()) } else { Err("full".to_owned()) }
+        self.exported += 1;
+        if self.exported % 2 == 1 { Ok("report.md".to_owned()) } else { Err("full".to_owned()) }
+    }
+
+    fn mark(&mut self, note: &str) -> Result<(), String> {
+        self.notes.push(note.to_owned());
+        Ok(())
+    }
+
+    fn switch(&mut self, device: IpAddr, change: &str) -> Result<(), String> {
+        self.switched.push(format!("{device} {change}"));
+        self.answers.push(Answer { device, outcome: Ok(change.to_owned()) });
+        Ok(())
+    }
+
+    fn answers(&mut self) -> Vec<Answer> {
+        std::mem::take(&mut self.answers)
     }
 }

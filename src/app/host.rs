@@ -3,19 +3,15 @@
 //! Knows whom to hand each to. Refuses to know keys and screens, and how a device is switched.
 
 use core::net::IpAddr;
-use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{
-    control::Control,
-    output::{self, OutputFile},
-};
+use super::{control::Control, session::Files};
 use crate::analysis::{
     input::{Input, Marker},
     time::Timestamp,
 };
-use crate::report::{markdown, model::Report};
+use crate::report::model::Report;
 use crate::tui::{Answer, Host};
 
 /// The longest note, in characters.
@@ -23,9 +19,8 @@ const NOTE_MAX: usize = 200;
 
 /// What a run has for its screen.
 pub struct ScreenHost<'a> {
-    pub report: Arc<Mutex<Report>>,
-    /// Where a report goes that is asked for from the screen.
-    pub exports: PathBuf,
+    pub report: &'a Mutex<Report>,
+    pub files: &'a Files,
     /// Takes notes into the stream; `None`: the stream was over before anybody saw it.
     pub notes: Option<Sender<Input<'static>>>,
     /// `None`: no device's test firmware is asked.
@@ -34,10 +29,7 @@ pub struct ScreenHost<'a> {
 
 impl Host for ScreenHost<'_> {
     fn export_report(&mut self) -> Result<String, String> {
-        let path = self.exports.join(output::timed_name("esp-tcpwatch"));
-        let written =
-            OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(&self.report)));
-        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
+        self.files.export(self.report)
     }
 
     fn mark(&mut self, note: &str) -> Result<(), String> {
@@ -69,41 +61,38 @@ impl Host for ScreenHost<'_> {
     }
 }
 
-/// The report of what was seen so far.
-pub fn rendered(report: &Mutex<Report>) -> String {
-    // Cloned, so that the engine does not wait while the words are found.
-    let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    markdown::render(&report)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
 
-    fn host(notes: Option<Sender<Input<'static>>>) -> ScreenHost<'static> {
-        ScreenHost { report: Arc::default(), exports: PathBuf::new(), notes, control: None }
+    fn ask<T>(notes: Option<Sender<Input<'static>>>, with: impl FnOnce(&mut ScreenHost<'_>) -> T) -> T {
+        let (report, files) = (Mutex::default(), Files::default());
+        with(&mut ScreenHost { report: &report, files: &files, notes, control: None })
     }
 
     #[test]
     fn a_note_is_a_marker_of_now() {
         let (notes, told) = channel();
-        let mut host = host(Some(notes));
-        host.mark(&format!(" {} ", "x".repeat(300))).unwrap();
-        let Input::Marker(marker) = told.recv().unwrap() else { panic!("a marker was meant") };
-        assert_eq!((marker.text.len(), marker.at, marker.mode_changed), (NOTE_MAX, Timestamp::ZERO, false));
-        assert!(host.mark(" ").is_err());
-        drop(told);
-        assert_eq!(host.mark("late").unwrap_err(), "the run is over");
+        ask(Some(notes), |host| {
+            host.mark(&format!(" {} ", "x".repeat(300))).unwrap();
+            let Input::Marker(marker) = told.recv().unwrap() else { panic!("a marker was meant") };
+            let expected = (NOTE_MAX, Timestamp::ZERO, false);
+            assert_eq!((marker.text.len(), marker.at, marker.mode_changed), expected);
+            assert!(host.mark(" ").is_err());
+            drop(told);
+            assert_eq!(host.mark("late").unwrap_err(), "the run is over");
+        });
     }
 
     #[test]
     fn what_a_run_cannot_do_is_refused_with_what_would() {
-        let mut host = host(None);
-        assert!(host.mark("x").unwrap_err().contains("a file"));
-        let refusal = host.switch("10.0.0.2".parse().unwrap(), "fixed").unwrap_err();
-        assert!(refusal.contains("--control") && refusal.contains("--key-file"), "{refusal}");
-        assert!(host.answers().is_empty());
+        ask(None, |host| {
+            assert!(host.mark("x").unwrap_err().contains("a file"));
+            let refusal = host.switch("10.0.0.2".parse().unwrap(), "fixed").unwrap_err();
+            assert!(refusal.contains("--control") && refusal.contains("--key-file"), "{refusal}");
+            assert!(host.answers().is_empty());
+        });
     }
 }

@@ -1,10 +1,11 @@
-//! Reading a capture instead of an interface: a file, or a stream on stdin that may go on for days.
+//! Reading a capture instead of an interface: a file, or a stream on stdin that may go on for days. A file may also be
+//! a saved run.
 //!
 //! Needs no privilege and therefore keeps none: what others captured is as little to be trusted as a network.
 
 use core::net::IpAddr;
 use std::fs::File;
-use std::io::{self, IsTerminal, Seek};
+use std::io::{self, BufReader, IsTerminal, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::{
     devices,
     exit::usage,
     pipeline::WhenStopped,
-    privilege, rules,
+    privilege, rules, saved_run,
     session::{Files, Session, Shown},
     shutdown::{self, Stop},
     terminal, watch,
@@ -38,15 +39,31 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
 fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
-    let file = open(path)?;
+    let mut file = open(path)?;
+    let name = path.display().to_string();
+    // One octet, which nobody decodes, tells what may be asked for, before any file is made.
+    let mut input = BufReader::new(file.try_clone().with_context(|| format!("cannot read {name}"))?);
+    let is_run = saved_run::begins(&mut input).with_context(|| format!("cannot read {name}"))?;
+    if is_run {
+        saved_run::check(&plan, &name)?;
+    }
     let invoker = privilege::invoker()?;
     let files = Files::open(&plan.output, invoker, Some(&file))?;
     privilege::drop_all(invoker)?;
-    let scope = scope(Some(&file), devices);
-    let source = CaptureFile::from_reader(Box::new(file), &path.display().to_string())?;
     let stop = Stop::default();
+    if is_run {
+        shutdown::listen(&stop, None, terminal::restore)?;
+        return saved_run::run(input, name, &plan, files, &stop);
+    }
+    // What was looked at is to be read again; from a pipe that is not possible, and not needed.
+    let reader: Box<dyn Read + Send> = match file.rewind() {
+        Ok(()) => Box::new(file.try_clone().with_context(|| format!("cannot read {name}"))?),
+        Err(_) => Box::new(input),
+    };
+    let scope = scope(Some(&file), devices);
+    let source = CaptureFile::from_reader(reader, &name)?;
     shutdown::listen(&stop, None, terminal::restore)?;
-    let session = session(&plan, files, rules, scope, &stop, path.display().to_string());
+    let session = session(&plan, files, rules, scope, &stop, name);
     session.start(source)?.finish()?.exit_code()
 }
 

@@ -1,21 +1,21 @@
 //! The `report` command: a capture, or the events of a run that was saved with `--json`, becomes a report.
 //!
-//! Knows which of the two it was given by the first octet: an event is an object, and no capture begins with `{`.
+//! Knows which of the two it was given by its first octet.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufReader, IsTerminal, Read};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use super::{
     devices,
     exit::{self, usage},
     output::OutputFile,
     print::print,
-    privilege, replay, rules,
+    privilege, replay, rules, saved_run,
 };
 use crate::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
-    event::{Event, Start},
+    event::Start,
     host::DeviceScope,
     input::Input,
     rule::RuleSet,
@@ -50,13 +50,13 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
     let scope = replay::scope(file.as_ref(), devices);
     let mut report = Report::default();
     let mut input = BufReader::new(input);
-    let first = input.fill_buf().with_context(|| format!("cannot read {name}"))?.first().copied();
-    let damage = match first {
-        Some(b'{') if !plan.devices.is_empty() => {
+    let is_run = saved_run::begins(&mut input).with_context(|| format!("cannot read {name}"))?;
+    let damage = match is_run {
+        true if !plan.devices.is_empty() => {
             return Err(usage(format!("{name} is a saved run and has its devices; leave -d out")));
         }
-        Some(b'{') => from_run(input, &name, &mut report).err(),
-        _ => {
+        true => from_run(input, &name, &mut report).err(),
+        false => {
             let start = Start {
                 tool: super::TOOL.to_owned(),
                 source: if plan.input.is_some() { "file" } else { "stream" }.to_owned(),
@@ -78,16 +78,8 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
 }
 
 fn from_run(input: Octets, name: &str, report: &mut Report) -> Result<()> {
-    for (index, line) in input.lines().enumerate() {
-        let place = || format!("{name}, line {}", index + 1);
-        let line = line.with_context(place)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let event: Event = serde_json::from_str(&line)
-            .map_err(|error| anyhow!("{error}: not an event of esp-tcpwatch --json"))
-            .with_context(place)?;
-        report.fold(&event);
+    for event in saved_run::events(input, name) {
+        report.fold(&event?);
     }
     Ok(())
 }

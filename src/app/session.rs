@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, anyhow};
 use super::{
     control::Control,
     exit,
-    host::{ScreenHost, rendered},
+    host::ScreenHost,
     output::{self, OutputFile},
     pipeline::{Finished, Pipeline, WhenStopped},
     privilege::Invoker,
@@ -34,7 +34,7 @@ use crate::analysis::{
 };
 use crate::cli::plan::{OutputPlan, View};
 use crate::firmware::Key;
-use crate::report::model::Report;
+use crate::report::{markdown, model::Report};
 use crate::sink::{
     Sink,
     json::JsonLines,
@@ -66,6 +66,7 @@ impl Shown {
 }
 
 /// The files of a run, open before the privileges went.
+#[derive(Default)]
 pub struct Files {
     record: Option<File>,
     report: Option<OutputFile>,
@@ -92,6 +93,43 @@ impl Files {
             .transpose()?;
         let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
         Ok(Files { record, report, exports: beside.unwrap_or_default() })
+    }
+
+    /// Writes the report that was asked for on the command line; where it is.
+    pub fn write_report(&mut self, report: &Mutex<Report>) -> Result<Option<PathBuf>> {
+        let Some(mut file) = self.report.take() else { return Ok(None) };
+        file.write_all(&rendered(report))?;
+        Ok(Some(file.path.clone()))
+    }
+
+    /// Writes the report that is asked for from the screen; where it is, or why it is not.
+    pub fn export(&self, report: &Mutex<Report>) -> Result<String, String> {
+        let path = self.exports.join(output::timed_name("esp-tcpwatch"));
+        let written = OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(report)));
+        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// How the screen is to look.
+pub fn screen_options(title: String, ascii: bool) -> TuiOptions {
+    TuiOptions {
+        title,
+        ascii,
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        keep_open_at_end: true,
+        ..TuiOptions::default()
+    }
+}
+
+/// What writes the events to stdout, where they are not shown on a screen.
+pub fn sink(shown: Shown, flow_events: bool) -> Option<Box<dyn Sink + Send>> {
+    match shown {
+        Shown::Screen => None,
+        Shown::Json => Some(Box::new(JsonLines::new(io::stdout()))),
+        Shown::Lines => {
+            let options = LinesOptions { findings: flow_events };
+            Some(Box::new(PlainLines::new(BufWriter::new(io::stdout()), options)))
+        }
     }
 }
 
@@ -152,14 +190,9 @@ impl Session {
             snaplen: self.start.snaplen.unwrap_or(0),
         };
         let report = Arc::new(Mutex::new(Report::default()));
-        let options = TuiOptions {
-            title: self.title.clone(),
-            ascii: self.ascii,
-            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            keep_open_at_end: true,
-        };
+        let options = screen_options(self.title.clone(), self.ascii);
         let pipeline = Pipeline {
-            sink: self.sink(),
+            sink: sink(self.shown, self.flow_events),
             sink_takes_flows: self.flow_events,
             screen,
             report: report.clone(),
@@ -199,17 +232,6 @@ impl Session {
             when_stopped,
         })
     }
-
-    fn sink(&self) -> Option<Box<dyn Sink + Send>> {
-        match self.shown {
-            Shown::Screen => None,
-            Shown::Json => Some(Box::new(JsonLines::new(io::stdout()))),
-            Shown::Lines => {
-                let options = LinesOptions { findings: self.flow_events };
-                Some(Box::new(PlainLines::new(BufWriter::new(io::stdout()), options)))
-            }
-        }
-    }
 }
 
 impl Running {
@@ -230,8 +252,8 @@ impl Running {
         let mut screen_error = None;
         if let Some(events) = self.events.take() {
             let mut host = ScreenHost {
-                report: self.report.clone(),
-                exports: self.files.exports.clone(),
+                report: &self.report,
+                files: &self.files,
                 notes: (self.when_stopped == WhenStopped::AtEnd).then(|| self.asides.clone()),
                 control: self.control.as_ref(),
             };
@@ -263,10 +285,7 @@ impl Running {
         ];
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
-        if let Some(mut file) = self.files.report.take() {
-            file.write_all(&rendered(&self.report))?;
-            outcome.report = Some(file.path.clone());
-        }
+        outcome.report = self.files.write_report(&self.report)?;
         Ok(outcome)
     }
 }
@@ -290,6 +309,12 @@ fn unreadable(name: &str, summary: Option<&Summary>) -> Option<SourceError> {
     let summary = summary.filter(|summary| summary.segments == 0)?;
     let only = summary.skipped.get(Skip::MonitorMode.name()).is_some_and(|count| *count == summary.frames);
     only.then(|| SourceError::MonitorMode { name: name.to_owned() })
+}
+
+fn rendered(report: &Mutex<Report>) -> String {
+    // Cloned, so that the engine does not wait while the words are found.
+    let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    markdown::render(&report)
 }
 
 /// A screen must not go on showing an engine that is gone.

@@ -121,7 +121,8 @@ pub struct WatchArgs {
     /// Devices, by address or name; left out, they are recognised by Espressif's MAC addresses
     #[arg(short, long, value_name = "IP", value_delimiter = ',')]
     pub device: Vec<String>,
-    /// A capture (pcap, pcapng) instead of an interface; - is stdin, live when it is a stream
+    /// A capture (pcap, pcapng) or a saved --json run instead of an interface; - is a capture on stdin, live when it is a
+    /// stream
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub read: Option<PathBuf>,
     /// Capture filter in libpcap's language; left out, it follows from the devices

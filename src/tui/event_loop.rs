@@ -14,8 +14,10 @@ use super::update::{Effect, Msg, update};
 use super::{Ended, Host, TuiOptions};
 use crate::analysis::event::Event;
 
-/// The least time between two frames, and the longest time that keys are waited for.
+/// The least time between two frames, and the longest time that keys are waited for while events come.
 const FRAME: Duration = Duration::from_millis(34);
+/// The longest time that keys are waited for where no event came for a while: a key or a resize ends it at once.
+const IDLE: Duration = Duration::from_millis(125);
 /// The longest time that events are folded without a look at the keys.
 const FOLD: Duration = Duration::from_millis(8);
 /// How often ages are drawn anew while nothing happens.
@@ -31,8 +33,11 @@ pub trait Console {
     fn input(&mut self, wait: Duration) -> io::Result<Option<Msg>>;
     /// Returns after the shell let us go on, with the size that the terminal has then.
     fn suspend(&mut self) -> io::Result<(u16, u16)>;
-    /// An error when the terminal is no longer there, or no longer ours.
-    fn check(&self) -> io::Result<()>;
+    /// Hands `text` to the terminal's clipboard; whether the terminal takes it, it does not say.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+    /// An error when the terminal is no longer there, or no longer ours; the size that it has, where it had to be entered
+    /// anew and all must be drawn again.
+    fn check(&mut self) -> io::Result<Option<(u16, u16)>>;
 }
 
 pub fn run_on(
@@ -42,8 +47,9 @@ pub fn run_on(
     stop: &AtomicBool,
     host: &mut dyn Host,
 ) -> io::Result<Ended> {
-    let theme = Theme { ascii: options.ascii, no_color: options.no_color };
+    let theme = Theme { name: options.theme, ascii: options.ascii, no_color: options.no_color };
     let mut model = Model::new(options.title, theme);
+    model.keymap = options.keys;
     let (columns, rows) = console.size()?;
     update(&mut model, Msg::Resized(columns, rows));
     let mut changed = true;
@@ -54,11 +60,18 @@ pub fn run_on(
         if stop.load(Ordering::Relaxed) {
             return Ok(Ended::Quit);
         }
-        console.check()?;
+        if let Some((columns, rows)) = console.check()? {
+            update(&mut model, Msg::Resized(columns, rows));
+            changed = true;
+        }
         let folded = fold(&mut model, events);
         if folded.any {
             changed = true;
             heard = Instant::now();
+        }
+        for answer in host.answers() {
+            update(&mut model, Msg::Answered(answer));
+            changed = true;
         }
         if model.is_over() && !options.keep_open_at_end {
             return Ok(Ended::Quit);
@@ -77,7 +90,8 @@ pub fn run_on(
         let wait = match (folded.more, changed) {
             (true, _) => Duration::ZERO,
             (false, true) => until_frame,
-            (false, false) => FRAME,
+            (false, false) if heard.elapsed() < AGES => FRAME,
+            (false, false) => IDLE,
         };
         let mut next = console.input(wait)?;
         for _ in 0..KEYS_AT_ONCE {
@@ -91,6 +105,12 @@ pub fn run_on(
                         Msg::Resized(columns, rows)
                     }
                     Effect::Export => Msg::Exported(host.export_report()),
+                    Effect::Copy(text) => {
+                        console.copy(&text)?;
+                        continue;
+                    }
+                    Effect::Mark(note) => Msg::Marked(host.mark(&note)),
+                    Effect::Switch(device, change) => Msg::Asked(device, host.switch(device, &change)),
                 };
                 update(&mut model, answer);
             }

@@ -10,14 +10,24 @@ use std::sync::mpsc::Receiver;
 
 use crate::analysis::event::Event;
 
+pub use keys::{Keymap, KeymapError};
+pub use palette::{ThemeName, UnknownTheme};
+
+mod copy;
+pub mod dialogue;
 pub mod event_loop;
 pub mod keymap;
+pub mod keys;
 pub mod model;
+pub mod order;
 pub mod packets;
+pub mod palette;
+pub mod place;
 mod terminal;
 pub mod theme;
 pub mod update;
 pub mod view;
+pub mod vitals;
 pub mod watched;
 mod words;
 
@@ -54,6 +64,10 @@ pub struct Answer {
 pub struct TuiOptions {
     /// What is being done, for the header: `demo`, `watch`, a file's name.
     pub title: String,
+    /// Which colours.
+    pub theme: ThemeName,
+    /// Which keys.
+    pub keys: Keymap,
     /// Draw with ASCII only.
     pub ascii: bool,
     /// No colour; bold, reverse and words carry everything.

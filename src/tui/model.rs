@@ -1,51 +1,67 @@
-//! What the screens are made from: the folded stream, and where the person is in it.
+//! What the screens are made from: the folded stream, and what of it is listed, chosen and hidden.
 //!
-//! Knows panes, what is chosen and what is open. Refuses to draw, to read keys, and to ask a clock: how long
+//! Knows lists and what is chosen in them; where the person is among the screens is in [`super::place`]. Refuses to draw, to read keys, and to ask a clock: how long
 //! the stream has been silent is told to it.
 
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::dialogue::Dialogue;
+use super::keys::Keymap;
+use super::order::{Filter, FlowOrder};
+use super::place::Step;
 use super::theme::Theme;
-use super::watched::{FlowKey, Watched};
+use super::watched::{AlertEntry, FlowEntry, FlowKey, Watched};
 use crate::analysis::time::Timestamp;
+
+pub use super::place::Screen;
 
 #[derive(Clone, Debug)]
 pub struct Model {
     pub title: String,
     pub theme: Theme,
+    pub keymap: Keymap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    pub pane: Pane,
+    pub screen: Screen,
     pub chosen: Chosen,
-    /// Shown on the whole screen instead of the overview.
+    /// Explained on the whole of the alerts' or the flow's screen.
     pub open: Option<Subject>,
-    /// First line shown of what is open.
+    /// First line shown of a text that fills the screen.
     pub scroll: usize,
-    /// First line shown of the help, where it is open.
-    pub help: Option<usize>,
+    pub filters: Filters,
+    pub flow_order: FlowOrder,
+    /// What is being asked of the person.
+    pub dialogue: Option<Dialogue>,
     pub notice: Option<Notice>,
     /// The sender of events is gone.
     pub stream_over: bool,
+    pub(super) came_from: Vec<Step>,
     watched: Watched,
     frozen: Option<Box<Frozen>>,
     silent_for: Duration,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The lists there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pane {
     Devices,
-    #[default]
     Alerts,
     Flows,
 }
 
-/// What is chosen in each pane; `None` follows the top of the list.
+/// What is chosen in each list; `None` follows its top.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
     pub device: Option<IpAddr>,
     pub alert: Option<u64>,
     pub flow: Option<FlowKey>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    pub alerts: Filter,
+    pub flows: Filter,
 }
 
 /// One thing that can be explained.
@@ -75,14 +91,18 @@ impl Model {
         Model {
             title,
             theme,
+            keymap: Keymap::default(),
             size: (80, 24),
-            pane: Pane::default(),
+            screen: Screen::default(),
             chosen: Chosen::default(),
             open: None,
             scroll: 0,
-            help: None,
+            filters: Filters::default(),
+            flow_order: FlowOrder::default(),
+            dialogue: None,
             notice: None,
             stream_over: false,
+            came_from: Vec::new(),
             watched: Watched::default(),
             frozen: None,
             silent_for: Duration::ZERO,
@@ -141,17 +161,32 @@ impl Model {
         };
     }
 
-    /// The things of a pane, in the order they are listed.
+    // ---- lists ----
+
+    /// The alerts that the filter lets through, in the order they are listed.
+    pub fn alerts(&self) -> Vec<&AlertEntry> {
+        let mut alerts = self.shown().alerts_in_order();
+        alerts.retain(|entry| self.filters.alerts.takes_alert(entry));
+        alerts
+    }
+
+    /// The flows that the filter lets through, in the order they are listed.
+    pub fn flows(&self) -> Vec<(&FlowKey, &FlowEntry)> {
+        let flows = self.shown().flows.iter();
+        let mut flows: Vec<_> =
+            flows.filter(|(key, entry)| self.filters.flows.takes_flow(key, entry)).collect();
+        flows.sort_by(|a, b| self.flow_order.compare(*a, *b));
+        flows
+    }
+
+    /// The things of a list, in the order they are listed.
     pub fn listed(&self, pane: Pane) -> Vec<Subject> {
-        let watched = self.shown();
         match pane {
             Pane::Devices => {
-                watched.devices_in_order().iter().map(|facts| Subject::Device(facts.address)).collect()
+                self.shown().devices_in_order().iter().map(|facts| Subject::Device(facts.address)).collect()
             }
-            Pane::Alerts => {
-                watched.alerts_in_order().iter().map(|entry| Subject::Alert(entry.alert.id)).collect()
-            }
-            Pane::Flows => watched.flows_in_order().iter().map(|(key, _)| Subject::Flow(**key)).collect(),
+            Pane::Alerts => self.alerts().iter().map(|entry| Subject::Alert(entry.alert.id)).collect(),
+            Pane::Flows => self.flows().iter().map(|(key, _)| Subject::Flow(**key)).collect(),
         }
     }
 
@@ -170,11 +205,19 @@ impl Model {
         listed.get(self.chosen_index(pane, &listed)).copied()
     }
 
-    /// What the explanation explains: what is chosen in the focused pane, else the first thing there is.
-    pub fn explained(&self) -> Option<Subject> {
-        self.chosen_in(self.pane)
-            .or_else(|| self.chosen_in(Pane::Alerts))
-            .or_else(|| self.chosen_in(Pane::Devices))
+    /// Chooses `subject`; with `None` the top is followed, whatever comes to stand there.
+    pub(super) fn choose(&mut self, pane: Pane, subject: Option<Subject>) {
+        match pane {
+            Pane::Devices => self.chosen.device = None,
+            Pane::Alerts => self.chosen.alert = None,
+            Pane::Flows => self.chosen.flow = None,
+        }
+        match subject {
+            Some(Subject::Device(address)) => self.chosen.device = Some(address),
+            Some(Subject::Alert(id)) => self.chosen.alert = Some(id),
+            Some(Subject::Flow(key)) => self.chosen.flow = Some(key),
+            None => {}
+        }
     }
 
     fn live_now(&self) -> Timestamp {
@@ -187,34 +230,11 @@ impl Model {
 }
 
 impl Pane {
-    pub const ALL: [Pane; 3] = [Pane::Devices, Pane::Alerts, Pane::Flows];
-
     pub const fn name(self) -> &'static str {
         match self {
             Pane::Devices => "Devices",
             Pane::Alerts => "Alerts",
             Pane::Flows => "Flows",
         }
-    }
-
-    /// The key that picks it.
-    pub const fn number(self) -> u8 {
-        match self {
-            Pane::Devices => 1,
-            Pane::Alerts => 2,
-            Pane::Flows => 3,
-        }
-    }
-
-    pub const fn next(self) -> Pane {
-        match self {
-            Pane::Devices => Pane::Alerts,
-            Pane::Alerts => Pane::Flows,
-            Pane::Flows => Pane::Devices,
-        }
-    }
-
-    pub const fn previous(self) -> Pane {
-        self.next().next()
     }
 }

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::Show;
-use crossterm::event::{self, Event};
+use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event};
 use crossterm::execute;
+use crossterm::style::Print;
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
 };
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Terminal, layout::Rect};
@@ -32,17 +34,26 @@ use super::view::view;
 /// Whether the terminal is ours at this moment. A panic on any thread gives it back.
 static OURS: AtomicBool = AtomicBool::new(false);
 
+/// Presses and the wheel alone, in a form that knows wide screens. crossterm's own asks for every movement as well, and
+/// each would wake us.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 type Hook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
 
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     keys: Keys,
+    /// Somebody let us go on after a stop: SIGCONT came.
+    woken: Arc<AtomicBool>,
     previous_hook: Arc<Hook>,
 }
 
 impl Screen {
     pub fn enter() -> io::Result<Screen> {
         let keys = Keys::open()?;
+        let woken = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGCONT, Arc::clone(&woken))?;
         let previous_hook: Arc<Hook> = Arc::new(panic::take_hook());
         let chained = Arc::clone(&previous_hook);
         // The message of a panic is worth nothing on a screen that vanishes with it: leave first.
@@ -52,7 +63,7 @@ impl Screen {
         }));
         let entered = enter(&keys).and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match entered {
-            Ok(terminal) => Ok(Screen { terminal, keys, previous_hook }),
+            Ok(terminal) => Ok(Screen { terminal, keys, woken, previous_hook }),
             Err(error) => {
                 leave();
                 restore_hook(&previous_hook);
@@ -90,7 +101,9 @@ impl Console for Screen {
         Ok(match event::read()? {
             Event::Key(key) => Some(Msg::Key(key)),
             Event::Resize(columns, rows) => Some(Msg::Resized(columns, rows)),
-            Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => None,
+            Event::Mouse(mouse) => Some(Msg::Mouse(mouse)),
+            Event::Paste(text) => Some(Msg::Pasted(text)),
+            Event::FocusGained | Event::FocusLost => None,
         })
     }
 
@@ -99,19 +112,38 @@ impl Console for Screen {
         // To the whole job, as the terminal's own Ctrl-Z does: stopping this process alone would leave the shell
         // waiting for a `make` or `sudo` that goes on.
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        self.enter_again()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
+    }
+
+    fn check(&mut self) -> io::Result<Option<(u16, u16)>> {
+        if !OURS.load(Ordering::SeqCst) {
+            return Err(io::Error::other("another thread failed; the terminal was given back"));
+        }
+        // A terminal that hung up reads as endless silence; only its settings tell. They also tell that a shell took it
+        // back while we were stopped, and gave us no notice.
+        let settings = tcgetattr(self.keys.fd())?;
+        if !self.woken.swap(false, Ordering::SeqCst) && !settings.local_flags.contains(LocalFlags::ICANON) {
+            return Ok(None);
+        }
+        // Else raw mode would be believed to be on.
+        disable_raw_mode()?;
+        self.enter_again().map(Some)
+    }
+}
+
+impl Screen {
+    /// Takes the terminal again and has all of it drawn; its size.
+    fn enter_again(&mut self) -> io::Result<(u16, u16)> {
+        self.woken.store(false, Ordering::SeqCst);
         enter(&self.keys)?;
         let size = self.terminal.size()?;
         // Clears and draws anew. `Terminal::clear` would ask the terminal where its cursor is.
         self.terminal.resize(Rect::new(0, 0, size.width, size.height))?;
         Ok((size.width, size.height))
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if !OURS.load(Ordering::SeqCst) {
-            return Err(io::Error::other("another thread failed; the terminal was given back"));
-        }
-        // A terminal that hung up reads as endless silence; only its settings tell.
-        tcgetattr(self.keys.fd()).map(drop).map_err(io::Error::from)
     }
 }
 
@@ -145,7 +177,7 @@ fn enter(keys: &Keys) -> io::Result<()> {
     OURS.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
     never_block(keys.fd())?;
-    execute!(stdout(), EnterAlternateScreen)
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Print(MOUSE_ON))
 }
 
 /// Reads return at once. crossterm reads on after the first half of an escape sequence; in plain raw mode that read
@@ -160,7 +192,14 @@ fn never_block(keys: BorrowedFd<'_>) -> io::Result<()> {
 /// Gives the terminal back, once; errors are of no use to anybody here.
 fn leave() {
     if OURS.swap(false, Ordering::SeqCst) {
-        let _ = execute!(stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let _ = execute!(
+            stdout(),
+            EndSynchronizedUpdate,
+            Print(MOUSE_OFF),
+            DisableBracketedPaste,
+            LeaveAlternateScreen,
+            Show
+        );
         let _ = disable_raw_mode();
     }
 }

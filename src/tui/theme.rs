@@ -1,14 +1,16 @@
-//! Colours and glyphs: the sixteen colours of the terminal's own palette, each doubled by a glyph or a word.
+//! Colours and glyphs: a palette, and for each of its colours a glyph or a word that says the same.
 //!
 //! Knows how things look. Refuses to know what is shown, except for the vocabulary that has a look of its own.
 
 use ratatui::style::{Color, Modifier, Style};
 
+use super::palette::{Palette, ThemeName};
 use crate::analysis::{certainty::Certainty, host::Behaviour, rule::Severity};
 use crate::text::escape;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Theme {
+    pub name: ThemeName,
     pub ascii: bool,
     pub no_color: bool,
 }
@@ -30,6 +32,12 @@ pub struct Glyphs {
     pub ellipsis: &'static str,
     pub good: &'static str,
     pub bad: &'static str,
+    /// From next to nothing to all there is.
+    pub bars: [&'static str; 8],
+    /// Where a bar could be and none is.
+    pub no_bar: &'static str,
+    pub down: &'static str,
+    pub up: &'static str,
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -47,6 +55,10 @@ const UNICODE: Glyphs = Glyphs {
     ellipsis: "…",
     good: "✓",
     bad: "✗",
+    bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    no_bar: "·",
+    down: "▼",
+    up: "▲",
 };
 
 const ASCII: Glyphs = Glyphs {
@@ -64,6 +76,10 @@ const ASCII: Glyphs = Glyphs {
     ellipsis: "~",
     good: "ok",
     bad: "!!",
+    bars: ["_", ",", ":", "-", "=", "+", "*", "#"],
+    no_bar: ".",
+    down: "v",
+    up: "^",
 };
 
 impl Theme {
@@ -104,9 +120,9 @@ impl Theme {
 
     pub fn severity(self, severity: Severity) -> Style {
         match severity {
-            Severity::Critical => self.coloured(Color::LightRed).add_modifier(Modifier::BOLD),
-            Severity::Warning => self.coloured(Color::Yellow).add_modifier(Modifier::BOLD),
-            Severity::Notice => self.coloured(Color::Cyan),
+            Severity::Critical => self.bad().add_modifier(Modifier::BOLD),
+            Severity::Warning => self.warn(),
+            Severity::Notice => self.accent(),
             Severity::Info => Style::new(),
         }
     }
@@ -127,42 +143,51 @@ impl Theme {
         match behaviour {
             Behaviour::Unfixed => self.bad(),
             Behaviour::HonoursRst | Behaviour::AcceptsSyn => self.good(),
-            Behaviour::Mixed => self.coloured(Color::Yellow),
+            Behaviour::Mixed => self.coloured(self.palette().warn),
             Behaviour::Unknown => self.quiet(),
         }
     }
 
     /// The line that must be seen from across the room.
     pub fn banner(self, severity: Severity) -> Style {
-        match (severity, self.no_color) {
-            (_, true) => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
-            (Severity::Critical, false) => {
-                Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD)
-            }
-            (Severity::Warning, false) => Style::new().fg(Color::Black).bg(Color::Yellow),
-            (Severity::Notice | Severity::Info, false) => Style::new().fg(Color::Black).bg(Color::Green),
+        if self.no_color {
+            return Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD);
         }
+        let palette = self.palette();
+        let ((ink, ground), modifier) = match severity {
+            Severity::Critical => (palette.alarm, Modifier::BOLD),
+            Severity::Warning => (palette.caution, Modifier::empty()),
+            Severity::Notice | Severity::Info => (palette.calm, Modifier::empty()),
+        };
+        Style::new().fg(ink).bg(ground).add_modifier(modifier)
+    }
+
+    /// What every cell has that nothing else gave a colour: letters and ground.
+    pub fn ground(self) -> (Color, Color) {
+        if self.no_color { (Color::Reset, Color::Reset) } else { self.palette().ground }
     }
 
     pub fn good(self) -> Style {
-        self.coloured(Color::Green)
+        self.coloured(self.palette().good)
     }
 
     pub fn bad(self) -> Style {
-        self.coloured(Color::LightRed)
+        self.coloured(self.palette().bad)
     }
 
     pub fn warn(self) -> Style {
-        self.coloured(Color::Yellow).add_modifier(Modifier::BOLD)
+        self.coloured(self.palette().warn).add_modifier(Modifier::BOLD)
     }
 
     pub fn accent(self) -> Style {
-        self.coloured(Color::Cyan)
+        self.coloured(self.palette().accent)
     }
 
     pub fn quiet(self) -> Style {
-        // Not the palette's "bright black": in Solarized that is the background.
-        Style::new().add_modifier(Modifier::DIM)
+        match self.palette().quiet {
+            Some(color) if !self.no_color => Style::new().fg(color),
+            Some(_) | None => Style::new().add_modifier(Modifier::DIM),
+        }
     }
 
     pub fn strong(self) -> Style {
@@ -172,6 +197,10 @@ impl Theme {
     /// The chosen row: reversed in the pane that has the keys, its glyph alone elsewhere.
     pub fn chosen(self, focused: bool) -> Style {
         if focused { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() }
+    }
+
+    const fn palette(self) -> Palette {
+        Palette::of(self.name)
     }
 
     fn coloured(self, color: Color) -> Style {

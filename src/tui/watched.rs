@@ -17,12 +17,16 @@ use crate::analysis::{
     time::Timestamp,
 };
 
+use super::vitals::Vitals;
+
 pub const MAX_DEVICES: usize = 256;
 pub const MAX_ALERTS: usize = 256;
 pub const MAX_FLOWS: usize = 1024;
 /// Findings remembered whatever their alert; each alert keeps its own latest besides.
 pub const MAX_FINDINGS: usize = 512;
 pub const MAX_FINDINGS_OF_ALERT: usize = 48;
+/// How long an alarm stays in the banner after its end was told.
+pub const ALARM_LINGERS: Duration = Duration::from_secs(30);
 
 /// Who opened the connection, and to whom.
 pub type FlowKey = (SocketAddr, SocketAddr);
@@ -32,6 +36,8 @@ pub struct Watched {
     pub start: Option<Start>,
     /// In order of appearance.
     pub devices: Vec<DeviceFacts>,
+    /// By device; of as many as `devices` holds.
+    pub vitals: BTreeMap<IpAddr, Vitals>,
     /// In order of their ids.
     pub alerts: Vec<AlertEntry>,
     pub findings: VecDeque<Rc<Finding>>,
@@ -55,6 +61,8 @@ pub struct AlertEntry {
     pub alert: Alert,
     pub count: u64,
     pub last: Timestamp,
+    /// When its end was told.
+    pub ended_at: Option<Timestamp>,
     /// The latest ones.
     pub findings: VecDeque<Rc<Finding>>,
 }
@@ -64,6 +72,10 @@ pub struct FlowEntry {
     pub event: FlowEvent,
     /// When this life of the tuple was first told.
     pub opened: Timestamp,
+    /// How long it then took until the client was connected.
+    pub connected: Option<Duration>,
+    /// Since when the device holds the tuple in TIME-WAIT, by the last that was seen of it.
+    pub held_since: Option<Timestamp>,
     /// The number of the event that touched it last: an order that equal times cannot confuse.
     pub touched: u64,
     /// Findings on this tuple, and the rule of the last one.
@@ -104,7 +116,7 @@ impl Watched {
             }
             Event::Flow(flow) => self.flow(flow),
             Event::Finding(finding) => self.finding(finding),
-            Event::Alert(alert) => self.alert(alert),
+            Event::Alert(alert) => self.take_alert(alert),
             Event::Device(device) => self.device(device.facts),
             Event::Capture(capture) => {
                 match capture.quality.dropped.saturating_sub(self.capture.quality.dropped) {
@@ -149,11 +161,29 @@ impl Watched {
         devices
     }
 
-    /// The latest change first.
-    pub fn flows_in_order(&self) -> Vec<(&FlowKey, &FlowEntry)> {
-        let mut flows: Vec<_> = self.flows.iter().collect();
-        flows.sort_by_key(|(_, entry)| core::cmp::Reverse(entry.touched));
-        flows
+    /// The flows of which the device holds the tuple in TIME-WAIT, and for how long yet, as far as its MSL is known:
+    /// those that leave first come first.
+    pub fn held(&self, facts: &DeviceFacts, now: Timestamp) -> Vec<(FlowKey, Duration)> {
+        let time_wait = Duration::from_secs_f64(facts.msl_s.assumed_time_wait_s().clamp(0.0, 1e6));
+        let mut held: Vec<_> = self
+            .flows
+            .iter()
+            .filter(|(_, entry)| entry.event.device == Some(facts.address))
+            .filter_map(|(key, entry)| {
+                let left = time_wait.checked_sub(now.since(entry.held_since?))?;
+                Some((*key, left))
+            })
+            .collect();
+        held.sort_by_key(|(key, left)| (*left, *key));
+        held
+    }
+
+    pub fn alert(&self, id: u64) -> Option<&AlertEntry> {
+        self.alerts.iter().find(|entry| entry.alert.id == id)
+    }
+
+    pub fn device_at(&self, address: IpAddr) -> Option<&DeviceFacts> {
+        self.devices.iter().find(|facts| facts.address == address)
     }
 
     pub fn worst_of(&self, device: IpAddr) -> Option<Severity> {
@@ -164,11 +194,13 @@ impl Watched {
             .max()
     }
 
-    /// The critical alert that a person must not miss: the one that happened last.
-    pub fn most_urgent(&self) -> Option<&AlertEntry> {
+    /// The critical alert that a person must not miss: the one that happened last, of those that go on or ended less
+    /// than [`ALARM_LINGERS`] ago.
+    pub fn most_urgent(&self, now: Timestamp) -> Option<&AlertEntry> {
         self.alerts
             .iter()
             .filter(|entry| entry.alert.severity == Severity::Critical)
+            .filter(|entry| entry.ended_at.is_none_or(|at| now.since(at) < ALARM_LINGERS))
             .max_by_key(|entry| entry.last)
     }
 
@@ -179,19 +211,33 @@ impl Watched {
     fn flow(&mut self, event: FlowEvent) {
         self.capture.frame = self.capture.frame.max(event.frame);
         let key = (event.client, event.server);
-        match self.flows.get_mut(&key) {
-            Some(entry) => {
-                if event.change == FlowChange::Opened || event.incarnation != entry.event.incarnation {
-                    entry.opened = event.when.0;
-                }
-                entry.event = event;
-                entry.touched = self.events;
+        let touched = self.events;
+        let mut vitals = event.device.and_then(|device| vitals_of(&mut self.vitals, device));
+        let is_new = !self.flows.contains_key(&key);
+        let entry = self.flows.entry(key).or_insert_with(|| FlowEntry::new(event.clone()));
+        if is_new || event.change == FlowChange::Opened || event.incarnation != entry.event.incarnation {
+            entry.opened = event.when.0;
+            entry.connected = None;
+            if let Some(vitals) = vitals.as_mut().filter(|_| event.change == FlowChange::Opened) {
+                vitals.opened(event.when.0);
             }
-            None => {
-                let (opened, touched) = (event.when.0, self.events);
-                self.flows.insert(key, FlowEntry { event, opened, touched, findings: 0, rule: None });
-                self.forget_old_flows();
+        }
+        if entry.connected.is_none()
+            && entry.event.incarnation == event.incarnation
+            && is_in(&entry.event.client_state, "SYN-SENT")
+            && is_in(&event.client_state, "ESTABLISHED")
+        {
+            let after = event.when.0.since(entry.opened);
+            entry.connected = Some(after);
+            if let Some(vitals) = vitals {
+                vitals.connected(event.when.0, after);
             }
+        }
+        entry.hold(&event);
+        entry.event = event;
+        entry.touched = touched;
+        if is_new {
+            self.forget_old_flows();
         }
     }
 
@@ -238,14 +284,17 @@ impl Watched {
         }
     }
 
-    fn alert(&mut self, alert: Alert) {
+    fn take_alert(&mut self, alert: Alert) {
         if let Some(entry) = self.alerts.iter_mut().find(|entry| entry.alert.id == alert.id) {
             entry.count = alert.count;
             entry.last = alert.last;
+            entry.ended_at = (alert.phase == AlertPhase::Ended).then_some(alert.when.0);
             entry.alert = alert;
             return;
         }
-        let mut entry = AlertEntry { count: alert.count, last: alert.last, findings: VecDeque::new(), alert };
+        let ended_at = (alert.phase == AlertPhase::Ended).then_some(alert.when.0);
+        let mut entry =
+            AlertEntry { count: alert.count, last: alert.last, ended_at, findings: VecDeque::new(), alert };
         // The finding that raised it was told before it.
         for finding in &self.findings {
             if entry.alert.findings.contains(&finding.id) {
@@ -278,6 +327,38 @@ impl Watched {
             self.device(facts.clone());
         }
         self.summary = Some(summary);
+    }
+}
+
+/// The pulse of `device`; of a device more than can be kept, none.
+fn vitals_of(all: &mut BTreeMap<IpAddr, Vitals>, device: IpAddr) -> Option<&mut Vitals> {
+    if all.len() >= MAX_DEVICES && !all.contains_key(&device) {
+        return None;
+    }
+    Some(all.entry(device).or_default())
+}
+
+/// Whether `text`, an RFC 9293 state and its certainty, is of `state`.
+fn is_in(text: &str, state: &str) -> bool {
+    text.split(' ').next() == Some(state)
+}
+
+impl FlowEntry {
+    fn new(event: FlowEvent) -> FlowEntry {
+        let opened = event.when.0;
+        FlowEntry { event, opened, connected: None, held_since: None, touched: 0, findings: 0, rule: None }
+    }
+
+    /// Keeps whether the device holds the tuple in TIME-WAIT: a SYN that is refused there changes nothing, one that is
+    /// let in ends it.
+    fn hold(&mut self, event: &FlowEvent) {
+        let Some(device) = event.device else { return };
+        let state = if event.server.ip() == device { &event.server_state } else { &event.client_state };
+        if is_in(state, "TIME-WAIT") {
+            self.held_since.get_or_insert(event.when.0);
+        } else if is_in(state, "ESTABLISHED") || is_in(state, "CLOSED") {
+            self.held_since = None;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::watched::Watched;
 use crate::analysis::{
-    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait},
+    host::{Behaviour, DeviceFacts, RstInTimeWait, Stack, SynInTimeWait, espressif::is_espressif},
     rule::{Alert, Severity},
 };
 
@@ -67,6 +67,18 @@ pub fn stack(facts: &DeviceFacts) -> String {
     }
 }
 
+/// The MAC address and whose it is, as far as that is told by Espressif's blocks; `None` where the link showed none.
+pub fn mac(facts: &DeviceFacts) -> Option<String> {
+    let text = facts.mac.as_ref()?;
+    let mut octets = [0; 6];
+    let mut parts = text.split(':');
+    let parsed = octets.iter_mut().all(|octet| {
+        parts.next().and_then(|part| u8::from_str_radix(part, 16).ok()).map(|value| *octet = value).is_some()
+    });
+    let vendor = if parsed && parts.next().is_none() && is_espressif(octets) { "Espressif" } else { "MAC" };
+    Some(format!("{vendor} {text}"))
+}
+
 pub fn behaviour(behaviour: Behaviour) -> &'static str {
     match behaviour {
         Behaviour::Unknown => "behaviour not seen yet",
@@ -125,6 +137,21 @@ pub fn in_time_wait(facts: &DeviceFacts) -> String {
     format!("In TIME-WAIT {syn}, {rst}.")
 }
 
+/// The same in half the words.
+pub fn in_time_wait_briefly(facts: &DeviceFacts) -> String {
+    let syn = match facts.syn_in_time_wait {
+        SynInTimeWait::Unknown => "no SYN judged yet",
+        SynInTimeWait::Refused => "a SYN is refused",
+        SynInTimeWait::Accepted => "a newer SYN is let in",
+    };
+    let rst = match facts.rst_in_time_wait {
+        RstInTimeWait::Unknown => "no RST",
+        RstInTimeWait::Ignored => "a RST ignored",
+        RstInTimeWait::Honoured => "a RST honoured",
+    };
+    format!("{syn}, {rst}")
+}
+
 /// What clients waited for; `None` where every connection came about at once.
 pub fn delays(facts: &DeviceFacts) -> Option<String> {
     let delays = &facts.delays;
@@ -154,7 +181,7 @@ pub fn delays(facts: &DeviceFacts) -> Option<String> {
 pub fn own_list(facts: &DeviceFacts) -> Option<String> {
     let account = facts.own_account?;
     Some(format!(
-        "{} in TIME-WAIT by its own list; compared {}: {} agreed, {} unsure, {} not",
+        "{} in TIME-WAIT, compared {}: {} agreed, {} unsure, {} not",
         account.time_wait,
         crate::text::times(account.accounts),
         account.agreed,

@@ -22,6 +22,7 @@ fn main() {
 mod linux {
     use std::net::{IpAddr, SocketAddr};
     use std::path::PathBuf;
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ mod linux {
     use esp_tcpwatch::analysis::host::DeviceScope;
     use esp_tcpwatch::analysis::input::Input;
     use esp_tcpwatch::analysis::rule::RuleSet;
-    use esp_tcpwatch::app::{control::Control, host::ScreenHost};
+    use esp_tcpwatch::app::{control::Control, host::ScreenHost, session::Files};
     use esp_tcpwatch::firmware::Key;
     use esp_tcpwatch::load::{self, ReusePlan};
     use esp_tcpwatch::source::live::{self, LiveConfig};
@@ -102,12 +103,9 @@ mod linux {
         tell: &Sender<Input<'static>>,
     ) -> Result<()> {
         let control = Control::begin(&[(DEVICE, SocketAddr::new(DEVICE, 7777))], key, tell)?;
-        let mut host = ScreenHost {
-            report: Default::default(),
-            exports: PathBuf::new(),
-            notes: Some(tell.clone()),
-            control: Some(&control),
-        };
+        let (report, files) = (Mutex::default(), Files::default());
+        let mut host =
+            ScreenHost { report: &report, files: &files, notes: Some(tell.clone()), control: Some(&control) };
         for (round, change) in (0..).zip(changes) {
             std::thread::sleep(SETTLE);
             if change != "-" {

@@ -52,6 +52,17 @@ pub fn program(words: &[&str]) -> Command {
     command
 }
 
+/// target/<profile>/examples/NAME, beside the program.
+pub fn example(name: &str) -> std::path::PathBuf {
+    let path = Path::new(PROGRAM).with_file_name("examples").join(name);
+    assert!(
+        path.exists(),
+        "no {}: run `cargo build --example {name}`, or plain `cargo test`",
+        path.display()
+    );
+    path
+}
+
 pub fn run(words: &[&str]) -> Output {
     program(words).output().unwrap()
 }

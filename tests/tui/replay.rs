@@ -1,11 +1,12 @@
 //! Opens a saved event stream (JSON Lines) in the terminal screens, at the pace it was recorded.
 //!
 //!     cargo run --example tui_replay -- tests/data/refused-port.jsonl [--speed 10] [--live] [--ascii] [--no-color]
+//!                                       [--theme NAME]
 //!                                       [--flood EVENTS-PER-SECOND]
 //!                                       [--panic-after SECONDS] [--panic-on-export]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,8 @@ fn main() -> anyhow::Result<()> {
         let event = serde_json::from_str(line).with_context(|| format!("{}:{}", choice.path, at + 1))?;
         events.push(event);
     }
-    let (sender, receiver) = channel();
+    // As many in flight as the program itself lets be.
+    let (sender, receiver) = sync_channel(2_048);
     let options = choice.options.clone();
     if let Some(seconds) = choice.panic_after {
         std::thread::spawn(move || {
@@ -110,6 +112,7 @@ fn choose() -> anyhow::Result<Choice> {
             "--flood" => choice.flood = Some(number()? as u64),
             "--panic-after" => choice.panic_after = Some(number()?),
             "--panic-on-export" => choice.panic_on_export = true,
+            "--theme" => choice.options.theme = args.next().context("a theme is missing")?.parse()?,
             "--ascii" => choice.options.ascii = true,
             "--no-color" => choice.options.no_color = true,
             _ => choice.path = arg,
@@ -119,7 +122,7 @@ fn choose() -> anyhow::Result<Choice> {
 }
 
 /// The events at `speed` times their own pace; with `live`, as if from a wire, and without an end.
-fn play(events: Vec<Event>, sender: &Sender<Event>, speed: f64, live: bool) {
+fn play(events: Vec<Event>, sender: &SyncSender<Event>, speed: f64, live: bool) {
     let begun = Instant::now();
     let mut first = None;
     for mut event in events {
@@ -145,7 +148,7 @@ fn play(events: Vec<Event>, sender: &Sender<Event>, speed: f64, live: bool) {
 }
 
 /// The flow and device events over and over, on ever new ports, at `rate` a second.
-fn flood(events: &[Event], sender: &Sender<Event>, rate: u64) {
+fn flood(events: &[Event], sender: &SyncSender<Event>, rate: u64) {
     let begun = Instant::now();
     let mut sent = 0;
     for round in 0.. {

@@ -8,8 +8,6 @@ use crate::analysis::{flow::FourTuple, time::Timestamp};
 
 /// One slow-timer tick of lwIP (`TCP_SLOW_INTERVAL`), seconds.
 const TICK_S: f64 = 0.5;
-/// 2·MSL that is assumed while nothing bounds it: 60 s of MSL, the default of ESP-IDF and lwIP.
-const DEFAULT_TIME_WAIT_S: f64 = 120.0;
 
 #[derive(Clone, Debug, Default)]
 pub struct Bracket {
@@ -81,12 +79,6 @@ impl Bracket {
 
     /// How long after the latest possible start a tuple is counted as held, seconds.
     pub fn assumed_time_wait_s(&self) -> f64 {
-        let msl = self.msl();
-        let assumed = match (msl.at_least, msl.at_most) {
-            (_, Some(most)) => 2.0 * most,
-            (Some(least), None) => DEFAULT_TIME_WAIT_S.max(2.0 * least),
-            (None, None) => DEFAULT_TIME_WAIT_S,
-        };
-        assumed + TICK_S
+        self.msl().assumed_time_wait_s() + TICK_S
     }
 }

@@ -78,6 +78,19 @@ pub struct MslBracket {
     pub at_most: Option<f64>,
 }
 
+impl MslBracket {
+    /// 2·MSL that is taken for true, seconds: the most it can be; while nothing says so, that of lwIP and ESP-IDF as
+    /// shipped (60 s of MSL), or the least that it must be, if that is more.
+    pub fn assumed_time_wait_s(&self) -> f64 {
+        const DEFAULT_TIME_WAIT_S: f64 = 120.0;
+        match (self.at_least, self.at_most) {
+            (_, Some(most)) => 2.0 * most,
+            (Some(least), None) => DEFAULT_TIME_WAIT_S.max(2.0 * least),
+            (None, None) => DEFAULT_TIME_WAIT_S,
+        }
+    }
+}
+
 /// How many connection blocks (lwIP: PCBs) the device has, TIME-WAIT included, where the oldest TIME-WAIT gives way to
 /// a new connection. Inferred, as far as all of its connections were seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,12 +2,11 @@
 //!
 //! Knows a row's columns. Refuses to explain: see `detail`.
 
-use core::ops::Range;
-
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::fit;
-use crate::tui::model::{Model, Pane};
+use super::{Listing, fit};
+use crate::tui::model::{Model, Pane, Subject};
 use crate::tui::theme::Theme;
 use crate::tui::watched::AlertEntry;
 use crate::tui::words;
@@ -17,19 +16,24 @@ const AGE: usize = 6;
 const CLIENT: usize = 23;
 const RULE: usize = 20;
 
-pub fn lines(model: &Model, width: u16, focused: bool) -> (Vec<Line<'static>>, Range<usize>) {
-    let alerts = model.shown().alerts_in_order();
+pub fn listing(model: &Model, area: Rect, focused: bool) -> Listing {
+    let alerts = model.alerts();
     if alerts.is_empty() {
-        let text = if model.is_over() { "Nothing was alerted." } else { "Nothing alerted so far." };
-        return (vec![Line::styled(format!(" {text}"), model.theme.quiet())], 0..0);
+        let text = match (model.filters.alerts.is_empty(), model.is_over()) {
+            (false, _) => "No alert has these words.",
+            (true, true) => "Nothing was alerted.",
+            (true, false) => "Nothing alerted so far.",
+        };
+        return Listing::nothing(model, text);
     }
     let chosen = model.chosen_index(Pane::Alerts, &model.listed(Pane::Alerts));
-    let lines = alerts
-        .iter()
-        .enumerate()
-        .map(|(at, entry)| row(model, entry, usize::from(width), at == chosen, focused))
-        .collect();
-    (lines, chosen..chosen + 1)
+    let shown = super::in_sight(alerts.len(), &(chosen..chosen + 1), area.height.into());
+    let mut listing = Listing::default();
+    for (at, entry) in alerts.iter().enumerate().take(shown.end).skip(shown.start) {
+        let row = row(model, entry, usize::from(area.width), at == chosen, focused);
+        listing.push(row, Some(Subject::Alert(entry.alert.id)));
+    }
+    listing
 }
 
 fn row(model: &Model, entry: &AlertEntry, width: usize, chosen: bool, focused: bool) -> Line<'static> {

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::fit;
+use super::{detail, fit};
 use crate::analysis::rule::Severity;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
@@ -20,7 +20,7 @@ pub fn rows(model: &Model, width: u16, height: u16) -> u16 {
         4..8 => 1,
         8..16 => 2,
         // The verdict stays; an alarm is followed by lists that say more.
-        16..40 if !model.is_over() => 3,
+        16..40 if !model.is_over() => 2,
         _ => 5,
     };
     u16::try_from(fit::wrap(&text, room(width)).len()).unwrap_or(u16::MAX).min(most)
@@ -61,7 +61,7 @@ fn sentence(model: &Model) -> Option<(Severity, String)> {
         let text = "The stream broke off before its summary: what is shown may not be all.";
         return Some((worst.unwrap_or(Severity::Warning).max(Severity::Warning), text.to_owned()));
     }
-    watched.most_urgent().map(|entry| (Severity::Critical, alarm(model, entry)))
+    watched.most_urgent(model.now()).map(|entry| (Severity::Critical, alarm(model, entry)))
 }
 
 fn alarm(model: &Model, entry: &AlertEntry) -> String {
@@ -70,9 +70,9 @@ fn alarm(model: &Model, entry: &AlertEntry) -> String {
     let client = match (alert.client, entry.findings.back()) {
         // Its title names the device, and there is no client.
         _ if alert.is_of_device() => String::new(),
-        (Some(client), _) => format!("{client}, "),
-        (None, Some(finding)) => format!("{} and others, ", finding.client),
-        (None, None) => "several clients, ".to_owned(),
+        (Some(client), _) => format!(", {client}"),
+        (None, Some(finding)) => format!(", {} and others", finding.client),
+        (None, None) => ", several clients".to_owned(),
     };
     let span = match entry.count {
         1 => "once".to_owned(),
@@ -86,10 +86,11 @@ fn alarm(model: &Model, entry: &AlertEntry) -> String {
     };
     let state = if entry.ended() { "over" } else { "last" };
     format!(
-        "{} {}: {}. {client}{span}, {state} {} ago.",
+        "{} {}: {}. {}, {state} {} ago{client}.",
         theme.severity_glyph(alert.severity),
         Theme::severity_word(alert.severity),
         theme.show(alert.title.trim_end_matches('.')),
+        detail::capital(&span),
         words::age(model.now().since(entry.last)),
     )
 }

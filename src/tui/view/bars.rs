@@ -5,9 +5,11 @@
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::fit;
-use crate::tui::keymap;
-use crate::tui::model::Model;
+use super::{fit, question};
+use crate::analysis::rule::Severity;
+use crate::tui::dialogue::Dialogue;
+use crate::tui::keymap::{self, Command};
+use crate::tui::model::{Model, Screen};
 use crate::tui::words;
 
 /// ` esp-tcpwatch | demo | live tap0            00:01:12 | 46 frames | no loss `
@@ -84,6 +86,67 @@ fn quality(model: &Model) -> (String, bool) {
     (format!("{more}{} {} {loss}", crate::text::counted(frames, "frame"), glyphs.column), lossless)
 }
 
+/// ` 1 Overview  2 Alerts 3  3 Flows 12  4 Flow  5 Device  6 Help`
+pub fn tabs(model: &Model, width: u16) -> Line<'static> {
+    let theme = model.theme;
+    let worst =
+        model.shown().alerts.iter().filter(|entry| !entry.ended()).map(|entry| entry.alert.severity).max();
+    let mut spans = vec![Span::raw(" ")];
+    for (screen, text) in named(model, width) {
+        let style = if screen == model.screen {
+            theme.accent().add_modifier(Modifier::BOLD | Modifier::REVERSED)
+        } else {
+            match worst.filter(|worst| screen == Screen::Alerts && *worst >= Severity::Warning) {
+                Some(worst) => theme.severity(worst),
+                None => Style::new(),
+            }
+        };
+        spans.push(Span::styled(text, style));
+    }
+    Line::from(spans)
+}
+
+/// The screen whose name stands at this column of the tabs.
+pub fn tab_at(model: &Model, width: u16, column: u16) -> Option<Screen> {
+    let mut end = 1;
+    named(model, width).into_iter().find_map(|(screen, text)| {
+        let start = end;
+        end += fit::width(&text);
+        (start..end).contains(&usize::from(column)).then_some(screen)
+    })
+}
+
+/// Each screen by its key and name; where there is no room, the others than this one by their keys alone.
+fn named(model: &Model, width: u16) -> Vec<(Screen, String)> {
+    let watched = model.shown();
+    let full = Screen::ALL.map(|screen| {
+        let key = match screen {
+            // Its first key is in the footer.
+            Screen::Help => model.keymap.keys(Command::Help).last().copied(),
+            Screen::Overview | Screen::Alerts | Screen::Flows | Screen::Flow | Screen::Device => {
+                model.keymap.first(Command::Show(screen))
+            }
+        };
+        let key = key.map_or_else(String::new, |key| format!("{key} "));
+        let count = match screen {
+            Screen::Alerts => watched.alerts.len(),
+            Screen::Flows => watched.flows.len(),
+            Screen::Overview | Screen::Flow | Screen::Device | Screen::Help => 0,
+        };
+        let count = if count == 0 { String::new() } else { format!(" {count}") };
+        (screen, key.clone(), format!(" {key}{}{count} ", screen.name()))
+    });
+    let wide: usize = full.iter().map(|(_, _, text)| fit::width(text)).sum();
+    let fits = wide < usize::from(width);
+    full.into_iter()
+        .map(
+            |(screen, key, text)| {
+                if fits || screen == model.screen { (screen, text) } else { (screen, format!(" {key}")) }
+            },
+        )
+        .collect()
+}
+
 /// A rule with a title in it.
 pub fn title(model: &Model, width: u16, title: &str, focused: bool, right: Option<&str>) -> Line<'static> {
     let theme = model.theme;
@@ -126,14 +189,20 @@ pub fn footer(model: &Model, width: u16) -> Line<'static> {
         return Line::styled(fit::cut(&text, room, glyphs.ellipsis), style);
     }
     let hints = keymap::hints(model);
-    // `help` and `quit` stay, whatever else has no room.
     let wide = |hint: &(String, &str)| fit::width(&hint.0) + fit::width(hint.1) + 3;
-    let kept: usize = hints.iter().rev().take(2).map(wide).sum();
-    let mut left = room.saturating_sub(kept);
-    let count = hints.len();
+    let kept_hints = keymap::kept_hints(model);
+    let kept: usize = hints.iter().rev().take(kept_hints).map(wide).sum();
     let mut spans = vec![Span::raw(" ")];
+    if let Some((name, input)) = typed(model) {
+        let room = room.saturating_sub(hints.iter().map(wide).sum::<usize>() + fit::width(name) + 4);
+        spans.push(Span::styled(name, theme.strong()));
+        spans.extend(question::typed_in(theme, input, room));
+        spans.push(Span::raw("   "));
+    }
+    let mut left = room.saturating_sub(kept + spans.iter().map(Span::width).sum::<usize>());
+    let count = hints.len();
     for (at, hint) in hints.into_iter().enumerate() {
-        let last_ones = at + 2 >= count;
+        let last_ones = at + kept_hints >= count;
         if !last_ones {
             if wide(&hint) > left {
                 continue;
@@ -144,4 +213,13 @@ pub fn footer(model: &Model, width: u16) -> Line<'static> {
         spans.push(Span::raw(format!(" {}  ", hint.1)));
     }
     Line::from(spans)
+}
+
+/// What is being typed into the footer, and what it is for.
+fn typed(model: &Model) -> Option<(&'static str, &tui_input::Input)> {
+    match model.dialogue.as_ref()? {
+        Dialogue::Filter { input, .. } => Some(("Filter: ", input)),
+        Dialogue::Note(input) => Some(("Note: ", input)),
+        Dialogue::Mode(_) => None,
+    }
 }

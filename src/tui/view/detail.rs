@@ -5,10 +5,11 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
-use super::{devices, fit, flow, ladder};
-use crate::analysis::{certainty::Certainty, host::DeviceFacts};
+use super::{device, fit, flow, ladder};
+use crate::analysis::certainty::Certainty;
+use crate::tui::keymap::Command;
 use crate::tui::model::{Model, Subject};
 use crate::tui::theme::Theme;
 use crate::tui::watched::AlertEntry;
@@ -19,7 +20,7 @@ const WHOLE: u16 = 16;
 
 pub fn title(model: &Model, subject: Subject) -> String {
     match subject {
-        Subject::Alert(id) => match find_alert(model, id) {
+        Subject::Alert(id) => match model.shown().alert(id) {
             Some(entry) => format!("Alert {id}: {}", model.theme.show(&entry.alert.rule)),
             None => format!("Alert {id}"),
         },
@@ -31,19 +32,24 @@ pub fn title(model: &Model, subject: Subject) -> String {
 /// The pane beside or between the lists.
 pub fn explanation(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let Some(subject) = model.explained() else {
-        let body = super::titled(model, frame, area, "Waiting", false, None);
+        let title = if model.clears_a_filter() { "Nothing chosen" } else { "Waiting" };
+        let body = super::titled(model, frame, area, title, false, None);
         return super::scrolled(frame, body, nothing_yet(model, body.width), 0);
     };
     let body_rows = area.height.saturating_sub(1);
     let lines = match subject {
-        Subject::Alert(id) if body_rows < WHOLE => {
-            find_alert(model, id).map(|entry| brief(model, entry, area.width, body_rows)).unwrap_or_default()
-        }
+        Subject::Alert(id) if body_rows < WHOLE => model
+            .shown()
+            .alert(id)
+            .map(|entry| brief(model, entry, area.width, body_rows))
+            .unwrap_or_default(),
         Subject::Alert(_) | Subject::Device(_) | Subject::Flow(_) => lines(model, subject, area.width),
     };
     let more =
         lines.len() > usize::from(body_rows) || matches!(subject, Subject::Alert(_) if body_rows < WHOLE);
-    let hint = more.then(|| "Enter: all of it".to_owned());
+    let opens = model.can_open() == Some(subject);
+    let hint =
+        model.keymap.first(Command::Open).filter(|_| more && opens).map(|key| format!("{key}: all of it"));
     let body = super::titled(model, frame, area, &title(model, subject), false, hint);
     super::scrolled(frame, body, lines, 0);
 }
@@ -51,22 +57,15 @@ pub fn explanation(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// All there is to say.
 pub fn lines(model: &Model, subject: Subject, width: u16) -> Vec<Line<'static>> {
     match subject {
-        Subject::Alert(id) => find_alert(model, id).map(|entry| alert(model, entry, width)),
-        Subject::Device(address) => model
-            .shown()
-            .devices
-            .iter()
-            .find(|facts| facts.address == address)
-            .map(|facts| device(model, facts, width)),
+        Subject::Alert(id) => model.shown().alert(id).map(|entry| alert(model, entry, width)),
+        Subject::Device(address) => {
+            model.shown().device_at(address).map(|facts| device::lines(model, facts, width))
+        }
         Subject::Flow(key) => {
             model.shown().flows.get(&key).map(|entry| flow::lines(model, key, entry, width))
         }
     }
     .unwrap_or_else(|| vec![Line::styled(" This is no longer kept.", model.theme.quiet())])
-}
-
-fn find_alert(model: &Model, id: u64) -> Option<&AlertEntry> {
-    model.shown().alerts.iter().find(|entry| entry.alert.id == id)
 }
 
 /// Why, the best remedy, how sure: in a few rows.
@@ -92,8 +91,9 @@ fn brief(model: &Model, entry: &AlertEntry, width: u16, rows: u16) -> Vec<Line<'
 fn shorten(lines: &mut Vec<Line<'static>>, most: usize, ellipsis: &'static str) {
     if lines.len() > most {
         lines.truncate(most);
-        if let Some(last) = lines.last_mut() {
-            last.push_span(Span::raw(format!(" {ellipsis}")));
+        if let Some(last) = lines.last_mut().and_then(|line| line.spans.last_mut()) {
+            let room = fit::width(&last.content).saturating_sub(1);
+            last.content = format!("{}{ellipsis}", fit::cut(&last.content, room, "")).into();
         }
     }
 }
@@ -116,10 +116,12 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
     let whom = if alert.is_of_device() {
         format!("about {} as a whole", alert.device)
     } else {
-        format!("client {}, server {}", words::client(alert), alert.server)
+        let client = if alert.client.is_some() { "client " } else { "" };
+        format!("{client}{}, server {}", words::client(alert), alert.server)
     };
+    let mode = alert.mode.as_ref().map_or_else(String::new, |mode| format!(", in mode {}", theme.show(mode)));
     let facts = format!(
-        "{} in {span}, {state}, last {} ago; {whom}",
+        "{} in {span}, {state}, last {} ago; {whom}{mode}",
         crate::text::counted(entry.count, "finding"),
         words::age(model.now().since(entry.last)),
     );
@@ -176,57 +178,6 @@ fn alert(model: &Model, entry: &AlertEntry, width: u16) -> Vec<Line<'static>> {
     lines
 }
 
-fn device(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static>> {
-    let theme = model.theme;
-    let watched = model.shown();
-    let room = width.saturating_sub(1);
-    let (severity, said) = words::verdict(watched, facts);
-    let style = severity.map_or_else(Style::new, |severity| theme.severity(severity));
-    let mut lines = fit::paragraph(&theme.show(&said), room, 1, "", style);
-    lines.push(Line::default());
-    let mac = facts.mac.as_deref().map_or_else(|| "not seen".to_owned(), |mac| theme.show(mac));
-    for (name, value) in [
-        ("Address", facts.address.to_string()),
-        ("MAC", mac),
-        ("Stack", words::stack(facts)),
-        ("Behaviour", devices::behaviour(theme, facts)),
-        ("TIME-WAIT", devices::time_wait(theme, facts).replacen("TIME-WAIT: ", "", 1)),
-        ("", words::in_time_wait(facts)),
-        (
-            "",
-            format!(
-                "met {} and {}",
-                crate::text::counted(facts.time_wait.syns, "SYN"),
-                crate::text::counted(facts.time_wait.rsts, "RST")
-            ),
-        ),
-        ("Accepted", crate::text::counted(facts.accepted, "connection")),
-    ]
-    .into_iter()
-    .chain(words::room(facts).map(|room| ("Blocks", room)))
-    .chain(words::delays(facts).map(|delays| ("Waited", delays)))
-    .chain(words::own_list(facts).map(|list| ("Own list", list)))
-    {
-        lines.extend(fit::paragraph(&value, room, 12, &format!(" {name}"), Style::new()));
-    }
-    if let Some(note) = &facts.note {
-        lines.extend(heading(theme, "Note"));
-        lines.extend(fit::paragraph(&theme.show(note), room, 3, "", Style::new()));
-    }
-    let alerts: Vec<_> =
-        watched.alerts_in_order().into_iter().filter(|entry| entry.alert.device == facts.address).collect();
-    if !alerts.is_empty() {
-        lines.extend(heading(theme, "Alerts"));
-    }
-    for entry in alerts {
-        let alert = &entry.alert;
-        let text = format!("{}{} {}", theme.glyphs().times, entry.count, theme.show(&alert.title));
-        let mark = format!(" {}", theme.severity_glyph(alert.severity));
-        lines.extend(fit::paragraph(&text, room, 3, &mark, theme.severity(alert.severity)));
-    }
-    lines
-}
-
 /// The ladder under its heading; with `rule`, only that rule's findings are marked.
 pub fn packets<'a>(
     theme: Theme,
@@ -243,7 +194,7 @@ pub fn packets<'a>(
     lines
 }
 
-fn heading(theme: Theme, text: &'static str) -> Vec<Line<'static>> {
+pub(super) fn heading(theme: Theme, text: &'static str) -> Vec<Line<'static>> {
     vec![Line::default(), Line::styled(format!(" {text}"), theme.accent().patch(theme.strong()))]
 }
 
@@ -265,7 +216,7 @@ fn frames(entry: &AlertEntry) -> String {
 }
 
 fn nothing_yet(model: &Model, width: u16) -> Vec<Line<'static>> {
-    let text = if model.is_over() {
+    let text = if model.is_over() || !model.filters.alerts.is_empty() {
         "Nothing to explain."
     } else {
         "Watching. A device shows up here with its first frame, an alert as soon as a connection is refused. \
@@ -275,7 +226,7 @@ fn nothing_yet(model: &Model, width: u16) -> Vec<Line<'static>> {
     fit::paragraph(text, width.saturating_sub(1), 1, "", Style::new())
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

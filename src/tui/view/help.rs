@@ -2,38 +2,41 @@
 //!
 //! Knows how to print a table. Refuses to know any key by itself.
 
-use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::fit;
 use crate::analysis::{certainty::Certainty, rule::Severity};
-use crate::tui::keymap::{BINDINGS, Key};
+use crate::tui::keymap::BINDINGS;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
-pub fn render(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let lines = lines(model, area.width);
-    let at = model.help.unwrap_or(0);
-    let body = super::titled(model, frame, area, "Help", true, super::position(at, lines.len(), area));
-    let first = at.min(super::end(lines.len(), body.height));
-    super::scrolled(frame, body, lines, first);
-}
+/// What no table of keys can say.
+const MOUSE: &[(&str, &str)] = &[
+    ("click", "choose; on what is chosen: open it; on a screen's name: go there"),
+    ("wheel", "move, or scroll"),
+    ("Shift-drag", "select text, as the terminal does (some want Option or Fn instead of Shift)"),
+];
 
 pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     let theme = model.theme;
-    let keys: Vec<String> = BINDINGS
+    let bound: Vec<(String, &str)> = BINDINGS
         .iter()
-        .map(|binding| binding.keys.iter().map(|key| Key::name(*key)).collect::<Vec<_>>().join(" "))
+        .filter_map(|binding| {
+            let keys = model.keymap.keys(binding.command);
+            let names = keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ");
+            (!names.is_empty()).then_some((names, binding.label))
+        })
         .collect();
-    let column = keys.iter().map(|name| fit::width(name)).max().unwrap_or(0) + 3;
+    let column = bound.iter().map(|(names, _)| fit::width(names)).max().unwrap_or(0).max(10) + 3;
     let mut lines = vec![Line::styled(" Keys", theme.strong())];
-    for (binding, name) in BINDINGS.iter().zip(&keys) {
-        let room = usize::from(width).saturating_sub(column);
-        for (at, text) in fit::wrap(binding.label, room).into_iter().enumerate() {
-            let key = if at == 0 { fit::left(&format!(" {name}"), column, "") } else { " ".repeat(column) };
-            lines.push(Line::from(vec![Span::styled(key, theme.accent()), Span::raw(text)]));
-        }
+    for (names, label) in &bound {
+        lines.extend(row(names, theme.accent(), label, column, width));
+    }
+    lines.push(Line::default());
+    lines.push(Line::styled(" Mouse", theme.strong()));
+    for (what, label) in MOUSE {
+        lines.extend(row(what, theme.accent(), label, column, width));
     }
     lines.push(Line::default());
     lines.push(Line::styled(" Marks", theme.strong()));
@@ -43,20 +46,38 @@ pub fn lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         (Severity::Notice, "a risk"),
         (Severity::Info, "worth knowing"),
     ] {
-        let mark = format!(" {} {}", theme.severity_glyph(severity), Theme::severity_word(severity));
-        lines.push(legend(&mark, theme.severity(severity), meaning, column.max(14)));
+        let mark = format!("{} {}", theme.severity_glyph(severity), Theme::severity_word(severity));
+        lines.extend(row(&mark, theme.severity(severity), meaning, column, width));
     }
     for (certainty, meaning) in [
         (Certainty::Proven, "seen, frame by frame"),
         (Certainty::Inferred, "follows from what was seen, unless frames were lost or reordered"),
         (Certainty::Suspected, "fits what was seen, and so does something else"),
     ] {
-        let mark = format!(" {} {certainty}", theme.certainty_glyph(certainty));
-        lines.push(legend(&mark, ratatui::style::Style::new(), meaning, column.max(14)));
+        let mark = format!("{} {certainty}", theme.certainty_glyph(certainty));
+        lines.extend(row(&mark, Style::new(), meaning, column, width));
+    }
+    let glyphs = theme.glyphs();
+    let [low, .., high] = glyphs.bars;
+    for (mark, meaning) in [
+        (
+            format!("{high}{low}{}", glyphs.no_bar),
+            "a connection block in TIME-WAIT, for long or not for long yet; one that is free",
+        ),
+        (format!("{low}{high}"), "one bar a second: connections asked for; the slowest connect()"),
+    ] {
+        lines.extend(row(&mark, Style::new(), meaning, column, width));
     }
     lines
 }
 
-fn legend(mark: &str, style: ratatui::style::Style, meaning: &'static str, column: usize) -> Line<'static> {
-    Line::from(vec![Span::styled(fit::left(mark, column, ""), style), Span::raw(meaning)])
+fn row(mark: &str, style: Style, text: &str, column: usize, width: u16) -> Vec<Line<'static>> {
+    fit::wrap(text, usize::from(width).saturating_sub(column))
+        .into_iter()
+        .enumerate()
+        .map(|(at, text)| {
+            let mark = if at == 0 { fit::left(&format!(" {mark}"), column, "") } else { " ".repeat(column) };
+            Line::from(vec![Span::styled(mark, style), Span::raw(text)])
+        })
+        .collect()
 }
