@@ -845,7 +845,7 @@ fn long_names() -> Vec<Event> {
                 flow.server.set_ip(address);
                 flow.client.set_ip(address);
             }
-            Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => {}
+            Event::Segment(_) | Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => {}
         }
     }
     events
