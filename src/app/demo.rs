@@ -6,6 +6,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::path::Path;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, anyhow};
@@ -126,7 +127,7 @@ fn twin_args(plan: &DemoPlan) -> Vec<String> {
 fn with_report(plan: &DemoPlan, shown: Shown) -> DemoPlan {
     let mut plan = plan.clone();
     if shown == Shown::Lines {
-        plan.output.report.get_or_insert_with(|| output::timed_name("./esp-tcpwatch-demo").into());
+        plan.output.report.get_or_insert_with(|| output::timed_name(Path::new("."), "esp-tcpwatch-demo"));
     }
     plan
 }

@@ -8,6 +8,7 @@ pub mod exit;
 
 #[cfg(target_os = "linux")]
 pub mod account;
+mod attach;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::{
+    attach::ReadFile,
     devices,
     exit::usage,
     pipeline::WhenStopped,
@@ -40,7 +41,8 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let devices = devices::resolve(&plan.devices)?;
     let file = open(path)?;
     let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, Some(&file))?;
+    let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
+    let files = Files::open(&plan.output, invoker, Some(reads))?;
     privilege::drop_all(invoker)?;
     let scope = scope(Some(&file), devices);
     let source = CaptureFile::from_reader(Box::new(file), &path.display().to_string())?;

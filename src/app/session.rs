@@ -13,10 +13,12 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow};
 
 use super::{
+    attach::{self, ReadFile},
     exit,
-    output::{self, OutputFile},
+    output::{self, Existing, OutputFile, ReportFile},
     pipeline::{Finished, Pipeline, WhenStopped},
     privilege::Invoker,
+    report::format,
     screen,
     shutdown::Stop,
     terminal,
@@ -30,7 +32,7 @@ use crate::analysis::{
     wire::Skip,
 };
 use crate::cli::plan::{OutputPlan, View};
-use crate::report::{markdown, model::Report};
+use crate::report::{self, Format, model::Report, template::Template};
 use crate::sink::{
     Sink,
     json::JsonLines,
@@ -64,30 +66,64 @@ impl Shown {
 /// The files of a run, open before the privileges went.
 pub struct Files {
     record: Option<File>,
-    report: Option<OutputFile>,
+    report: Option<(ReportFile, Format)>,
     /// Where a report goes that is asked for from the screen.
     exports: PathBuf,
+    belonging: Belonging,
+}
+
+/// What is named in a report with its digest.
+#[derive(Default)]
+struct Belonging {
+    read: Option<ReadFile>,
+    record: Option<PathBuf>,
+}
+
+impl Belonging {
+    /// `ended`: nothing more will be recorded.
+    fn attach_to(&self, report: &mut Report, ended: bool) {
+        let read = self.read.as_ref().map(|read| read.attached("the capture that was read"));
+        let record = self
+            .record
+            .as_deref()
+            .map(|path| if ended { attach::recording(path) } else { attach::growing_recording(path) });
+        report.attached = read.into_iter().chain(record).collect();
+        let is_live = report.start.as_ref().is_some_and(|start| start.source == "live");
+        report.system = is_live.then(attach::system);
+    }
 }
 
 impl Files {
     /// `reads`: the capture that is read, which must not be written over.
-    pub fn open(plan: &OutputPlan, invoker: Option<Invoker>, reads: Option<&File>) -> Result<Files> {
+    pub fn open(plan: &OutputPlan, invoker: Option<Invoker>, reads: Option<ReadFile>) -> Result<Files> {
         let mut record = None;
         if let Some(path) = &plan.record {
             let file = OutputFile::open(path, invoker)?;
-            if reads.is_some_and(|read| file.is_same_as(read)) {
+            if reads.as_ref().is_some_and(|read| file.is_same_as(&read.file)) {
                 let name = path.display();
                 return Err(exit::usage(format!("--write would overwrite {name}, the capture that is read")));
             }
             record = Some(file.into_writer()?);
         }
+        let existing = if plan.force { Existing::Replace } else { Existing::Ask };
         let report = plan
             .report
             .as_ref()
-            .map(|target| output::open_report(target, "esp-tcpwatch", invoker))
+            .map(|target| ReportFile::open_in(target, "esp-tcpwatch", existing, invoker))
             .transpose()?;
+        if let (Some(report), Some(read)) = (&report, &reads)
+            && report.is_same_as(&read.file)
+        {
+            let name = report.path.display();
+            return Err(exit::usage(format!("--report would overwrite {name}, the capture that is read")));
+        }
         let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
-        Ok(Files { record, report, exports: beside.unwrap_or_default() })
+        Ok(Files {
+            record,
+            report: report.map(|file| (file, format(plan.report_format))),
+            exports: beside.unwrap_or_default(),
+            belonging: Belonging { read: reads, record: plan.record.clone() },
+        })
     }
 }
 
@@ -205,7 +241,7 @@ impl Running {
     pub fn finish(mut self) -> Result<Outcome> {
         let mut screen_error = None;
         if let Some(events) = self.events.take() {
-            let mut host = Exporter { report: self.report.clone(), directory: self.files.exports.clone() };
+            let mut host = Exporter { report: &self.report, files: &self.files };
             terminal::screen_is_up(true);
             let ended = tui::run(events, self.options.clone(), self.stop.flag(), &mut host);
             terminal::screen_is_up(false);
@@ -231,9 +267,9 @@ impl Running {
         ];
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
-        if let Some(mut file) = self.files.report.take() {
-            file.write_all(&rendered(&self.report))?;
-            outcome.report = Some(file.path.clone());
+        if let Some((file, format)) = self.files.report.take() {
+            outcome.report =
+                Some(file.write(&rendered(&self.report, &self.files.belonging, format, true))?);
         }
         Ok(outcome)
     }
@@ -260,24 +296,25 @@ fn unreadable(name: &str, summary: Option<&Summary>) -> Option<SourceError> {
     only.then(|| SourceError::MonitorMode { name: name.to_owned() })
 }
 
-fn rendered(report: &Mutex<Report>) -> String {
+fn rendered(report: &Mutex<Report>, belonging: &Belonging, format: Format, ended: bool) -> String {
     // Cloned, so that the engine does not wait while the words are found.
-    let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    markdown::render(&report)
+    let mut report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    belonging.attach_to(&mut report, ended);
+    report::render(&report, format, Template::Generic)
 }
 
 /// Writes the report that is asked for from the screen.
-struct Exporter {
-    report: Arc<Mutex<Report>>,
-    directory: PathBuf,
+struct Exporter<'a> {
+    report: &'a Mutex<Report>,
+    files: &'a Files,
 }
 
-impl tui::Host for Exporter {
+impl tui::Host for Exporter<'_> {
     fn export_report(&mut self) -> Result<String, String> {
-        let path = self.directory.join(output::timed_name("esp-tcpwatch"));
-        let written =
-            OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(&self.report)));
-        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
+        let path = output::timed_name(&self.files.exports, "esp-tcpwatch");
+        let text = rendered(self.report, &self.files.belonging, Format::Markdown, false);
+        let written = ReportFile::open(&path, Existing::Ask, None).and_then(|file| file.write(&text));
+        written.map(|path| path.display().to_string()).map_err(|error| format!("{error:#}"))
     }
 }
 
