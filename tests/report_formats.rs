@@ -117,7 +117,11 @@ fn the_forms_of_two_projects() {
 fn each_field_of_a_form_has_its_heading() {
     let headings = |template| -> Vec<String> {
         let page = template::page(&of_capture("refused"), template);
-        page.sections.into_iter().filter(|section| section.level == 3).map(|section| section.heading).collect()
+        page.sections
+            .into_iter()
+            .filter(|section| section.level == 3)
+            .map(|section| section.heading)
+            .collect()
     };
     assert_eq!(
         headings(Template::Micropython),
@@ -180,7 +184,8 @@ fn github_reads_the_markdown_as_it_is_meant() {
 /// The check above can fail.
 #[test]
 fn github_would_read_what_is_not_escaped() {
-    let read = read::markdown("# a\n\n<script>x</script>\n\nb <img src=x> [y](javascript:z) ![i](http://e)\n");
+    let read =
+        read::markdown("# a\n\n<script>x</script>\n\nb <img src=x> [y](javascript:z) ![i](http://e)\n");
     assert_eq!(read.foreign.len(), 3, "{:?}", read.foreign);
     assert_eq!(read.links, ["javascript:z"]);
 }
@@ -228,7 +233,10 @@ fn the_html_is_well_formed_and_asks_nobody_for_anything() {
 #[test]
 fn html_that_is_broken_or_loads_something_is_found() {
     for broken in ["<p><b>x</p>", "<table><p>x</table>", "<p class=\"a\" class=\"b\">"] {
-        assert!(!read::html(&format!("<!DOCTYPE html><title>t</title>{broken}")).errors.is_empty(), "{broken}");
+        assert!(
+            !read::html(&format!("<!DOCTYPE html><title>t</title>{broken}")).errors.is_empty(),
+            "{broken}"
+        );
     }
     for loading in [
         "<img src=\"x.png\">",
@@ -277,7 +285,10 @@ fn json_holds_what_the_pages_say() {
         serde_json::from_str(&render(&report, Format::Json, Template::Generic)).unwrap();
     assert_eq!((&read["schema"], &read["type"]), (&1.into(), &"report".into()));
     assert_eq!(read["found_fault"], true);
-    assert_eq!(read["findings"]["time-wait-collision"]["count"], report.findings["time-wait-collision"].count);
+    assert_eq!(
+        read["findings"]["time-wait-collision"]["count"],
+        report.findings["time-wait-collision"].count
+    );
     assert_eq!(read["devices"][0]["behaves_as"], "unfixed");
     assert_eq!(read["attached"][0]["sha256"], "00ff".repeat(16));
     let text = render(&report, Format::Markdown, Template::Generic);

@@ -166,8 +166,14 @@ impl ReportFile {
     /// Whether it could be done: not where the directory takes no new file.
     fn replace(&self, text: &str, permissions: Permissions) -> Result<bool> {
         let cannot = || format!("cannot write {}", self.path.display());
+        let is_closed = |error: &io::Error| {
+            matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+        };
         // Through a symbolic link, to the file that it leads to.
-        let path = fs::canonicalize(&self.path).with_context(cannot)?;
+        let path = match fs::canonicalize(&self.path) {
+            Err(error) if is_closed(&error) => return Ok(false),
+            path => path.with_context(cannot)?,
+        };
         let directory = path.parent().unwrap_or(Path::new("/"));
         let beside = tempfile::Builder::new()
             .prefix(".esp-tcpwatch-")
@@ -175,11 +181,7 @@ impl ReportFile {
             .permissions(Permissions::from_mode(permissions.mode() & 0o777))
             .tempfile_in(directory);
         let mut beside = match beside {
-            Err(error)
-                if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) =>
-            {
-                return Ok(false);
-            }
+            Err(error) if is_closed(&error) => return Ok(false),
             beside => beside.with_context(cannot)?,
         };
         beside.write_all(text.as_bytes()).with_context(cannot)?;

@@ -67,7 +67,12 @@ pub fn draw(report: &Report) -> Option<String> {
         );
     }
     let bottom = height - 8.0;
+    let (middle, each) = ((LEFT + RIGHT) / 2.0, span(width_s));
     put(&mut out, format_args!("<text x=\"{LEFT}\" y=\"{bottom}\">0 s</text>\n"));
+    put(
+        &mut out,
+        format_args!("<text x=\"{middle}\" y=\"{bottom}\" text-anchor=\"middle\">{each} a bar</text>\n"),
+    );
     put(
         &mut out,
         format_args!(

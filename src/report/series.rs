@@ -32,8 +32,12 @@ pub struct Series {
     #[serde(rename = "bucket_s", serialize_with = "seconds")]
     pub width: Duration,
     pub buckets: Vec<Bucket>,
+    /// By device, as it was told last, which is once a second at most.
     #[serde(skip)]
     held: BTreeMap<IpAddr, u64>,
+    /// What entered TIME-WAIT since, and on which device.
+    #[serde(skip)]
+    entered: BTreeMap<(SocketAddr, SocketAddr), IpAddr>,
     #[serde(skip)]
     opening: BTreeMap<Life, Timestamp>,
     /// Of those, in the order of their first SYN; some are gone already.
@@ -67,9 +71,8 @@ impl Series {
                 if self.held.len() < DEVICES || self.held.contains_key(&address) {
                     self.held.insert(address, held);
                 }
-                let held = self.level();
-                let bucket = self.at(now);
-                bucket.held = bucket.held.max(held);
+                self.entered.retain(|_, device| *device != address);
+                self.rise(now);
             }
             Event::Flow(flow) => self.flow(now, flow),
             Event::Summary(_) => {
@@ -80,11 +83,20 @@ impl Series {
     }
 
     fn level(&self) -> u64 {
-        super::words::total(self.held.values().copied())
+        super::words::total(self.held.values().copied()).saturating_add(self.entered.len() as u64)
+    }
+
+    fn rise(&mut self, now: Timestamp) {
+        let held = self.level();
+        let bucket = self.at(now);
+        bucket.held = bucket.held.max(held);
     }
 
     fn flow(&mut self, now: Timestamp, flow: &FlowEvent) {
         let life = (flow.client, flow.server, flow.incarnation);
+        if flow.change == FlowChange::Opened {
+            self.entered.remove(&(flow.client, flow.server));
+        }
         match flow.change {
             FlowChange::Opened if flow.client_state.starts_with("SYN-SENT") => self.opened(life, now),
             FlowChange::Opened => {}
@@ -98,6 +110,13 @@ impl Series {
             FlowChange::State => {}
             FlowChange::Closed => {
                 self.opening.remove(&life);
+                if let Some(device) = flow.device.filter(|device| is_in_time_wait(flow, *device))
+                    && self.entered.len() < OPENING
+                {
+                    self.at(now);
+                    self.entered.insert((flow.client, flow.server), device);
+                    self.rise(now);
+                }
             }
         }
     }
@@ -155,6 +174,11 @@ impl Bucket {
     }
 }
 
+fn is_in_time_wait(flow: &FlowEvent, device: IpAddr) -> bool {
+    let state = if flow.server.ip() == device { &flow.server_state } else { &flow.client_state };
+    state.starts_with("TIME-WAIT")
+}
+
 fn slower(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     one.into_iter().chain(other).max_by(f64::total_cmp)
 }
@@ -196,6 +220,25 @@ mod tests {
         let connected: u64 = series.buckets.iter().map(|bucket| bucket.connected).sum();
         assert_eq!(connected, 1);
         assert_eq!(series.buckets.last().unwrap().slowest_connect_s, Some(3.05));
+    }
+
+    /// The device's facts are told once a second at most; a refusal must not stand before what caused it.
+    #[test]
+    fn time_wait_is_held_from_the_close_on() {
+        let mut series = Series::default();
+        series.fold(&flow(FlowChange::Opened, "SYN-SENT (proven)", 1, 0));
+        let mut closed = flow(FlowChange::Closed, "CLOSED (inferred)", 1, 250);
+        if let Event::Flow(flow) = &mut closed {
+            flow.device = Some(flow.server.ip());
+            flow.server_state = "TIME-WAIT (proven)".to_owned();
+        }
+        series.fold(&closed);
+        series.fold(&flow(FlowChange::State, "ESTABLISHED (proven)", 9, 400));
+        let held: Vec<u64> = series.buckets.iter().map(|bucket| bucket.held).collect();
+        assert_eq!(held, [0, 0, 1]);
+        series.fold(&flow(FlowChange::Opened, "SYN-SENT (proven)", 1, 500));
+        series.fold(&flow(FlowChange::State, "ESTABLISHED (proven)", 1, 700));
+        assert_eq!(series.buckets.last().unwrap().held, 0, "it was let in");
     }
 
     #[test]

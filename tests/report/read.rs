@@ -57,7 +57,8 @@ pub fn markdown(text: &str) -> Markdown {
             }
             NodeValue::HtmlBlock(html) => {
                 for line in html.literal.lines() {
-                    let summary = line.strip_prefix("<summary>").and_then(|rest| rest.strip_suffix("</summary>"));
+                    let summary =
+                        line.strip_prefix("<summary>").and_then(|rest| rest.strip_suffix("</summary>"));
                     match line {
                         "<details>" => read.opened += 1,
                         "</details>" => read.closed += 1,
@@ -109,7 +110,10 @@ const ATTRIBUTES: &str = "lang charset name content http-equiv class role aria-l
 
 pub fn html(text: &str) -> Html {
     let dom = parse_html(RcDom::default(), Default::default()).one(text);
-    let mut read = Html { errors: dom.errors.borrow().iter().map(|error| error.to_string()).collect(), ..Html::default() };
+    let mut read = Html {
+        errors: dom.errors.borrow().iter().map(|error| error.to_string()).collect(),
+        ..Html::default()
+    };
     visit(&dom.document, &mut read);
     read
 }
@@ -136,9 +140,9 @@ fn visit(node: &Handle, read: &mut Html) {
                 node.parent.set(Some(parent));
                 strong
             });
-            let is_style = within_style.is_some_and(|parent| {
-                matches!(&parent.data, NodeData::Element { name, .. } if &*name.local == "style")
-            });
+            let is_style = within_style.is_some_and(
+                |parent| matches!(&parent.data, NodeData::Element { name, .. } if &*name.local == "style"),
+            );
             let css = contents.borrow().to_lowercase();
             if is_style && (css.contains("url(") || css.contains("@import")) {
                 read.foreign.push(css);
