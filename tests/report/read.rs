@@ -50,11 +50,8 @@ pub fn markdown(text: &str) -> Markdown {
             NodeValue::Table(_) => read.tables.push(node.children().count()),
             NodeValue::Link(link) => read.links.push(link.url.clone()),
             NodeValue::Image(image) => read.foreign.push(image.url.clone()),
-            NodeValue::HtmlInline(html) => {
-                if !["<!-- -->", "<code>", "</code>"].contains(&html.as_str()) {
-                    read.foreign.push(html.clone());
-                }
-            }
+            NodeValue::HtmlInline(html) if ["<!-- -->", "<code>", "</code>"].contains(&html.as_str()) => {}
+            NodeValue::HtmlInline(html) => read.foreign.push(html.clone()),
             NodeValue::HtmlBlock(html) => {
                 for line in html.literal.lines() {
                     let summary =
