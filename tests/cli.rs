@@ -267,6 +267,7 @@ fn the_ending_of_its_name_tells_what_a_report_is() {
     let text = stdout(&run(&["report", &scene.capture, "--format", "json"]));
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["attached"][0]["octets"], fs::metadata(&scene.capture).unwrap().len());
+    assert!(!text.contains(scene.dir.path().to_str().unwrap()), "where a file lies is nobody's business");
     let form = stdout(&run(&["report", &scene.capture, "--template", "micropython"]));
     assert!(form.contains("### Port, board and/or hardware\n\n**\\[TO FILL IN: "), "{form}");
 }

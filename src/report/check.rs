@@ -16,7 +16,7 @@ use super::{
 pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<Text> {
     let mut steps = Vec::new();
     let file = match report.start.as_ref().filter(|start| start.source == "file") {
-        Some(start) => text!("Open `{}`.", shown(file_name(&start.name), 120)),
+        Some(start) => text!("Open `{}`.", shown(&start.name, 120)),
         None => match report.attached.iter().find(|attached| attached.name.ends_with(".pcapng")) {
             Some(recording) => text!("Open `{}`.", shown(&recording.name, 120)),
             None => text!(
@@ -68,7 +68,7 @@ pub fn reproduce(report: &Report) -> String {
     match &report.start {
         Some(start) if start.source == "file" => {
             lines.push("# the same findings from the same frames".to_owned());
-            lines.push(format!("esp-tcpwatch -r {} -d {device}", shell_word(file_name(&start.name), 200)));
+            lines.push(format!("esp-tcpwatch -r {} -d {device}", shell_word(&start.name, 200)));
         }
         Some(start) if start.source == "live" => {
             lines.push("# watch the device again, and keep the frames".to_owned());

@@ -41,22 +41,12 @@ pub mod words;
 use model::Report;
 use template::Template;
 
+/// What a report is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Markdown,
     Html,
     Json,
-}
-
-impl Format {
-    /// How the name of such a file ends.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Format::Markdown => "md",
-            Format::Html => "html",
-            Format::Json => "json",
-        }
-    }
 }
 
 /// What is known so far, as `format`. JSON has no headings: `template` changes nothing there.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
+    check::file_name,
     episode::{self, Episode, Tally},
     safe::clip,
     series::Series,
@@ -229,7 +230,7 @@ fn bounded_start(start: &Start) -> Start {
         schema: start.schema,
         tool: clip(&start.tool, 100).into_owned(),
         source: clip(&start.source, 16).into_owned(),
-        name: clip(&start.name, 500).into_owned(),
+        name: clip(file_name(&start.name), 200).into_owned(),
         filter: start.filter.as_deref().map(|filter| clip(filter, 500).into_owned()),
         devices: start.devices.iter().take(DEVICES).copied().collect(),
         rules: start.rules.iter().take(RULES).map(|rule| clip(rule, 64).into_owned()).collect(),

@@ -174,10 +174,6 @@ impl Text {
         self
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Without its markup.
     pub fn to_plain(&self) -> String {
         self.0.iter().map(|(_, text)| text.as_str()).collect()

@@ -94,13 +94,13 @@ impl Series {
 
     fn flow(&mut self, now: Timestamp, flow: &FlowEvent) {
         let life = (flow.client, flow.server, flow.incarnation);
-        if flow.change == FlowChange::Opened {
-            self.entered.remove(&(flow.client, flow.server));
-        }
         match flow.change {
             FlowChange::Opened if flow.client_state.starts_with("SYN-SENT") => self.opened(life, now),
             FlowChange::Opened => {}
             FlowChange::State if flow.client_state.starts_with("ESTABLISHED") => {
+                // Up to here it was as before; a new life that is let in ends TIME-WAIT, one that only asks does not.
+                self.at(now);
+                self.entered.remove(&(flow.client, flow.server));
                 let Some(opened) = self.opening.remove(&life) else { return };
                 let took = now.since(opened).as_secs_f64();
                 let bucket = self.at(now);
@@ -122,6 +122,8 @@ impl Series {
     }
 
     fn opened(&mut self, life: Life, now: Timestamp) {
+        // The axis begins with the first connection.
+        self.at(now);
         while self.opening.len() >= OPENING
             && let Some(oldest) = self.order.pop_front()
         {
@@ -235,9 +237,12 @@ mod tests {
         series.fold(&closed);
         series.fold(&flow(FlowChange::State, "ESTABLISHED (proven)", 9, 400));
         let held: Vec<u64> = series.buckets.iter().map(|bucket| bucket.held).collect();
-        assert_eq!(held, [0, 0, 1]);
+        assert_eq!(held, [0, 0, 1, 1, 1]);
         series.fold(&flow(FlowChange::Opened, "SYN-SENT (proven)", 1, 500));
+        series.fold(&flow(FlowChange::State, "ESTABLISHED (proven)", 9, 600));
+        assert_eq!(series.buckets.last().unwrap().held, 1, "it only asks");
         series.fold(&flow(FlowChange::State, "ESTABLISHED (proven)", 1, 700));
+        series.fold(&flow(FlowChange::State, "ESTABLISHED (proven)", 9, 800));
         assert_eq!(series.buckets.last().unwrap().held, 0, "it was let in");
     }
 

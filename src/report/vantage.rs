@@ -1,7 +1,6 @@
 //! What was captured, where, and how well; and what a capture from there cannot prove.
 
 use super::{
-    check::file_name,
     model::Report,
     page::{Text, text},
     safe::shown,
@@ -13,7 +12,7 @@ pub fn sentences(report: &Report) -> Vec<Text> {
     let mut said = match &report.start {
         None => vec![text!("Where this was captured is not recorded in the event stream.")],
         Some(start) => {
-            let name = || shown(file_name(&start.name), 120);
+            let name = || shown(&start.name, 120);
             vec![
                 match start.source.as_str() {
                     "live" => text!(
