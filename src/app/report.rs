@@ -27,16 +27,17 @@ use crate::cli::{
     plan::ReportPlan,
 };
 use crate::report::{self, Format, model::Report, template::Template};
-use crate::source::{Source, SourceError, file::CaptureFile};
+use crate::source::{Source, file::CaptureFile};
 
 type Octets = BufReader<Box<dyn Read + Send>>;
 
 pub fn run(plan: ReportPlan) -> Result<u8> {
     let rules = rules::load(plan.rules.as_deref())?;
     let name = plan.input.as_ref().map_or("stdin".to_owned(), |path| path.display().to_string());
-    let open = |path: &PathBuf| Ok(ReadFile { file: replay::open(path)?, path: path.clone() });
-    let file: Option<ReadFile> =
-        plan.input.as_ref().map(open).transpose().map_err(|error: SourceError| error)?;
+    let open = |path: &PathBuf| -> Result<ReadFile> {
+        Ok(ReadFile { file: replay::open(path)?, path: path.clone() })
+    };
+    let file = plan.input.as_ref().map(open).transpose()?;
     let input: Box<dyn Read + Send> = match &file {
         Some(read) => Box::new(read.file.try_clone()?),
         None if io::stdin().is_terminal() => {
