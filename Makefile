@@ -160,9 +160,24 @@ captures: build
 
 ## make soak            the tests that take longer than a minute
 .PHONY: soak
-soak: prerequisites-test twin
+soak: prerequisites-test build mermaid
 	@$(CARGO) build --locked --example lab_mixed
 	@$(HEARING) $(CARGO) test --locked --test soak -- --ignored --nocapture
+
+## make mermaid         are the diagrams of reports what Mermaid itself understands? (needs node and npm)
+# The versions are fixed, so that a new Mermaid is a decision.
+MERMAID := mermaid@11.17.2 jsdom@29.1.1
+.PHONY: mermaid
+mermaid: build
+	@if ! { command -v node && command -v npm; } >/dev/null; then \
+	  echo 'NOT RUN: make mermaid: it needs node 20 and npm (Debian, Ubuntu: nodejs npm)'; exit 0; fi; \
+	at=$(TARGET)/mermaid; mkdir -p $$at; \
+	[ "$$(cat $$at/installed 2>/dev/null)" = '$(MERMAID)' ] || { \
+	  npm install --silent --no-audit --no-fund --prefix $$at $(MERMAID) && echo '$(MERMAID)' > $$at/installed; } || { \
+	  echo 'NOT RUN: make mermaid: npm could not install $(MERMAID)'; exit 0; }; \
+	rm -f $$at/*.md; for capture in tests/captures/*.pcapng; do \
+	  $(BIN) report $$capture -o $$at/$$(basename $$capture .pcapng).md; done; \
+	script=$$PWD/tests/report/mermaid.mjs; cd $$at && node $$script *.md
 
 ## make macos           does it compile for macOS? (needs that target's standard library)
 .PHONY: macos

@@ -269,9 +269,130 @@ fn a_capture_and_its_saved_run_give_a_report() {
         assert!(stdout(&output).starts_with("# "), "{}", stdout(&output));
         assert!(stdout(&output).contains("time-wait-collision"));
         let file = scene.name("out.md");
-        assert_eq!(code(&run(&["report", input, "-o", &file])), 0);
+        assert_eq!(code(&run(&["report", input, "-o", &file, "--force"])), 0);
         assert_eq!(fs::read_to_string(file).unwrap(), stdout(&output));
     }
+}
+
+#[test]
+fn the_ending_of_its_name_tells_what_a_report_is() {
+    let scene = Scene::with(&support::refused());
+    for (ending, begins) in [("md", "# "), ("html", "<!DOCTYPE html>\n"), ("json", "{\n  \"schema\": 1,")] {
+        let (at_the_end, by_itself) =
+            (scene.name(&format!("end.{ending}")), scene.name(&format!("itself.{ending}")));
+        assert_eq!(code(&run(&["-r", &scene.capture, "--json", "--report", &at_the_end])), 1);
+        assert_eq!(code(&run(&["report", &scene.capture, "-o", &by_itself])), 0);
+        let text = fs::read_to_string(&by_itself).unwrap();
+        assert!(text.starts_with(begins), "{text}");
+        assert_eq!(fs::read_to_string(&at_the_end).unwrap(), text, "one report, whoever asks for it");
+    }
+    let text = stdout(&run(&["report", &scene.capture, "--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["attached"][0]["octets"], fs::metadata(&scene.capture).unwrap().len());
+    assert!(!text.contains(scene.dir.path().to_str().unwrap()), "where a file lies is nobody's business");
+    let form = stdout(&run(&["report", &scene.capture, "--template", "micropython"]));
+    assert!(form.contains("### Port, board and/or hardware\n\n**\\[TO FILL IN: "), "{form}");
+}
+
+#[test]
+fn a_recording_belongs_to_its_report() {
+    let scene = Scene::with(&support::refused());
+    let (report, recording) = (scene.name("run.json"), scene.name("run.pcapng"));
+    run(&["-r", &scene.capture, "--json", "--report", &report, "-w", &recording]);
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(json["attached"][1]["name"], "run.pcapng");
+    assert_eq!(
+        json["attached"][1]["octets"],
+        fs::metadata(&recording).unwrap().len(),
+        "when it was complete"
+    );
+    assert_eq!(json["attached"][1]["sha256"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn a_report_is_not_written_over_unless_told_to() {
+    let scene = Scene::with(&support::refused());
+    let there = scene.name("there.md");
+    for words in [
+        &["-r", &scene.capture, "--headless", "--report", &there],
+        &["report", &scene.capture, "-o", &there, "--format=markdown"],
+    ] {
+        fs::write(&there, "mine").unwrap();
+        let output = program(words).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(code(&output), 2, "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("there.md exists") && stderr(&output).contains("--force"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(output.stdout.is_empty(), "nothing was done yet");
+        assert_eq!(fs::read_to_string(&there).unwrap(), "mine");
+        let output = program(words).arg("--force").stdin(Stdio::null()).output().unwrap();
+        assert!(code(&output) <= 1, "{}", stderr(&output));
+        assert!(fs::read_to_string(&there).unwrap().contains("time-wait-collision"));
+    }
+}
+
+/// What does not fit leaves what was there, and nothing of itself.
+#[test]
+fn a_report_that_cannot_be_written_whole_is_not_written() {
+    let scene = Scene::with(&support::refused());
+    let kept = scene.name("kept.md");
+    fs::write(&kept, "mine").unwrap();
+    for name in ["new.md", "kept.md"] {
+        // Files of at most two times 512 or 1024 octets, and no signal for it.
+        let line = "trap '' XFSZ; ulimit -f 2; exec \"$@\"";
+        let mut shell = std::process::Command::new("bash");
+        let target = scene.name(name);
+        shell.args([
+            "-c",
+            line,
+            "bash",
+            support::PROGRAM,
+            "report",
+            &scene.capture,
+            "-o",
+            &target,
+            "--force",
+        ]);
+        let output = shell.output().unwrap();
+        assert_eq!(code(&output), 4, "{}", stderr(&output));
+        assert!(stderr(&output).contains(name), "{}", stderr(&output));
+    }
+    let output = run(&["report", &scene.capture, "-o", "/dev/full"]);
+    assert_eq!(code(&output), 4);
+    assert!(
+        stderr(&output).contains("/dev/full") && stderr(&output).contains("no report"),
+        "{}",
+        stderr(&output)
+    );
+    let mut names: Vec<_> =
+        fs::read_dir(scene.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["kept.md", "run.pcap"]);
+    assert_eq!(fs::read_to_string(kept).unwrap(), "mine");
+}
+
+#[test]
+fn a_run_that_is_interrupted_leaves_a_report_of_what_it_had() {
+    let scene = Scene::with(&support::refused());
+    let report = scene.name("run.json");
+    let mut command = program(&["-r", "-", "--json", "--report", &report]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&support::refused()).unwrap();
+    stdin.flush().unwrap();
+    // The stream stays open. An alert on stdout: the frames have been read.
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap().contains("\"ignored-rst\"")));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    drop(stdin);
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!((&json["complete"], &json["found_fault"]), (&true.into(), &true.into()));
+    assert!(json["findings"]["ignored-rst"]["count"].as_u64() > Some(0), "{json}");
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn a_port_that_a_rst_frees() {
 
 #[test]
 fn ascii_without_colour() {
-    let mut model = opened(&told(REFUSED, true), Theme { ascii: true, no_color: true, ..Theme::default() }, NARROW);
+    let mut model =
+        opened(&told(REFUSED, true), Theme { ascii: true, no_color: true, ..Theme::default() }, NARROW);
     press(&mut model, "]]");
     let text = drawn(&mut model, NARROW);
     // What others draw around the ladder has snapshots of its own.

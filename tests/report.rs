@@ -10,7 +10,7 @@ use esp_tcpwatch::{
         rule::AlertPhase,
         time::When,
     },
-    report::{markdown, model::Report},
+    report::{Format, model::Report, render, template::Template},
     text::acts_or_hides,
 };
 
@@ -18,11 +18,11 @@ use esp_tcpwatch::{
 const ISSUE: usize = 65_536;
 
 fn rendered(events: &[Event]) -> String {
-    let mut report = Report::default();
-    for event in events {
-        report.fold(event);
-    }
-    markdown::render(&report)
+    markdown(&story::folded(events))
+}
+
+fn markdown(report: &Report) -> String {
+    render(report, Format::Markdown, Template::Generic)
 }
 
 #[test]
@@ -84,7 +84,12 @@ fn a_hundred_thousand_findings_fit_into_an_issue() {
         }
         report.fold(&Event::Finding(finding));
     }
-    let text = markdown::render(&report);
+    for template in [Template::Micropython, Template::EspIdf] {
+        assert!(render(&report, Format::Markdown, template).chars().count() < ISSUE, "{template:?}");
+    }
+    let began = std::time::Instant::now();
+    let text = markdown(&report);
+    println!("{} characters in {:.1} ms", text.chars().count(), began.elapsed().as_secs_f64() * 1e3);
     assert!(text.chars().count() < ISSUE);
     assert!(text.contains("**100000 refused SYNs** in more than 24 connection attempts"), "{text}");
     assert!(text.contains("99976 findings on connections that were not kept one by one"), "{text}");
@@ -130,12 +135,15 @@ fn the_longest_texts_fit() {
         };
         report.fold(&Event::Marker(marker));
     }
-    let text = markdown::render(&report);
-    let length = text.chars().count();
-    assert!((30_000..ISSUE).contains(&length), "{length} characters");
-    // Nothing is cut in two: every table row and every fence is whole.
-    assert!(text.lines().all(|line| !line.starts_with('|') || line.ends_with('|')));
-    assert_eq!(text.lines().filter(|line| line.starts_with("```")).count() % 2, 0);
+    for template in [Template::Generic, Template::Micropython, Template::EspIdf] {
+        let text = render(&report, Format::Markdown, template);
+        let length = text.chars().count();
+        assert!((30_000..ISSUE).contains(&length), "{length} characters");
+        assert!(text.contains("Left out here, to fit into an issue of 65,536 characters: "), "{template:?}");
+        // Nothing is cut in two: every table row and every fence is whole.
+        assert!(text.lines().all(|line| !line.starts_with('|') || line.ends_with('|')));
+        assert_eq!(text.lines().filter(|line| line.starts_with("```")).count() % 2, 0);
+    }
 }
 
 #[test]
@@ -152,7 +160,7 @@ fn a_long_chain_is_cut_in_the_middle_and_says_so() {
         report.fold(&Event::Finding(finding.clone()));
     }
     report.fold(&Event::Alert(story::alert(1, AlertPhase::Raised, &[&finding])));
-    let text = markdown::render(&report);
+    let text = markdown(&report);
     let ladder = text.split("```").nth(1).unwrap();
     assert!((10..=20).contains(&(ladder.lines().count() - 1)), "{ladder}");
     // 4 of the close and 2 a cycle; 4 + 2 cycles before the gap and one after it are drawn.
@@ -174,5 +182,14 @@ proptest! {
         }
         // A fence opened by the report is closed by the report.
         prop_assert_eq!(text.lines().filter(|line| line.starts_with("```")).count() % 2, 0);
+    }
+
+    #[test]
+    fn any_stream_gives_json_that_can_be_read_and_hides_nothing(events in proptest::collection::vec(story::any::event(), 0..50)) {
+        let text = render(&story::folded(&events), Format::Json, Template::Generic);
+        prop_assert!(text.chars().all(|c| c == '\n' || !acts_or_hides(c)));
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&read["schema"], 1);
+        prop_assert!(read["series"]["buckets"].as_array().unwrap().len() <= 120);
     }
 }

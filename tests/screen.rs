@@ -197,6 +197,22 @@ fn an_error_is_told_after_the_screen() {
 }
 
 #[test]
+fn at_a_terminal_a_report_that_exists_is_asked_about() {
+    for (answer, exit, text) in [("n\n", 2, "mine"), ("\n", 2, "mine"), ("y\n", 0, "# ")] {
+        let scene = tempfile::tempdir().unwrap();
+        let (capture, report) = (scene.path().join("run.pcap"), scene.path().join("there.md"));
+        std::fs::write(&capture, support::refused()).unwrap();
+        std::fs::write(&report, "mine").unwrap();
+        let words = ["report", capture.to_str().unwrap(), "-o", report.to_str().unwrap()];
+        let mut terminal = Terminal::run(support::program(&words));
+        terminal.until("there.md exists. Write over it? [y/N]");
+        terminal.press(answer);
+        assert_eq!(terminal.wait(), Some(exit), "{answer:?}");
+        assert!(std::fs::read_to_string(&report).unwrap().starts_with(text), "{answer:?}");
+    }
+}
+
+#[test]
 fn without_privilege_the_terminal_is_not_touched() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(support::program_for_everybody(dir.path()));

@@ -9,17 +9,20 @@ use core::time::Duration;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, anyhow};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::{
-    exit, output,
+    exit,
+    files::Files,
+    output,
     pipeline::WhenStopped,
     print::print,
     privilege, rules,
-    session::{Files, Outcome, Running, Session, Shown},
+    session::{Outcome, Running, Session, Shown},
     shutdown::{self, Stop},
     terminal, watch,
 };
@@ -162,7 +165,7 @@ fn twin_args(plan: &DemoPlan, key: &OwnKey) -> Vec<String> {
 fn with_report(plan: &DemoPlan, shown: Shown) -> DemoPlan {
     let mut plan = plan.clone();
     if shown == Shown::Lines {
-        plan.output.report.get_or_insert_with(|| output::timed_name("./esp-tcpwatch-demo").into());
+        plan.output.report.get_or_insert_with(|| output::timed_name(Path::new("."), "esp-tcpwatch-demo"));
     }
     plan
 }

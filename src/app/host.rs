@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 
-use super::{control::Control, session::Files};
+use super::{control::Control, files::Files};
 use crate::analysis::{
     input::{Input, Marker},
     time::Timestamp,

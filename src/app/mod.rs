@@ -7,12 +7,14 @@ use crate::cli::{Plan, args::Cli};
 pub mod exit;
 
 pub mod account;
+mod attach;
 mod config;
 pub mod control;
 #[cfg(target_os = "linux")]
 mod demo;
 mod devices;
 mod drive;
+pub mod files;
 mod firmware;
 pub mod host;
 mod interfaces;
@@ -31,7 +33,7 @@ mod rule_test;
 mod rules;
 mod saved_run;
 mod screen;
-pub mod session;
+mod session;
 mod shutdown;
 mod terminal;
 mod watch;

@@ -2,11 +2,11 @@
 //!
 //! Knows paths, names and owners; nothing of what is written into them.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, Write};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, IsTerminal, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -59,10 +59,17 @@ impl OutputFile {
         self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    pub fn write_all(&mut self, text: &str) -> Result<()> {
+    fn write_all(&mut self, text: &str) -> Result<()> {
         self.empty()?;
-        let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
-        written.with_context(|| format!("cannot write {}", self.path.display()))
+        let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
+        if is_file {
+            self.file.rewind().with_context(|| format!("cannot write {}", self.path.display()))?;
+        }
+        let written = self.file.write_all(text.as_bytes());
+        let written = if is_file { written.and_then(|()| self.file.sync_all()) } else { written };
+        written.with_context(|| {
+            format!("cannot write all of {}: what it holds is no report", self.path.display())
+        })
     }
 
     fn empty(&mut self) -> Result<()> {
@@ -84,26 +91,128 @@ impl Drop for OutputFile {
     }
 }
 
-/// Opens the report: `target` itself, or a name with the time when it is a directory or ends in a slash.
-pub fn open_report(target: &Path, stem: &str, invoker: Option<Invoker>) -> Result<OutputFile> {
-    if target.as_os_str().is_empty() {
-        return Err(usage("the report's name is empty; give a file or a directory"));
-    }
-    let asks_for_directory = target.as_os_str().as_bytes().ends_with(b"/");
-    if asks_for_directory && !target.exists() {
-        fs::create_dir(target).with_context(|| format!("cannot make the directory {}", target.display()))?;
-        if let Some(Invoker { uid, gid }) = invoker {
-            nix::unistd::chown(target, Some(uid), Some(gid))
-                .with_context(|| format!("cannot give {} to uid {uid}", target.display()))?;
-        }
-    }
-    let path = if target.is_dir() { target.join(timed_name(stem)) } else { target.to_owned() };
-    OutputFile::open(&path, invoker)
+/// What to do where a report's name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Ask whoever sits at the terminal; without one, refuse.
+    Ask,
+    Replace,
 }
 
-/// `<stem>-20261122T234348Z.md`
-pub fn timed_name(stem: &str) -> String {
-    format!("{stem}-{}.md", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
+/// A report's file: its name is taken while we may, its contents come whole or not at all.
+#[derive(Debug)]
+pub struct ReportFile {
+    pub path: PathBuf,
+    taken: OutputFile,
+}
+
+impl ReportFile {
+    /// Takes `path`, and asks first where it holds something already.
+    pub fn open(path: &Path, existing: Existing, invoker: Option<Invoker>) -> Result<ReportFile> {
+        if path.as_os_str().is_empty() {
+            return Err(usage("the report's name is empty; give a file or a directory"));
+        }
+        let holds_something = fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() > 0);
+        if holds_something && existing == Existing::Ask && !is_agreed(path)? {
+            return Err(usage(format!(
+                "{} exists and was left as it is\n  give another name, or --force to write over it",
+                path.display()
+            )));
+        }
+        Ok(ReportFile { path: path.to_owned(), taken: OutputFile::open(path, invoker)? })
+    }
+
+    /// As [`ReportFile::open`], where `target` may be a directory too, as it is when it ends in a slash: the file then
+    /// gets a name with the time.
+    pub fn open_in(
+        target: &Path,
+        stem: &str,
+        existing: Existing,
+        invoker: Option<Invoker>,
+    ) -> Result<ReportFile> {
+        let asks_for_directory = target.as_os_str().as_bytes().ends_with(b"/");
+        if asks_for_directory && !target.exists() {
+            fs::create_dir(target)
+                .with_context(|| format!("cannot make the directory {}", target.display()))?;
+            if let Some(Invoker { uid, gid }) = invoker {
+                nix::unistd::chown(target, Some(uid), Some(gid))
+                    .with_context(|| format!("cannot give {} to uid {uid}", target.display()))?;
+            }
+        }
+        let path = if target.is_dir() { timed_name(target, stem) } else { target.to_owned() };
+        ReportFile::open(&path, existing, invoker)
+    }
+
+    /// Is this the same file as `other`, whatever the two are called?
+    pub fn is_same_as(&self, other: &File) -> bool {
+        self.taken.is_same_as(other)
+    }
+
+    /// Puts `text` in place of what was there, in one step: whoever looks sees the old file or the new one.
+    ///
+    /// Only what cannot be replaced is written where it is: a pipe or a device, a file that belongs to somebody else,
+    /// and one in a directory in which we may make no file.
+    pub fn write(mut self, text: &str) -> Result<PathBuf> {
+        let about =
+            self.taken.file.metadata().with_context(|| format!("cannot read {}", self.path.display()))?;
+        let is_ours = about.is_file() && about.uid() == nix::unistd::geteuid().as_raw();
+        if !is_ours || !self.replace(text, about.permissions())? {
+            self.taken.write_all(text)?;
+        }
+        self.taken.unused = false;
+        Ok(self.path.clone())
+    }
+
+    /// Whether it could be done: not where the directory takes no new file.
+    fn replace(&self, text: &str, permissions: Permissions) -> Result<bool> {
+        let cannot = || format!("cannot write {}", self.path.display());
+        let is_closed = |error: &io::Error| {
+            matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+        };
+        // Through a symbolic link, to the file that it leads to.
+        let path = match fs::canonicalize(&self.path) {
+            Err(error) if is_closed(&error) => return Ok(false),
+            path => path.with_context(cannot)?,
+        };
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let beside = tempfile::Builder::new()
+            .prefix(".esp-tcpwatch-")
+            .suffix(".part")
+            .permissions(Permissions::from_mode(permissions.mode() & 0o777))
+            .tempfile_in(directory);
+        let mut beside = match beside {
+            Err(error) if is_closed(&error) => return Ok(false),
+            beside => beside.with_context(cannot)?,
+        };
+        beside.write_all(text.as_bytes()).with_context(cannot)?;
+        beside.as_file().sync_all().with_context(cannot)?;
+        beside.persist(&path).map_err(|error| error.error).with_context(cannot)?;
+        // The new name is kept through a power cut, too, where the system can do that.
+        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+        Ok(true)
+    }
+}
+
+fn is_agreed(path: &Path) -> Result<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("{} exists. Write over it? [y/N] ", path.display());
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// `<stem>-20261122T234348Z.md` in `directory`, or such a name with a number where that one is taken.
+pub fn timed_name(directory: &Path, stem: &str) -> PathBuf {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut path = directory.join(format!("{stem}-{time}.md"));
+    let mut number = 1;
+    while path.exists() {
+        number += 1;
+        path = directory.join(format!("{stem}-{time}-{number}.md"));
+    }
+    path
 }
 
 #[cfg(test)]
@@ -111,29 +220,63 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_gets_a_name_with_the_time() {
+    fn a_directory_gets_a_name_with_the_time_and_never_the_same_twice() {
         let dir = tempfile::tempdir().unwrap();
-        let report = open_report(dir.path(), "esp-tcpwatch", None).unwrap();
-        let name = report.path.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with("esp-tcpwatch-2") && name.ends_with("Z.md"), "{name}");
+        let mut names = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            let report = ReportFile::open_in(dir.path(), "esp-tcpwatch", Existing::Ask, None).unwrap();
+            let path = report.write("x").unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(name.starts_with("esp-tcpwatch-2") && name.ends_with(".md"), "{name}");
+            assert!(names.insert(name));
+        }
     }
 
     #[test]
     fn a_slash_makes_the_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let report = open_report(&dir.path().join("new/"), "run", None).unwrap();
+        let report = ReportFile::open_in(&dir.path().join("new/"), "run", Existing::Ask, None).unwrap();
         assert_eq!(report.path.parent().unwrap(), dir.path().join("new"));
     }
 
+    /// Under `cargo test` no terminal can be asked, or it is not answered with yes.
     #[test]
-    fn a_report_replaces_a_longer_one_only_when_written() {
+    fn what_is_there_is_not_written_over_unless_told_to() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r.md");
         fs::write(&path, "a longer text").unwrap();
-        let mut file = OutputFile::open(&path, None).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "a longer text");
-        file.write_all("short").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        if !io::stdin().is_terminal() {
+            let error = ReportFile::open(&path, Existing::Ask, None).unwrap_err().to_string();
+            assert!(error.contains("--force"), "{error}");
+        }
+        let report = ReportFile::open(&path, Existing::Replace, None).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a longer text", "until there is something better");
+        report.write("short").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "short");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn an_empty_file_and_a_link_may_be_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (empty, link) = (dir.path().join("empty"), dir.path().join("link"));
+        fs::write(&empty, "").unwrap();
+        std::os::unix::fs::symlink(&empty, &link).unwrap();
+        ReportFile::open(&link, Existing::Ask, None).unwrap().write("text").unwrap();
+        assert_eq!(fs::read_to_string(&empty).unwrap(), "text");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_report_that_was_never_written_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.md");
+        drop(ReportFile::open(&path, Existing::Ask, None).unwrap());
+        assert!(!path.exists());
+        ReportFile::open(Path::new("/dev/null"), Existing::Ask, None).unwrap().write("gone").unwrap();
+        assert!(Path::new("/dev/null").exists());
     }
 
     #[test]

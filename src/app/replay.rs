@@ -12,11 +12,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::{
+    attach::ReadFile,
     devices,
     exit::usage,
+    files::Files,
     pipeline::WhenStopped,
     privilege, rules, saved_run,
-    session::{Files, Session, Shown},
+    session::{Session, Shown},
     shutdown::{self, Stop},
     terminal, watch,
 };
@@ -48,7 +50,8 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
         saved_run::check(&plan, &name)?;
     }
     let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, Some(&file))?;
+    let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
+    let files = Files::open(&plan.output, invoker, Some(reads))?;
     privilege::drop_all(invoker)?;
     let stop = Stop::default();
     if is_run {

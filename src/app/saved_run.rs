@@ -11,7 +11,8 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{
     exit::{self, usage},
-    session::{self, Files, Shown},
+    files::Files,
+    session::{self, Shown},
     shutdown::Stop,
     terminal,
 };

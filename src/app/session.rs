@@ -4,11 +4,10 @@
 //! privileges are gone: it makes threads.
 
 use core::net::{IpAddr, SocketAddr};
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
@@ -16,10 +15,9 @@ use anyhow::{Context, Result, anyhow};
 use super::{
     control::Control,
     exit,
+    files::Files,
     host::ScreenHost,
-    output::{self, OutputFile},
     pipeline::{Finished, Pipeline, WhenStopped},
-    privilege::Invoker,
     screen,
     shutdown::Stop,
     terminal,
@@ -32,9 +30,9 @@ use crate::analysis::{
     rule::{RuleSet, Severity},
     wire::Skip,
 };
-use crate::cli::plan::{OutputPlan, View};
+use crate::cli::plan::View;
 use crate::firmware::Key;
-use crate::report::{markdown, model::Report};
+use crate::report::model::Report;
 use crate::sink::{
     Sink,
     json::JsonLines,
@@ -62,51 +60,6 @@ impl Shown {
             View::Auto if terminal() => Shown::Screen,
             View::Auto => Shown::Lines,
         }
-    }
-}
-
-/// The files of a run, open before the privileges went.
-#[derive(Default)]
-pub struct Files {
-    record: Option<File>,
-    report: Option<OutputFile>,
-    /// Where a report goes that is asked for from the screen.
-    exports: PathBuf,
-}
-
-impl Files {
-    /// `reads`: the capture that is read, which must not be written over.
-    pub fn open(plan: &OutputPlan, invoker: Option<Invoker>, reads: Option<&File>) -> Result<Files> {
-        let mut record = None;
-        if let Some(path) = &plan.record {
-            let file = OutputFile::open(path, invoker)?;
-            if reads.is_some_and(|read| file.is_same_as(read)) {
-                let name = path.display();
-                return Err(exit::usage(format!("--write would overwrite {name}, the capture that is read")));
-            }
-            record = Some(file.into_writer()?);
-        }
-        let report = plan
-            .report
-            .as_ref()
-            .map(|target| output::open_report(target, "esp-tcpwatch", invoker))
-            .transpose()?;
-        let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
-        Ok(Files { record, report, exports: beside.unwrap_or_default() })
-    }
-
-    /// Writes the report that was asked for on the command line; where it is.
-    pub fn write_report(&mut self, report: &Mutex<Report>) -> Result<Option<PathBuf>> {
-        let Some(mut file) = self.report.take() else { return Ok(None) };
-        file.write_all(&rendered(report))?;
-        Ok(Some(file.path.clone()))
-    }
-
-    /// Writes the report that is asked for from the screen; where it is, or why it is not.
-    pub fn export(&self, report: &Mutex<Report>) -> Result<String, String> {
-        let path = self.exports.join(output::timed_name("esp-tcpwatch"));
-        let written = OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(report)));
-        written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
     }
 }
 
@@ -205,7 +158,7 @@ impl Session {
                 rules: self.rules,
                 // The screen lists the flows and the report tells when one was let in at last; a stream has them
                 // when it was asked to.
-                flow_events: self.flow_events || self.shown == Shown::Screen || self.files.report.is_some(),
+                flow_events: self.flow_events || self.shown == Shown::Screen || self.files.want_a_report(),
                 segment_events: self.segment_events || self.shown == Shown::Screen,
                 start: self.start,
                 max_flows: DEFAULT_MAX_FLOWS,
@@ -309,12 +262,6 @@ fn unreadable(name: &str, summary: Option<&Summary>) -> Option<SourceError> {
     let summary = summary.filter(|summary| summary.segments == 0)?;
     let only = summary.skipped.get(Skip::MonitorMode.name()).is_some_and(|count| *count == summary.frames);
     only.then(|| SourceError::MonitorMode { name: name.to_owned() })
-}
-
-fn rendered(report: &Mutex<Report>) -> String {
-    // Cloned, so that the engine does not wait while the words are found.
-    let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    markdown::render(&report)
 }
 
 /// A screen must not go on showing an engine that is gone.

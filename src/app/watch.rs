@@ -9,10 +9,11 @@ use anyhow::{Context, Result};
 use super::{
     devices,
     exit::{NotPermitted, usage},
+    files::Files,
     key,
     pipeline::WhenStopped,
     privilege, rules,
-    session::{Files, Session, Shown},
+    session::{Session, Shown},
     shutdown::{self, Stop},
     terminal,
 };

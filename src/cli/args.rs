@@ -93,9 +93,12 @@ pub struct OutputArgs {
     /// Record the frames while watching
     #[arg(short, long, value_name = "FILE.pcapng", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub write: Option<PathBuf>,
-    /// Write a Markdown report at the end; in a directory it gets a name with the time
+    /// Write a report at the end: FILE.md, FILE.html or FILE.json; in a directory Markdown under a name with the time
     #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, help_heading = "Output")]
     pub report: Option<PathBuf>,
+    /// Write over a report that exists, without asking
+    #[arg(long, help_heading = "Output")]
+    pub force: bool,
     /// Draw with ASCII only
     #[arg(long, help_heading = "Output")]
     pub ascii: bool,
@@ -164,8 +167,15 @@ pub struct ReportArgs {
     /// Where to write; stdout when left out
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t = ReportFormat::Markdown)]
-    pub format: ReportFormat,
+    /// What to write; left out, the ending of FILE tells it (.md, .html, .json), and without one it is Markdown
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Whose issue form the headings are for; what the wire cannot know is left as a marked blank
+    #[arg(long, value_enum, default_value_t = ReportTemplate::Generic)]
+    pub template: ReportTemplate,
+    /// Write over FILE where it exists, without asking
+    #[arg(long)]
+    pub force: bool,
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
@@ -173,7 +183,22 @@ pub struct ReportArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
+    /// For a bug issue: never longer than GitHub takes
     Markdown,
+    /// One file to read, with a picture of the run over time
+    Html,
+    /// For programs
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportTemplate {
+    /// Nobody's form: what convinces comes first
+    Generic,
+    /// The bug report of micropython/micropython
+    Micropython,
+    /// The runtime bug report of espressif/esp-idf
+    EspIdf,
 }
 
 #[derive(Debug, Args)]

@@ -4,12 +4,13 @@
 //! What needs the world (does the file exist, which address has the name, is stdout a terminal) is left to `app`.
 
 use core::{fmt, net::IpAddr, time::Duration};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
 use super::args::{
-    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
+    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, ReportTemplate,
+    WatchArgs,
 };
 use super::config::{ConfigPlan, TuiSettings};
 use super::drive::{DrivePlan, drive};
@@ -80,6 +81,10 @@ pub struct OutputPlan {
     pub segment_events: bool,
     pub record: Option<PathBuf>,
     pub report: Option<PathBuf>,
+    /// Of the report; its ending tells it.
+    pub report_format: ReportFormat,
+    /// A report that exists is written over.
+    pub force: bool,
     pub rules: Option<PathBuf>,
     pub ascii: bool,
     /// Checked by the screen, which knows its themes and commands.
@@ -102,6 +107,8 @@ pub struct ReportPlan {
     /// `None`: stdout.
     pub output: Option<PathBuf>,
     pub format: ReportFormat,
+    pub template: ReportTemplate,
+    pub force: bool,
     pub rules: Option<PathBuf>,
 }
 
@@ -230,13 +237,32 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
             "give another name to -o",
         ));
     }
+    let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
+    if format == ReportFormat::Json && args.template != ReportTemplate::Generic {
+        return Err(error(
+            "--template is for Markdown and HTML: JSON has no headings",
+            "leave it out, or give --format markdown",
+        ));
+    }
     Ok(ReportPlan {
         input,
         devices: devices(&args.device)?,
         output: args.output,
-        format: args.format,
+        format,
+        template: args.template,
+        force: args.force,
         rules: args.rules,
     })
+}
+
+/// What the ending of a report's name asks for; Markdown where it asks for nothing that we know.
+fn format_of(path: Option<&Path>) -> ReportFormat {
+    let ending = path.and_then(Path::extension).and_then(|ending| ending.to_str()).unwrap_or_default();
+    match ending.to_ascii_lowercase().as_str() {
+        "html" | "htm" => ReportFormat::Html,
+        "json" => ReportFormat::Json,
+        _ => ReportFormat::Markdown,
+    }
 }
 
 fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
@@ -302,7 +328,9 @@ fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
         flow_events: args.events.contains(&EventKind::Flow),
         segment_events: args.events.contains(&EventKind::Segment),
         record: args.write,
+        report_format: format_of(args.report.as_deref()),
         report: args.report,
+        force: args.force,
         rules: args.rules,
         ascii: args.ascii,
         tui: args.tui,
@@ -438,6 +466,7 @@ mod tests {
             ("demo --duration 1s", "1500ms"),
             ("-d 10.0.0.2 --snaplen 10", "96"),
             ("report x -o x", "another name"),
+            ("report x -o x.json --template esp-idf", "--format markdown"),
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
             ("drive", "--device"),
@@ -447,6 +476,26 @@ mod tests {
             let message = plan(words).expect_err(words);
             assert!(message.contains(next), "{words}: {message}");
         }
+    }
+
+    #[test]
+    fn the_ending_of_a_report_tells_its_format_and_an_option_overrides_it() {
+        let formats = [
+            ("a.md", ReportFormat::Markdown),
+            ("a.HTML", ReportFormat::Html),
+            ("b/a.json", ReportFormat::Json),
+        ];
+        for (name, format) in
+            formats.into_iter().chain([("a", ReportFormat::Markdown), ("a.txt", ReportFormat::Markdown)])
+        {
+            assert_eq!(watch_plan(&format!("-r x --report {name}")).output.report_format, format, "{name}");
+            let Ok(Plan::Report(plan)) = plan(&format!("report x -o {name}")) else { panic!("{name}") };
+            assert_eq!(plan.format, format, "{name}");
+        }
+        let Ok(Plan::Report(plan)) = plan("report x -o a.md --format json") else {
+            panic!("it means something")
+        };
+        assert_eq!(plan.format, ReportFormat::Json);
     }
 
     #[test]

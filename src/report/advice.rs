@@ -3,7 +3,12 @@
 //! Knows lwIP's TIME-WAIT and the retries of a Linux client. The rules' own remedies come first: they are written
 //! for the rule that fired; what stands here corrects what a reader will find elsewhere.
 
-use super::{model::Report, safe::prose, words::span};
+use super::{
+    model::Report,
+    page::{Block, Table, Text, text},
+    safe::shown,
+    words::span,
+};
 use crate::analysis::rule::Alert;
 
 /// Rules whose cause is a connection that the device still holds in TIME-WAIT.
@@ -12,7 +17,7 @@ const TIME_WAIT_RULES: [&str; 4] =
 const REMEDIES: usize = 10;
 
 /// The remedies of the alerts that matter, gravest alert first, each once.
-pub fn remedies(report: &Report) -> Vec<String> {
+pub fn remedies(report: &Report) -> Vec<Text> {
     let mut alerts: Vec<&Alert> = report.alerts.values().collect();
     alerts.sort_by_key(|alert| (core::cmp::Reverse(alert.severity), alert.id));
     let mut told: Vec<&str> = Vec::new();
@@ -32,7 +37,7 @@ pub fn remedies(report: &Report) -> Vec<String> {
             }
         }
     }
-    told.into_iter().map(|remedy| prose(remedy, 900)).collect()
+    told.into_iter().map(|remedy| Text::plain(shown(remedy, 900))).collect()
 }
 
 /// Whether TIME-WAIT is what this report is about.
@@ -40,49 +45,74 @@ pub fn is_about_time_wait(report: &Report) -> bool {
     report.findings.keys().any(|rule| TIME_WAIT_RULES.contains(&rule.as_str()))
 }
 
-/// What the retries of a Linux client make of a shorter MSL, and the advice that does not help.
-pub fn arithmetic(report: &Report) -> String {
-    let mut out = String::from(
-        "`CONFIG_LWIP_TCP_MSL` is in milliseconds and is the MSL; TIME-WAIT lasts **twice** as long. A Linux client \
-         sends its SYN again about 0.01, 1, 2, 3, 4, 6, 10, 18, 34 and 68 s after the first, so a client that reuses \
-         a port at once gets through only with the first of these that comes after TIME-WAIT has ended:\n\n\
-         | `CONFIG_LWIP_TCP_MSL` | TIME-WAIT | first SYN after it | connect() takes |\n\
-         | ---: | ---: | ---: | --- |\n\
-         | 60000 (as shipped) | 120 s | none | fails after about 134 s |\n\
-         | 30000 | 60 s | 68 s | about 68 s |\n\
-         | 6000 | **12 s**, not 60 s | 18 s | 18.5 s, measured |\n\
-         | 1000 | 2 s | 2 or 3 s | 2 to 3 s |\n\n\
-         The 18.5 s were measured with lwIP 2.1.3 and Linux 6.18; the other rows follow from the same retries. A \
-         shorter MSL shortens the stall and does not remove it.\n",
-    );
+/// What the retries of a Linux client make of a shorter MSL.
+pub fn arithmetic(report: &Report) -> Vec<Block> {
+    let mut table =
+        Table::new(&[">CONFIG_LWIP_TCP_MSL", ">TIME-WAIT", ">first SYN after it", "connect() takes"]);
+    table.rows = vec![
+        vec![text!("60000 (as shipped)"), text!("120 s"), text!("none"), text!("fails after about 134 s")],
+        vec![text!("30000"), text!("60 s"), text!("68 s"), text!("about 68 s")],
+        vec![text!("6000"), text!("**12 s**, not 60 s"), text!("18 s"), text!("18.5 s, measured")],
+        vec![text!("1000"), text!("2 s"), text!("2 or 3 s"), text!("2 to 3 s")],
+    ];
+    let mut blocks = vec![
+        Block::Paragraph(text!(
+            "`CONFIG_LWIP_TCP_MSL` is in milliseconds and is the MSL; TIME-WAIT lasts **twice** as long. A Linux client \
+             sends its SYN again about 0.01, 1, 2, 3, 4, 6, 10, 18, 34 and 68 s after the first, so a client that reuses \
+             a port at once gets through only with the first of these that comes after TIME-WAIT has ended:"
+        )),
+        Block::Table(table),
+        Block::Paragraph(text!(
+            "The 18.5 s were measured with lwIP 2.1.3 and Linux 6.18; the other rows follow from the same retries. A \
+             shorter MSL shortens the stall and does not remove it."
+        )),
+    ];
     let bounded = report.devices.values().find_map(|device| device.msl_s.at_least);
     if let Some(least) = bounded {
-        out.push_str(&format!(
-            "\nWhat was seen here bounds this device's MSL to at least {}: TIME-WAIT of at least {}.\n",
+        blocks.push(Block::Paragraph(text!(
+            "What was seen here bounds this device's MSL to at least {}: TIME-WAIT of at least {}.",
             span(least),
             span(2.0 * least)
-        ));
+        )));
     }
-    out.push_str(
-        "\nWhat does not help:\n\n\
-         - `SO_LINGER {1, 0}` on the device: lwIP sends a RST on close only while data is unsent or unacknowledged, \
-         otherwise FIN and TIME-WAIT as usual; ESP-IDF compiles the option out by default.\n\
-         - `net.ipv4.tcp_tw_reuse` on the client: it is the device that is in TIME-WAIT, and the option needs TCP \
-         timestamps, which ESP-IDF leaves switched off.\n\
-         - A cap on the number of connections (MicroPython 1.24 has one of 12): it throws out the oldest ones; the \
-         newest, which a client is likeliest to reuse, are refused as before.\n",
-    );
-    out
+    blocks
+}
+
+/// What is often advised, and does not help.
+pub fn no_help() -> Vec<Block> {
+    vec![Block::Bullets(vec![
+        text!(
+            "`{}` on the device: lwIP sends a RST on close only while data is unsent or unacknowledged, otherwise FIN \
+             and TIME-WAIT as usual; ESP-IDF compiles the option out by default.",
+            "SO_LINGER {1, 0}"
+        ),
+        text!(
+            "`net.ipv4.tcp_tw_reuse` on the client: it is the device that is in TIME-WAIT, and the option needs TCP \
+             timestamps, which ESP-IDF leaves switched off."
+        ),
+        text!(
+            "A cap on the number of connections (MicroPython 1.24 has one of 12): it throws out the oldest ones; the \
+             newest, which a client is likeliest to reuse, are refused as before."
+        ),
+    ])]
 }
 
 /// How to recognise each remedy in a capture, for whoever tests a fix.
-pub const LOOKS_LIKE: &str = "\
-| remedy on trial | what a new capture of a reused port must show |
-| --- | --- |
-| accept a newer SYN in TIME-WAIT (RFC 1122 4.2.2.13, RFC 6191) | SYN, SYN ACK at once |
-| honour an exact RST in TIME-WAIT | SYN, stale ACK, RST, about 10 ms later SYN, SYN ACK |
-| HTTP keep-alive | one connection, no FIN, no TIME-WAIT |
-| the client closes first | the client sends the first FIN; the client, not the device, holds TIME-WAIT |
-| shorter MSL | the same refusals, ended by the first SYN after TIME-WAIT |
-| a cap on connections | the newest connections are refused as before |
-";
+pub fn looks_like() -> Vec<Block> {
+    let mut table = Table::new(&["remedy on trial", "what a new capture of a reused port must show"]);
+    table.rows = [
+        ("accept a newer SYN in TIME-WAIT (RFC 1122 4.2.2.13, RFC 6191)", "SYN, SYN ACK at once"),
+        ("honour an exact RST in TIME-WAIT", "SYN, stale ACK, RST, about 10 ms later SYN, SYN ACK"),
+        ("HTTP keep-alive", "one connection, no FIN, no TIME-WAIT"),
+        (
+            "the client closes first",
+            "the client sends the first FIN; the client, not the device, holds TIME-WAIT",
+        ),
+        ("shorter MSL", "the same refusals, ended by the first SYN after TIME-WAIT"),
+        ("a cap on connections", "the newest connections are refused as before"),
+    ]
+    .into_iter()
+    .map(|(remedy, sight)| vec![Text::plain(remedy), Text::plain(sight)])
+    .collect();
+    vec![Block::Table(table)]
+}

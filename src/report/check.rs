@@ -8,32 +8,33 @@ use core::net::{IpAddr, SocketAddr};
 use super::{
     episode::Episode,
     model::Report,
-    safe::{code, shell_word},
+    page::{Text, text},
+    safe::{shell_word, shown},
 };
-use crate::text::counted;
 
-/// The steps of checking `episode`, as the items of a Markdown list.
-pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<String> {
+/// The steps of checking `episode`.
+pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<Text> {
     let mut steps = Vec::new();
     let file = match report.start.as_ref().filter(|start| start.source == "file") {
-        Some(start) => format!("Open {}.", code(file_name(&start.name), 120)),
-        None => {
-            "Open the recording of this run (`-w FILE.pcapng`); its frame numbers are the ones cited here."
-                .to_owned()
-        }
+        Some(start) => text!("Open `{}`.", shown(&start.name, 120)),
+        None => match report.attached.iter().find(|attached| attached.name.ends_with(".pcapng")) {
+            Some(recording) => text!("Open `{}`.", shown(&recording.name, 120)),
+            None => text!(
+                "Open the recording of this run (`-w FILE.pcapng`); its frame numbers are the ones cited here."
+            ),
+        },
     };
     if episode.is_of_device() {
-        steps.push(format!("{file} Frame numbers are the capture's own."));
-        steps.push(format!("The frames cited: `{}`", cited(episode)));
-        steps.push(format!(
-            "Everything of the device, and whoever asks for it: `{}`",
-            of_device(episode.device)
-        ));
+        steps.push(text!("{} Frame numbers are the capture's own.", file));
+        steps.push(text!("The frames cited: `{}`", cited(episode)));
+        let everything = of_device(episode.device);
+        steps.push(text!("Everything of the device, and whoever asks for it: `{}`", everything));
         return steps;
     }
-    steps.push(format!(
-        "{file} Frame numbers are the capture's own. The numbers cited are raw: switch off *Relative sequence numbers* \
-         in the TCP preferences, or compare `tcp.seq_raw` and `tcp.ack_raw`."
+    steps.push(text!(
+        "{} Frame numbers are the capture's own. The numbers cited are raw: switch off *Relative sequence numbers* in \
+         the TCP preferences, or compare `tcp.seq_raw` and `tcp.ack_raw`.",
+        file
     ));
     let frames = (episode.rows.iter().next(), episode.rows.iter().next_back());
     let range = match frames {
@@ -42,19 +43,20 @@ pub fn in_wireshark(report: &Report, episode: &Episode) -> Vec<String> {
         }
         _ => String::new(),
     };
-    steps.push(format!("The whole story: `{}{range}`", conversation(episode.client, episode.server)));
+    steps.push(text!("The whole story: `{}{}`", conversation(episode.client, episode.server), range));
     if let Some(stale) = stale_ack_filter(episode) {
         let own = episode.row("device ACKs: TIME-WAIT begins");
         let original = own.map_or(String::new(), |own| format!("frame {} itself and ", own.frame));
-        steps.push(format!(
-            "Only the stale ACKs: `{stale}`. It shows {original}its repetitions, one for each refused SYN ({} of this \
-             attempt).",
+        steps.push(text!(
+            "Only the stale ACKs: `{}`. It shows {}its repetitions, one for each refused SYN ({} of this attempt).",
+            stale,
+            original,
             episode.count("time-wait-collision")
         ));
-        steps.push(
-            "Wireshark marks the SYNs *TCP Port numbers reused* and *TCP Retransmission*, and the stale ACKs *TCP Dup ACK*."
-                .to_owned(),
-        );
+        steps.push(text!(
+            "Wireshark marks the SYNs *TCP Port numbers reused* and *TCP Retransmission*, and the stale ACKs *TCP Dup \
+             ACK*."
+        ));
     }
     steps
 }
@@ -66,7 +68,7 @@ pub fn reproduce(report: &Report) -> String {
     match &report.start {
         Some(start) if start.source == "file" => {
             lines.push("# the same findings from the same frames".to_owned());
-            lines.push(format!("esp-tcpwatch -r {} -d {device}", shell_word(file_name(&start.name), 200)));
+            lines.push(format!("esp-tcpwatch -r {} -d {device}", shell_word(&start.name, 200)));
         }
         Some(start) if start.source == "live" => {
             lines.push("# watch the device again, and keep the frames".to_owned());
@@ -95,7 +97,6 @@ pub fn reproduce(report: &Report) -> String {
     }
     lines.push("# without any hardware: the same TCP code (lwIP) in a sandbox".to_owned());
     lines.push("esp-tcpwatch demo".to_owned());
-    lines.push(String::new());
     lines.join("\n")
 }
 
@@ -163,54 +164,4 @@ fn protocol(address: IpAddr) -> &'static str {
 /// The last part of a path: a report is for the public, a home directory is not.
 pub fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path)
-}
-
-/// What was captured, where, and how well.
-pub fn vantage(report: &Report) -> Vec<String> {
-    let mut said = Vec::new();
-    let Some(start) = &report.start else {
-        said.push("Where this was captured is not recorded in the event stream.".to_owned());
-        said.extend(quality(report));
-        return said;
-    };
-    said.push(match start.source.as_str() {
-        "live" => {
-            format!("Captured live on interface {} of the host that ran this tool.", code(&start.name, 60))
-        }
-        "file" => format!(
-            "Read from the capture file {}. A file does not say where it was taken; whoever took it should.",
-            code(file_name(&start.name), 120)
-        ),
-        "stream" => format!("Read from a stream ({}).", code(file_name(&start.name), 120)),
-        _ => format!("Read from {}.", code(file_name(&start.name), 120)),
-    });
-    match &start.filter {
-        Some(filter) => said.push(format!("Capture filter: {}.", code(filter, 300))),
-        None => said.push("No capture filter was set by this tool.".to_owned()),
-    }
-    if let Some(snaplen) = start.snaplen {
-        said.push(format!("Of each frame the first {} were kept.", counted(u64::from(snaplen), "octet")));
-    }
-    said.extend(quality(report));
-    said
-}
-
-fn quality(report: &Report) -> Vec<String> {
-    let capture = report.capture;
-    let mut said = Vec::new();
-    said.push(if capture.dropped == 0 && capture.gaps == 0 {
-        "No frame is known to be lost between the interface and this tool.".to_owned()
-    } else {
-        format!(
-            "**{} lost** in {}: what follows from frames before a gap is less certain after it.",
-            counted(capture.dropped, "frame"),
-            counted(capture.gaps, "gap")
-        )
-    });
-    said.push(
-        "A capture taken on a host shows what that host sent and received. It does not prove that the access point \
-         delivered a frame over the air; what the device *answered*, it has received."
-            .to_owned(),
-    );
-    said
 }

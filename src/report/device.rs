@@ -1,7 +1,8 @@
 //! What was learned of a device, as a table in words.
 
 use super::{
-    safe::{code, prose},
+    page::{Table, Text, text},
+    safe::shown,
     words::span,
 };
 use crate::analysis::host::{
@@ -9,54 +10,53 @@ use crate::analysis::host::{
 };
 use crate::text::{counted, times};
 
-/// The facts of one device as a Markdown table.
-pub fn table(facts: &DeviceFacts) -> String {
-    let mut out = format!("| {} | what was seen |\n| --- | --- |\n", facts.address);
-    for (name, value) in rows(facts) {
-        out.push_str(&format!("| {name} | {value} |\n"));
-    }
-    out
+/// The facts of one device.
+pub fn table(facts: &DeviceFacts) -> Table {
+    let mut table = Table::new(&[&facts.address.to_string(), "what was seen"]);
+    table.rows = rows(facts).into_iter().map(|(name, value)| vec![Text::plain(name), value]).collect();
+    table
 }
 
-fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
+fn rows(facts: &DeviceFacts) -> Vec<(&'static str, Text)> {
     let held = &facts.time_wait;
     let mut rows = Vec::new();
+    let mut says = |name, value: Text| rows.push((name, value));
     if let Some(mac) = &facts.mac {
-        rows.push(("MAC address", code(mac, 60)));
+        says("MAC address", Text::code(shown(mac, 60)));
     }
     if let Some(mode) = &facts.mode {
-        rows.push(("Mode of its test firmware", prose(mode, 200)));
+        says("Mode of its test firmware", text!("`{}`, in its own words", shown(mode, 100)));
     }
-    rows.push(("TCP stack", stack(facts)));
-    rows.push(("Accepted", format!("{} answered with SYN-ACK", counted(facts.accepted, "connection"))));
-    rows.push((
+    says("TCP stack", Text::plain(stack(facts)));
+    says("Accepted", text!("{} answered with SYN-ACK", counted(facts.accepted, "connection")));
+    says(
         "TIME-WAIT",
         if held.entered == 0 {
-            "never seen to enter it".to_owned()
+            text!("never seen to enter it")
         } else {
-            format!("entered {}, {} held at the end of what was seen", times(held.entered), held.held_now)
+            text!("entered {}, {} held at the end of what was seen", times(held.entered), held.held_now)
         },
-    ));
+    );
     if held.syns > 0 || held.rsts > 0 {
-        rows.push(("Met there", format!("{} and {}", counted(held.syns, "SYN"), counted(held.rsts, "RST"))));
+        says("Met there", text!("{} and {}", counted(held.syns, "SYN"), counted(held.rsts, "RST")));
     }
     if let Some(until) = held.refused_until_s {
-        rows.push(("Still refused", format!("a SYN {} after TIME-WAIT began", span(until))));
+        says("Still refused", text!("a SYN {} after TIME-WAIT began", span(until)));
     }
     if let Some(from) = held.accepted_from_s {
-        rows.push(("Accepted again", format!("a SYN {} after TIME-WAIT began", span(from))));
+        says("Accepted again", text!("a SYN {} after TIME-WAIT began", span(from)));
     }
-    rows.push(("MSL, as bounded by this", msl(facts.msl_s)));
+    says("MSL, as bounded by this", Text::plain(msl(facts.msl_s)));
     if let Some(room) = room(facts.pcb_cap) {
-        rows.push(("Connection blocks (PCBs)", room));
+        says("Connection blocks (PCBs)", Text::plain(room));
     }
-    rows.push(("A SYN in TIME-WAIT is", syn(facts.syn_in_time_wait).to_owned()));
-    rows.push(("An exact RST in TIME-WAIT is", rst(facts.rst_in_time_wait).to_owned()));
-    rows.push(("Behaves as", format!("**{}**: {}", facts.behaves_as, behaviour(facts.behaves_as))));
+    says("A SYN in TIME-WAIT is", Text::plain(syn(facts.syn_in_time_wait)));
+    says("An exact RST in TIME-WAIT is", Text::plain(rst(facts.rst_in_time_wait)));
+    says("Behaves as", text!("**{}**: {}", facts.behaves_as, behaviour(facts.behaves_as)));
     if let Some(account) = &facts.own_account {
-        rows.push((
+        says(
             "By its own list",
-            format!(
+            text!(
                 "{} in TIME-WAIT when it was asked last; compared {}: the wire agreed on {}, was unsure of {}, and \
                  disagreed on {}",
                 account.time_wait,
@@ -65,15 +65,16 @@ fn rows(facts: &DeviceFacts) -> Vec<(&'static str, String)> {
                 account.unsure,
                 account.disagreements,
             ),
-        ));
+        );
     }
     if let Some(note) = &facts.note {
-        rows.push(("Note", prose(note, 1_500)));
+        says("Note", Text::plain(shown(note, 900)));
     }
     rows
 }
 
-fn stack(facts: &DeviceFacts) -> String {
+/// Whose TCP it is, and how sure that is.
+pub fn stack(facts: &DeviceFacts) -> String {
     let name = match facts.stack {
         Stack::Unknown => return "not recognised".to_owned(),
         Stack::Lwip => "lwIP",

@@ -6,6 +6,8 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Serialize;
+
 use super::{safe::clip, words::is_opening};
 use crate::analysis::{
     certainty::Certainty,
@@ -23,7 +25,7 @@ const QUANTITIES: usize = 32;
 const FRAMES: usize = 16;
 
 /// The findings of one life of one four-tuple, or of one device as a whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Episode {
     pub device: IpAddr,
     pub client: SocketAddr,
@@ -38,7 +40,7 @@ pub struct Episode {
 }
 
 /// Findings of one rule, counted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Tally {
     pub count: u64,
     pub certainty: Certainty,
@@ -148,7 +150,7 @@ fn quantities(finding: &Finding) -> BTreeMap<String, f64> {
 }
 
 /// The frames of an episode in the capture's order, each once: the first ones, the last ones, and a count between.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Rows {
     head: Vec<EvidenceSegment>,
     tail: VecDeque<EvidenceSegment>,

@@ -40,56 +40,76 @@ pub fn draw(episode: &Episode) -> Option<Ladder> {
     let mut bases = Bases::default();
     let mut lines =
         format!("{:>7}  {:>11}  {:<w$}{}\n", "frame", "seconds", "client", "device", w = ARROW - 6);
-    let (head, tail) = cut(&episode.rows, &rows);
-    for row in &rows[..head] {
+    let cut = Cut::of(&episode.rows, &rows);
+    for row in cut.head(&rows) {
         line(&mut lines, row, origin, &mut bases);
     }
-    if head < tail {
-        left_out(&mut lines, &episode.rows, &rows[head..tail]);
+    if let Some(words) = cut.left_out(&episode.rows, &rows) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{:>7}  {words}", "...");
     }
-    for row in &rows[tail..] {
+    for row in cut.tail(&rows) {
         line(&mut lines, row, origin, &mut bases);
     }
     Some(Ladder { lines, bases: bases.legend() })
 }
 
-/// Rows before the first index and from the second on are drawn.
-///
-/// The cut falls between whole cycles where the rows have any: two of them, then the last.
-fn cut(kept: &Rows, rows: &[&EvidenceSegment]) -> (usize, usize) {
-    let gap = kept.before_gap();
-    if gap.is_none() && rows.len() <= FIRST + LAST {
-        return (rows.len(), rows.len());
-    }
-    let openings: Vec<usize> = (0..rows.len()).filter(|&at| is_opening(rows[at])).collect();
-    let head = openings.get(CYCLES).copied().filter(|&at| at <= FIRST).unwrap_or(FIRST);
-    let tail = openings
-        .last()
-        .copied()
-        .filter(|&at| rows.len() - at <= LAST)
-        .unwrap_or(rows.len().saturating_sub(LAST));
-    // Where frames are missing in the middle, the cut must not join what was not together.
-    let head = head.min(rows.len()).min(gap.unwrap_or(usize::MAX));
-    (head, tail.max(head).max(gap.unwrap_or(0).min(rows.len())))
+/// Which rows of a long chain are drawn: those before `head`, and those from `tail` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    head: usize,
+    tail: usize,
 }
 
-fn left_out(lines: &mut String, kept: &Rows, hidden: &[&EvidenceSegment]) {
-    let count = hidden.len() as u64 + kept.omitted;
-    let openings = hidden.iter().filter(|row| is_opening(row)).count() as u64;
-    let range = match (hidden.first(), hidden.last()) {
-        (Some(first), Some(last)) if first.frame != last.frame => {
-            format!(" (frames {} to {})", first.frame, last.frame)
+impl Cut {
+    /// It falls between whole cycles where the rows have any: two of them, then the last.
+    pub fn of(kept: &Rows, rows: &[&EvidenceSegment]) -> Cut {
+        let gap = kept.before_gap();
+        if gap.is_none() && rows.len() <= FIRST + LAST {
+            return Cut { head: rows.len(), tail: rows.len() };
         }
-        (Some(only), _) => format!(" (frame {})", only.frame),
-        (None, _) => String::new(),
-    };
-    let again = if kept.omitted == 0 && openings > 0 {
-        format!(": the same with {}", counted(openings, "more SYN"))
-    } else {
-        String::new()
-    };
-    // Writing to a String cannot fail.
-    let _ = writeln!(lines, "{:>7}  {} left out here{range}{again}", "...", counted(count, "segment"));
+        let openings: Vec<usize> = (0..rows.len()).filter(|&at| is_opening(rows[at])).collect();
+        let head = openings.get(CYCLES).copied().filter(|&at| at <= FIRST).unwrap_or(FIRST);
+        let tail = openings
+            .last()
+            .copied()
+            .filter(|&at| rows.len() - at <= LAST)
+            .unwrap_or(rows.len().saturating_sub(LAST));
+        // Where frames are missing in the middle, the cut must not join what was not together.
+        let head = head.min(rows.len()).min(gap.unwrap_or(usize::MAX));
+        Cut { head, tail: tail.max(head).max(gap.unwrap_or(0).min(rows.len())) }
+    }
+
+    pub fn head<'a, 'b>(&self, rows: &'a [&'b EvidenceSegment]) -> &'a [&'b EvidenceSegment] {
+        &rows[..self.head]
+    }
+
+    pub fn tail<'a, 'b>(&self, rows: &'a [&'b EvidenceSegment]) -> &'a [&'b EvidenceSegment] {
+        &rows[self.tail..]
+    }
+
+    /// What is not drawn, in words; `None` where all is.
+    pub fn left_out(&self, kept: &Rows, rows: &[&EvidenceSegment]) -> Option<String> {
+        let hidden = &rows[self.head..self.tail];
+        let count = hidden.len() as u64 + kept.omitted;
+        if count == 0 {
+            return None;
+        }
+        let openings = hidden.iter().filter(|row| is_opening(row)).count() as u64;
+        let range = match (hidden.first(), hidden.last()) {
+            (Some(first), Some(last)) if first.frame != last.frame => {
+                format!(" (frames {} to {})", first.frame, last.frame)
+            }
+            (Some(only), _) => format!(" (frame {})", only.frame),
+            (None, _) => String::new(),
+        };
+        let again = if kept.omitted == 0 && openings > 0 {
+            format!(": the same with {}", counted(openings, "more SYN"))
+        } else {
+            String::new()
+        };
+        Some(format!("{} left out here{range}{again}", counted(count, "segment")))
+    }
 }
 
 fn line(lines: &mut String, row: &EvidenceSegment, origin: Timestamp, bases: &mut Bases) {

@@ -6,9 +6,13 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
+
 use super::{
+    check::file_name,
     episode::{self, Episode, Tally},
     safe::clip,
+    series::Series,
 };
 use crate::analysis::{
     detect::Finding,
@@ -24,11 +28,11 @@ const EPISODES: usize = 64;
 const EPISODES_A_RULE: usize = 24;
 const DEVICES: usize = 64;
 const RULES: usize = 64;
-const MARKERS: usize = 16;
+const MARKERS: usize = 32;
 const LOSSES: usize = 8;
 
 /// What the report will say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub start: Option<Start>,
     pub summary: Option<Summary>,
@@ -38,19 +42,45 @@ pub struct Report {
     /// Every finding, by rule.
     pub findings: BTreeMap<String, Tally>,
     /// In order of their ids; the gravest are kept.
+    #[serde(serialize_with = "values")]
     pub alerts: BTreeMap<u64, Alert>,
     pub alerts_omitted: u64,
     /// In order of appearance.
     pub episodes: Vec<Episode>,
     /// Findings of connections that are not among `episodes`.
     pub findings_elsewhere: u64,
+    #[serde(serialize_with = "values")]
     pub devices: BTreeMap<IpAddr, DeviceFacts>,
     pub devices_omitted: u64,
     pub capture: CaptureQuality,
-    pub losses: Vec<(Timestamp, String)>,
+    pub losses: Vec<Loss>,
     pub losses_omitted: u64,
     pub markers: Vec<MarkerEvent>,
     pub markers_omitted: u64,
+    pub series: Series,
+    /// What belongs to the report; set by who writes it, for the stream does not know.
+    pub attached: Vec<Attachment>,
+    /// The system of the host that captured, as in `Linux 6.12.0 (x86_64)`; set by who writes the report.
+    pub system: Option<String>,
+}
+
+/// Frames were lost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Loss {
+    pub epoch: Timestamp,
+    pub text: String,
+}
+
+/// A file that belongs to the report, so that a reader can tell whether he has the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attachment {
+    /// Without the directories.
+    pub name: String,
+    /// What it is, in a few words.
+    pub what: String,
+    pub octets: Option<u64>,
+    /// In hexadecimal; absent where it could not be read, or is still being written.
+    pub sha256: Option<String>,
 }
 
 impl Report {
@@ -59,6 +89,7 @@ impl Report {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = Some(self.last.map_or(time, |last| last.max(time)));
         }
+        self.series.fold(event);
         match event {
             // A stream that starts again is another run, with frame numbers and alert ids of its own.
             Event::Start(start) => *self = Report { start: Some(bounded_start(start)), ..Report::default() },
@@ -70,11 +101,15 @@ impl Report {
             Event::Device(device) => self.device(&device.facts),
             Event::Capture(capture) => {
                 self.capture = capture.quality;
-                let loss = (capture.when.0, clip(&capture.text, 300).into_owned());
+                let loss = Loss { epoch: capture.when.0, text: clip(&capture.text, 300).into_owned() };
                 self.losses_omitted += keep(&mut self.losses, loss, LOSSES);
             }
             Event::Marker(marker) => {
-                let marker = MarkerEvent { text: clip(&marker.text, 300).into_owned(), ..marker.clone() };
+                let marker = MarkerEvent {
+                    text: clip(&marker.text, 300).into_owned(),
+                    mode: marker.mode.as_deref().map(|mode| clip(mode, 100).into_owned()),
+                    ..*marker
+                };
                 self.markers_omitted += keep(&mut self.markers, marker, MARKERS);
             }
             Event::Summary(summary) => self.summary(summary),
@@ -89,6 +124,12 @@ impl Report {
     /// Whether something failed or waited, as the rules judge it.
     pub fn found_fault(&self) -> bool {
         self.worst().is_some_and(|alert| alert.severity >= Severity::Warning)
+    }
+
+    /// The gravest alert, where something failed or waited, and the connection that tells its story best.
+    pub fn fault(&self) -> Option<(&Alert, Option<&Episode>)> {
+        let worst = self.worst().filter(|_| self.found_fault())?;
+        Some((worst, self.best_episode(worst)))
     }
 
     /// The connection that tells the story of `alert` best: surest, with its close in view, longest.
@@ -182,12 +223,16 @@ fn keep<T>(kept: &mut Vec<T>, item: T, limit: usize) -> u64 {
     }
 }
 
+fn values<K, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map.values())
+}
+
 fn bounded_start(start: &Start) -> Start {
     Start {
         schema: start.schema,
         tool: clip(&start.tool, 100).into_owned(),
         source: clip(&start.source, 16).into_owned(),
-        name: clip(&start.name, 500).into_owned(),
+        name: clip(file_name(&start.name), 200).into_owned(),
         filter: start.filter.as_deref().map(|filter| clip(filter, 500).into_owned()),
         devices: start.devices.iter().take(DEVICES).copied().collect(),
         rules: start.rules.iter().take(RULES).map(|rule| clip(rule, 64).into_owned()).collect(),

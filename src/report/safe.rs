@@ -1,7 +1,7 @@
-//! Text from outside, made fit to stand in Markdown: it can be read there and can do nothing.
+//! Text from outside, made fit to stand in Markdown and in HTML: it can be read there and can do nothing.
 //!
-//! Knows what GitHub's Markdown acts on: emphasis, code, tables, links, HTML, mentions, mathematics.
-//! Refuses to know what the text says.
+//! Knows what GitHub's Markdown acts on: emphasis, code, tables, links, HTML, mentions, mathematics; and what HTML acts
+//! on. Refuses to know what the text says.
 
 use std::borrow::Cow;
 
@@ -15,10 +15,18 @@ pub fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     }
 }
 
-/// Text from outside as running text: on one line, without effect. At most about `limit` characters.
-pub fn prose(text: &str, limit: usize) -> String {
+/// Text from outside on one line, nothing hidden in it, at most `limit` characters.
+pub fn shown(text: &str, limit: usize) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown = escape(&one_line);
+    clip(&escape(&one_line), limit).into_owned()
+}
+
+/// Running text for Markdown, without effect there. `is_start`: it begins a paragraph or an item of a list.
+///
+/// Text that would grow to more than twice its length by escapes is nobody's prose, and is cut.
+pub fn markdown(text: &str, is_start: bool) -> String {
+    let shown = escape(text);
+    let limit = 2 * shown.len() + 64;
     let mut out = String::with_capacity(shown.len() + 16);
     let mut before = None;
     let mut characters = shown.char_indices().peekable();
@@ -28,7 +36,7 @@ pub fn prose(text: &str, limit: usize) -> String {
             break;
         }
         let after = characters.peek().map(|(_, next)| *next);
-        let is_start = at == 0;
+        let is_start = is_start && at == 0;
         match c {
             '\\' | '`' | '*' | '[' | ']' | '|' | '~' => out.extend(['\\', c]),
             '<' => out.push_str("&lt;"),
@@ -44,6 +52,7 @@ pub fn prose(text: &str, limit: usize) -> String {
             '#' | '-' | '+' | '=' if is_start => out.extend(['\\', c]),
             '.' | ')'
                 if after.is_none_or(char::is_whitespace)
+                    && at > 0
                     && shown[..at].chars().all(|c| c.is_ascii_digit()) =>
             {
                 out.extend(['\\', c])
@@ -60,21 +69,37 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric()
 }
 
-/// Text from outside as a code span that it cannot leave, in a table or out of it.
-pub fn code(text: &str, limit: usize) -> String {
+/// Text as a code span of Markdown that it cannot leave, in a table or out of it.
+pub fn code(text: &str) -> String {
     let shown = escape(text);
-    let shown = clip(&shown, limit);
     if shown.trim().is_empty() {
         return "(empty)".to_owned();
     }
     if shown.contains('|') {
         // A table would end the cell there, and only a table takes `\|` in code: HTML serves in both.
-        return format!("<code>{}</code>", prose(&shown, limit.saturating_mul(6)));
+        return format!("<code>{}</code>", markdown(&shown, false));
     }
     let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let blank = if longest > 0 { " " } else { "" };
     format!("{fence}{blank}{shown}{blank}{fence}")
+}
+
+/// Text for an element or a quoted attribute of HTML.
+pub fn html(text: &str) -> String {
+    let shown = escape(text);
+    let mut out = String::with_capacity(shown.len() + 16);
+    for c in shown.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Text from outside as one word of a POSIX shell, for a line inside a code block.
@@ -87,13 +112,6 @@ pub fn shell_word(text: &str, limit: usize) -> String {
     }
     let dashed = if shown.starts_with('-') { "./" } else { "" };
     format!("'{dashed}{}'", shown.replace('\'', "'\\''"))
-}
-
-/// A rule's reference: a link where it is plainly one, else text.
-pub fn reference(text: &str, limit: usize) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#=%&+,;".contains(c);
-    let is_link = text.starts_with("https://") && text.len() <= limit && text.chars().all(plain);
-    if is_link { format!("<{text}>") } else { prose(text, limit) }
 }
 
 #[cfg(test)]
@@ -115,20 +133,30 @@ mod tests {
             ("- nor this", "\\- nor this"),
             ("@octocat #12", "@<!-- -->octocat #<!-- -->12"),
             ("https://evil.example", "https:<!-- -->//evil.example"),
-            ("two\nlines", "two lines"),
             ("esc\x1b[0m", "esc\\\\u{1b}\\[0m"),
             ("$x$", "&#36;x&#36;"),
         ] {
-            assert_eq!(prose(given, 1_000), shown, "{given:?}");
+            assert_eq!(markdown(given, true), shown, "{given:?}");
         }
     }
 
     #[test]
+    fn text_is_shown_on_one_line() {
+        assert_eq!(shown("two\nlines\x1b", 100), "two lines\\u{1b}");
+        assert_eq!(shown("far too long", 3), "far…");
+    }
+
+    #[test]
     fn code_cannot_be_left() {
-        assert_eq!(code("tap0", 50), "`tap0`");
-        assert_eq!(code("a`b``c", 50), "``` a`b``c ```");
-        assert_eq!(code("a|b`", 50), "<code>a\\|b\\`</code>");
-        assert_eq!(code("", 50), "(empty)");
+        assert_eq!(code("tap0"), "`tap0`");
+        assert_eq!(code("a`b``c"), "``` a`b``c ```");
+        assert_eq!(code("a|b`"), "<code>a\\|b\\`</code>");
+        assert_eq!(code(""), "(empty)");
+    }
+
+    #[test]
+    fn html_shows_what_would_act() {
+        assert_eq!(html("<a href=\"x\">&'\x1b"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\\u{1b}");
     }
 
     #[test]
@@ -136,15 +164,5 @@ mod tests {
         assert_eq!(shell_word("run.pcapng", 50), "run.pcapng");
         assert_eq!(shell_word("it's $(here)", 50), "'it'\\''s $(here)'");
         assert_eq!(shell_word("-rf", 50), "'./-rf'");
-    }
-
-    #[test]
-    fn only_plain_links_are_links() {
-        assert_eq!(
-            reference("https://www.rfc-editor.org/rfc/rfc1337", 200),
-            "<https://www.rfc-editor.org/rfc/rfc1337>"
-        );
-        assert_eq!(reference("RFC 1337", 200), "RFC 1337");
-        assert_eq!(reference("https://a><b", 200), "https:<!-- -->//a&gt;&lt;b");
     }
 }

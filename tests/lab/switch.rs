@@ -33,7 +33,7 @@ mod linux {
     use esp_tcpwatch::analysis::host::DeviceScope;
     use esp_tcpwatch::analysis::input::Input;
     use esp_tcpwatch::analysis::rule::RuleSet;
-    use esp_tcpwatch::app::{control::Control, host::ScreenHost, session::Files};
+    use esp_tcpwatch::app::{control::Control, files::Files, host::ScreenHost};
     use esp_tcpwatch::firmware::Key;
     use esp_tcpwatch::load::{self, ReusePlan};
     use esp_tcpwatch::source::live::{self, LiveConfig};

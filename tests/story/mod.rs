@@ -16,6 +16,7 @@ use esp_tcpwatch::analysis::{
     rule::{Alert, AlertPhase, RuleSet, Severity},
     time::{Timestamp, When},
 };
+use esp_tcpwatch::report::model::Report;
 
 /// The first frame of the reference capture.
 pub const START: u64 = 1_795_391_028_991_416;
@@ -224,6 +225,15 @@ pub fn facts() -> DeviceFacts {
         mode: None,
         own_account: None,
     }
+}
+
+/// The report of `events`.
+pub fn folded(events: &[Event]) -> Report {
+    let mut report = Report::default();
+    for event in events {
+        report.fold(event);
+    }
+    report
 }
 
 /// The contract's story: eleven refused SYNs, ten RSTs provably ignored.
