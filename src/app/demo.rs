@@ -56,7 +56,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let device = lab.device();
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
-    let files = Files::open(&with_report(&plan, shown).output, invoker, None)?;
+    let files = Files::open(&with_report(&plan, shown).output, &[], invoker, None)?;
     privilege::drop_all(invoker)?;
 
     let stop = Stop::default();

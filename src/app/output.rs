@@ -2,11 +2,11 @@
 //!
 //! Knows paths, names and owners; nothing of what is written into them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -27,8 +27,23 @@ impl OutputFile {
     ///
     /// A file that exists keeps its owner: we do not give away what we did not make.
     pub fn open(path: &Path, invoker: Option<Invoker>) -> Result<OutputFile> {
+        OutputFile::open_as(path, invoker, 0o666)
+    }
+
+    /// The same for what only its owner may read and write; a file that exists is closed to others too.
+    pub fn open_private(path: &Path, invoker: Option<Invoker>) -> Result<OutputFile> {
+        let file = OutputFile::open_as(path, invoker, 0o600)?;
+        if file.file.metadata().is_ok_and(|about| about.is_file()) {
+            file.file
+                .set_permissions(Permissions::from_mode(0o600))
+                .with_context(|| format!("cannot close {} to others", path.display()))?;
+        }
+        Ok(file)
+    }
+
+    fn open_as(path: &Path, invoker: Option<Invoker>, mode: u32) -> Result<OutputFile> {
         let cannot = || format!("cannot write {}", path.display());
-        let made = OpenOptions::new().write(true).create_new(true).open(path);
+        let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
         let (file, ours) = match made {
             Ok(file) => {
                 if let Some(Invoker { uid, gid }) = invoker {
@@ -45,6 +60,11 @@ impl OutputFile {
         Ok(OutputFile { path: path.to_owned(), file, unused: ours })
     }
 
+    /// Would the two overwrite each other?
+    pub fn is_same_file(&self, other: &OutputFile) -> bool {
+        self.is_same_as(&other.file)
+    }
+
     /// Is this the same file as `other`, whatever the two are called?
     pub fn is_same_as(&self, other: &File) -> bool {
         match (self.file.metadata(), other.metadata()) {
@@ -59,9 +79,9 @@ impl OutputFile {
         self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    pub fn write_all(&mut self, text: &str) -> Result<()> {
+    pub fn write_all(&mut self, contents: impl AsRef<[u8]>) -> Result<()> {
         self.empty()?;
-        let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
+        let written = self.file.rewind().and_then(|()| self.file.write_all(contents.as_ref()));
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 
@@ -146,6 +166,18 @@ mod tests {
         }
         OutputFile::open(&used, None).unwrap().into_writer().unwrap();
         assert!(!new.exists() && old.exists() && used.exists());
+    }
+
+    #[test]
+    fn a_private_file_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+        fs::write(&old, "x").unwrap();
+        fs::set_permissions(&old, Permissions::from_mode(0o644)).unwrap();
+        for path in [&new, &old] {
+            OutputFile::open_private(path, None).unwrap().write_all("secret").unwrap();
+            assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let devices = devices::resolve(&plan.devices)?;
     let file = open(path)?;
     let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, Some(&file))?;
+    let files = Files::open(&plan.output, &plan.devices, invoker, Some(&file))?;
     privilege::drop_all(invoker)?;
     let scope = scope(Some(&file), devices);
     let source = CaptureFile::from_reader(Box::new(file), &path.display().to_string())?;
@@ -65,7 +65,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, None)?;
+    let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
     privilege::drop_all(invoker)?;
     let scope = scope(None, devices);
     let stop = Stop::default();

@@ -13,10 +13,11 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow};
 
 use super::{
-    exit,
+    evidence, exit,
     output::{self, OutputFile},
     pipeline::{Finished, Pipeline, WhenStopped},
     privilege::Invoker,
+    redaction::Redaction,
     screen,
     shutdown::Stop,
     terminal,
@@ -29,8 +30,12 @@ use crate::analysis::{
     rule::{RuleSet, Severity},
     wire::Skip,
 };
-use crate::cli::plan::{OutputPlan, View};
-use crate::report::{markdown, model::Report};
+use crate::cli::plan::{DeviceName, OutputPlan, View};
+use crate::report::{
+    excerpt::{self, Excerpt},
+    markdown,
+    model::Report,
+};
 use crate::sink::{
     Sink,
     json::JsonLines,
@@ -65,13 +70,21 @@ impl Shown {
 pub struct Files {
     record: Option<File>,
     report: Option<OutputFile>,
+    /// The packets that the findings cite.
+    evidence: Option<OutputFile>,
+    redaction: Redaction,
     /// Where a report goes that is asked for from the screen.
     exports: PathBuf,
 }
 
 impl Files {
-    /// `reads`: the capture that is read, which must not be written over.
-    pub fn open(plan: &OutputPlan, invoker: Option<Invoker>, reads: Option<&File>) -> Result<Files> {
+    /// `reads`: the capture that is read, which must not be written over. `devices`: as they were named.
+    pub fn open(
+        plan: &OutputPlan,
+        devices: &[DeviceName],
+        invoker: Option<Invoker>,
+        reads: Option<&File>,
+    ) -> Result<Files> {
         let mut record = None;
         if let Some(path) = &plan.record {
             let file = OutputFile::open(path, invoker)?;
@@ -81,13 +94,33 @@ impl Files {
             }
             record = Some(file.into_writer()?);
         }
-        let report = plan
-            .report
-            .as_ref()
-            .map(|target| output::open_report(target, "esp-tcpwatch", invoker))
-            .transpose()?;
+        let mut report = None;
+        let mut evidence = None;
+        if let Some(target) = &plan.report {
+            if target.extension().is_some_and(|end| end == "pcapng") && !target.is_dir() {
+                evidence = Some(OutputFile::open(target, invoker)?);
+            } else {
+                let file = output::open_report(target, "esp-tcpwatch", invoker)?;
+                if file.path != *target {
+                    evidence = Some(OutputFile::open(&file.path.with_extension("pcapng"), invoker)?);
+                }
+                report = Some(file);
+            }
+        }
+        let redaction = Redaction::open(&plan.redact, devices, invoker)?;
+        for written in [&report, &evidence].into_iter().flatten() {
+            let name = written.path.display();
+            if reads.is_some_and(|read| written.is_same_as(read)) {
+                return Err(exit::usage(format!(
+                    "--report would overwrite {name}, the capture that is read"
+                )));
+            }
+            if redaction.map().is_some_and(|map| map.is_same_file(written)) {
+                return Err(exit::usage(format!("--map would overwrite {name}, the report")));
+            }
+        }
         let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
-        Ok(Files { record, report, exports: beside.unwrap_or_default() })
+        Ok(Files { record, report, evidence, redaction, exports: beside.unwrap_or_default() })
     }
 }
 
@@ -125,6 +158,8 @@ pub struct Outcome {
     pub summary: Option<Summary>,
     /// Where the report was written.
     pub report: Option<PathBuf>,
+    /// And the packets that it cites.
+    pub evidence: Option<PathBuf>,
     pub error: Option<anyhow::Error>,
 }
 
@@ -144,6 +179,7 @@ impl Session {
             interface: self.start.name.clone(),
             filter: self.start.filter.clone(),
             snaplen: self.start.snaplen.unwrap_or(0),
+            comment: None,
         };
         let report = Arc::new(Mutex::new(Report::default()));
         let options = TuiOptions {
@@ -157,6 +193,7 @@ impl Session {
             sink_takes_flows: self.flow_events,
             screen,
             report: report.clone(),
+            excerpt: self.files.evidence.as_ref().map(|_| Excerpt::new(excerpt::RING)),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
             asides: received,
             stop: self.stop.clone(),
@@ -205,7 +242,11 @@ impl Running {
     pub fn finish(mut self) -> Result<Outcome> {
         let mut screen_error = None;
         if let Some(events) = self.events.take() {
-            let mut host = Exporter { report: self.report.clone(), directory: self.files.exports.clone() };
+            let mut host = Exporter {
+                report: self.report.clone(),
+                directory: self.files.exports.clone(),
+                redaction: &mut self.files.redaction,
+            };
             terminal::screen_is_up(true);
             let ended = tui::run(events, self.options.clone(), self.stop.flag(), &mut host);
             terminal::screen_is_up(false);
@@ -218,6 +259,7 @@ impl Running {
         let mut outcome = Outcome {
             worst: finished.worst,
             report: None,
+            evidence: None,
             error: finished
                 .source
                 .or_else(|| unreadable(&self.options.title, finished.summary.as_ref()))
@@ -231,11 +273,32 @@ impl Running {
         ];
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
-        if let Some(mut file) = self.files.report.take() {
-            file.write_all(&rendered(&self.report))?;
+        self.files.leave(snapshot(&self.report), finished.excerpt, &mut outcome)?;
+        Ok(outcome)
+    }
+}
+
+impl Files {
+    /// Writes what was asked for, now that the run is over.
+    fn leave(self, report: Report, excerpt: Option<Excerpt>, outcome: &mut Outcome) -> Result<()> {
+        let Files { record: _, report: text, evidence, mut redaction, exports: _ } = self;
+        let mut report = redaction.report(report);
+        if let (Some(mut file), Some(excerpt)) = (evidence, excerpt)
+            // Beside a report that has nothing to cite there is no file.
+            && !(text.is_some() && excerpt.is_empty())
+        {
+            let name =
+                file.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let evidence = evidence::file(&report, &excerpt, redaction.redactor(), &name)?;
+            file.write_all(evidence.octets)?;
+            report.evidence = Some(evidence.file);
+            outcome.evidence = Some(file.path.clone());
+        }
+        if let Some(mut file) = text {
+            file.write_all(markdown::render(&report))?;
             outcome.report = Some(file.path.clone());
         }
-        Ok(outcome)
+        redaction.finish()
     }
 }
 
@@ -244,6 +307,9 @@ impl Outcome {
     pub fn exit_code(self) -> Result<u8> {
         if let Some(path) = &self.report {
             eprintln!("report: {}", path.display());
+        }
+        if let Some(path) = &self.evidence {
+            eprintln!("evidence: {}", path.display());
         }
         match self.error {
             Some(error) => Err(error),
@@ -260,23 +326,23 @@ fn unreadable(name: &str, summary: Option<&Summary>) -> Option<SourceError> {
     only.then(|| SourceError::MonitorMode { name: name.to_owned() })
 }
 
-fn rendered(report: &Mutex<Report>) -> String {
-    // Cloned, so that the engine does not wait while the words are found.
-    let report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    markdown::render(&report)
+/// Cloned, so that the engine does not wait while the words are found.
+fn snapshot(report: &Mutex<Report>) -> Report {
+    report.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Writes the report that is asked for from the screen.
-struct Exporter {
+struct Exporter<'a> {
     report: Arc<Mutex<Report>>,
     directory: PathBuf,
+    redaction: &'a mut Redaction,
 }
 
-impl tui::Host for Exporter {
+impl tui::Host for Exporter<'_> {
     fn export_report(&mut self) -> Result<String, String> {
         let path = self.directory.join(output::timed_name("esp-tcpwatch"));
-        let written =
-            OutputFile::open(&path, None).and_then(|mut file| file.write_all(&rendered(&self.report)));
+        let text = markdown::render(&self.redaction.report(snapshot(&self.report)));
+        let written = OutputFile::open(&path, None).and_then(|mut file| file.write_all(text));
         written.map(|()| path.display().to_string()).map_err(|error| format!("{error:#}"))
     }
 }

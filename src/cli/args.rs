@@ -18,6 +18,7 @@ Examples:
   esp-tcpwatch -r trace.pcapng                   the same over a capture; needs no privilege
   ssh router tcpdump -U -s 128 -w - host 192.168.4.1 | esp-tcpwatch -r - -d 192.168.4.1
   esp-tcpwatch report trace.pcapng -o report.md  a report to attach to a bug report
+  esp-tcpwatch report trace.pcapng --format pcapng -o evidence.pcapng   and the packets it cites
   esp-tcpwatch drive -d 192.168.4.1              the traffic that provokes the bug, counted
 
 Exit codes:
@@ -81,7 +82,8 @@ pub struct OutputArgs {
     /// Record the frames while watching
     #[arg(short, long, value_name = "FILE.pcapng", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub write: Option<PathBuf>,
-    /// Write a Markdown report at the end; in a directory it gets a name with the time
+    /// Write a Markdown report at the end; in a directory it gets a name with the time, and the packets it cites are
+    /// beside it as pcapng; FILE.pcapng: those alone
     #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, help_heading = "Output")]
     pub report: Option<PathBuf>,
     /// Draw with ASCII only
@@ -119,6 +121,19 @@ pub struct WatchArgs {
     pub snaplen: Option<u32>,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub redact: RedactArgs,
+}
+
+/// What a report may tell of people and places.
+#[derive(Debug, Default, Args)]
+pub struct RedactArgs {
+    /// Keep addresses, names and payload in the report, which has stand-ins for them and no payload otherwise
+    #[arg(long, help_heading = "Redaction")]
+    pub no_redact: bool,
+    /// Write the stand-ins and what they stand for, for yourself alone
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Redaction")]
+    pub map: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -132,8 +147,11 @@ pub struct ReportArgs {
     /// Where to write; stdout when left out
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t = ReportFormat::Markdown)]
+    /// markdown, or pcapng: the packets that the findings cite, with comments (from a capture only)
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = ReportFormat::Markdown)]
     pub format: ReportFormat,
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
@@ -142,6 +160,7 @@ pub struct ReportArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     Markdown,
+    Pcapng,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 
 use super::args::{
-    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
+    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat, WatchArgs,
 };
 use super::drive::{DrivePlan, drive};
 use super::mode::{ModePlan, mode};
@@ -66,8 +66,19 @@ pub struct OutputPlan {
     pub flow_events: bool,
     pub record: Option<PathBuf>,
     pub report: Option<PathBuf>,
+    pub redact: RedactPlan,
     pub rules: Option<PathBuf>,
     pub ascii: bool,
+}
+
+/// What a report may tell of people and places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedactPlan {
+    Keep,
+    /// Stand-ins, and where the map of them goes.
+    Redact {
+        map: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +97,7 @@ pub struct ReportPlan {
     /// `None`: stdout.
     pub output: Option<PathBuf>,
     pub format: ReportFormat,
+    pub redact: RedactPlan,
     pub rules: Option<PathBuf>,
 }
 
@@ -182,7 +194,15 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             "give another name to --write",
         ));
     }
-    Ok(WatchPlan { from, devices, duration: args.duration, output: output(args.output)? })
+    if args.redact.map.is_some() && args.output.report.is_none() {
+        return Err(error("--map is the map of a report's stand-ins", "add --report FILE|DIR"));
+    }
+    Ok(WatchPlan {
+        from,
+        devices,
+        duration: args.duration,
+        output: output(args.output, redact(args.redact)?)?,
+    })
 }
 
 fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
@@ -200,6 +220,7 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
         devices: devices(&args.device)?,
         output: args.output,
         format: args.format,
+        redact: redact(args.redact)?,
         rules: args.rules,
     })
 }
@@ -220,7 +241,8 @@ fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         patience: args.duration,
         seed: args.seed,
         twin: args.twin,
-        output: output(args.output)?,
+        // The addresses of the lab are the same everywhere and name nobody.
+        output: output(args.output, RedactPlan::Keep)?,
     })
 }
 
@@ -244,7 +266,18 @@ fn remedy(word: &str) -> Result<(&'static str, String), PlanError> {
     })
 }
 
-fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
+fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
+    match (args.no_redact, args.map) {
+        (true, Some(_)) => Err(error(
+            "--no-redact makes no stand-ins, so there is no map of them",
+            "leave --map or --no-redact out",
+        )),
+        (true, None) => Ok(RedactPlan::Keep),
+        (false, map) => Ok(RedactPlan::Redact { map }),
+    }
+}
+
+fn output(args: OutputArgs, redact: RedactPlan) -> Result<OutputPlan, PlanError> {
     if args.write.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         return Err(error(
             "--write - is not supported: stdout carries the events",
@@ -267,6 +300,7 @@ fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
         flow_events: args.events.contains(&EventKind::Flow),
         record: args.write,
         report: args.report,
+        redact,
         rules: args.rules,
         ascii: args.ascii,
     })
@@ -371,6 +405,8 @@ mod tests {
             ("demo --duration 1s", "1500ms"),
             ("-d 10.0.0.2 --snaplen 10", "96"),
             ("report x -o x", "another name"),
+            ("report x --no-redact --map y", "leave --map"),
+            ("-r x --map y", "add --report"),
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
             ("experiment", "unrecognized"),

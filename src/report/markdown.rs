@@ -44,6 +44,7 @@ pub fn render(report: &Report) -> String {
         let steps = numbered(&check::in_wireshark(report, episode));
         page.may("check", section("Check it in Wireshark", &steps));
     }
+    page.may("evidence file", evidence(report));
     let commands = format!("```sh\n{}```\n", check::reproduce(report));
     page.may("reproduce", section("See it again", &commands));
     page.may(
@@ -365,6 +366,19 @@ fn environment(report: &Report) -> String {
             .to_owned(),
     );
     section("Environment", &bullets(&said))
+}
+
+/// Where the packets are, and under which numbers.
+fn evidence(report: &Report) -> String {
+    let Some(file) = &report.evidence else { return String::new() };
+    let pairs: Vec<String> =
+        file.frames.iter().map(|(capture, here)| format!("{capture} is {here}")).collect();
+    let said = format!(
+        "The packets cited are in {}, each with a comment; this report has the capture's frame numbers. There, {}.\n",
+        code(&file.name, 120),
+        list(&pairs, 64)
+    );
+    section("The packets themselves", &said)
 }
 
 fn section(heading: &str, body: &str) -> String {

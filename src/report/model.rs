@@ -14,6 +14,7 @@ use crate::analysis::{
     detect::Finding,
     event::{CaptureQuality, Event, FlowEvent, MarkerEvent, Start, Summary},
     host::DeviceFacts,
+    input::FrameNo,
     rule::{Alert, Severity},
     time::Timestamp,
 };
@@ -51,6 +52,16 @@ pub struct Report {
     pub losses_omitted: u64,
     pub markers: Vec<MarkerEvent>,
     pub markers_omitted: u64,
+    /// The packets cited, where they were written to a file beside the report. Set by whoever wrote it.
+    pub evidence: Option<EvidenceFile>,
+}
+
+/// A file with the packets that the findings cite.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EvidenceFile {
+    pub name: String,
+    /// For each cited frame: its number in the capture, and in the file.
+    pub frames: Vec<(FrameNo, u64)>,
 }
 
 impl Report {

@@ -12,7 +12,7 @@ use crate::analysis::{
 use crate::report::{
     check::file_name,
     episode::{Episode, Tally},
-    model::Report,
+    model::{EvidenceFile, Report},
 };
 
 /// `report` for the public. Numbers, times and words of our own stay; so do ports.
@@ -34,6 +34,7 @@ pub fn redacted(report: &Report, redactor: &mut Redactor) -> Report {
         losses_omitted,
         markers,
         markers_omitted,
+        evidence,
     } = report;
     // Devices first: they get the first stand-ins.
     let devices =
@@ -55,6 +56,10 @@ pub fn redacted(report: &Report, redactor: &mut Redactor) -> Report {
         losses_omitted: *losses_omitted,
         markers: markers.iter().map(|marker| self::marker(marker, redactor)).collect(),
         markers_omitted: *markers_omitted,
+        evidence: evidence.as_ref().map(|EvidenceFile { name, frames }| EvidenceFile {
+            name: redactor.text(file_name(name)),
+            frames: frames.clone(),
+        }),
     }
 }
 
