@@ -124,8 +124,12 @@ impl Excerpt {
         }
         let explaining = finding.evidence.iter().filter(|row| !finding.frames.contains(&row.frame));
         for row in explaining.take(CITED) {
-            let role = format!("{} (to explain {rule})", clip(&row.role, 120));
-            comment(self.comments.entry(row.frame).or_default(), role);
+            let role = clip(&row.role, 120);
+            let comments = self.comments.entry(row.frame).or_default();
+            // What it is for one finding it is for the next.
+            if !comments.iter().any(|known| known.starts_with(role.as_ref())) {
+                comment(comments, format!("{role} (to explain {rule})"));
+            }
         }
         let numbers = || finding.frames.iter().copied().chain(finding.evidence.iter().map(|row| row.frame));
         let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return };
