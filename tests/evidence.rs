@@ -345,10 +345,12 @@ fn needs_tshark_the_evidence_opens_without_a_warning_and_shows_its_comments() {
     }
     let dir = tempfile::tempdir().unwrap();
     for capture in captures() {
-        for options in [&[][..], &["--no-redact"]] {
+        // Each of these is a process of its own, and slow to start: unredacted one capture is enough.
+        let both = [&[][..], &["--no-redact"]];
+        for options in if capture.ends_with("refused.pcapng") { &both[..] } else { &both[..1] } {
             let evidence = dir.path().join("evidence.pcapng");
             let (capture, name) = (capture.to_str().unwrap(), evidence.to_str().unwrap());
-            let words = [&["report", capture, "--format", "pcapng", "-o", name], options].concat();
+            let words = [&["report", capture, "--format", "pcapng", "-o", name], *options].concat();
             assert_eq!(code(&run(&words)), 0);
             let here = frames(&evidence).len();
             let (all, said) = tshark(&["-r", name, "-T", "fields", "-e", "frame.number"]);
