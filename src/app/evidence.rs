@@ -5,6 +5,7 @@
 
 use core::fmt::Write;
 use std::io;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
@@ -30,7 +31,7 @@ pub struct Evidence {
 /// A frame as it will be written.
 struct Shown<'a> {
     kept: &'a Kept,
-    comments: &'a [String],
+    comments: &'a [Arc<str>],
     data: Vec<u8>,
 }
 
@@ -82,7 +83,7 @@ fn write(
             .iter()
             .map(|comment| match &mut redactor {
                 Some(redactor) => redactor.text(comment),
-                None => comment.clone(),
+                None => comment.to_string(),
             })
             .collect();
         match told.first_mut() {

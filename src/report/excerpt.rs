@@ -6,6 +6,7 @@
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::safe::clip;
 use crate::analysis::{
@@ -28,7 +29,7 @@ const FINDINGS: usize = 1_024;
 const FINDINGS_A_RULE: usize = 256;
 /// Spans remembered for one four-tuple, frames that a finding cites, and comments on a frame.
 const SPANS: usize = 64;
-const CITED: usize = 128;
+const CITED: usize = 64;
 const COMMENTS: usize = 8;
 /// What a frame costs beside its octets.
 const OVERHEAD: usize = 128;
@@ -55,11 +56,13 @@ pub struct Excerpt {
     recent: VecDeque<Kept>,
     recent_octets: usize,
     /// What each cited frame is evidence of.
-    comments: BTreeMap<FrameNo, Vec<String>>,
+    comments: BTreeMap<FrameNo, Vec<Arc<str>>>,
     findings: BTreeMap<String, usize>,
     /// Findings beyond what is kept.
     pub findings_omitted: u64,
     places: BTreeMap<Tuple, Place>,
+    /// Octets in the places' `before`.
+    before_octets: usize,
     kept: BTreeMap<FrameNo, Kept>,
     kept_octets: usize,
     /// Frames that were wanted and found no room.
@@ -91,7 +94,10 @@ impl Excerpt {
             if is_cited || is_within {
                 place.after = AROUND;
                 let before = core::mem::take(&mut place.before);
-                before.into_iter().for_each(|kept| self.keep(kept));
+                for kept in before {
+                    self.before_octets -= kept.cost();
+                    self.keep(kept);
+                }
                 return self.keep(Kept::of(frame, tuple, Vec::new()));
             }
             if place.after > 0 {
@@ -100,7 +106,12 @@ impl Excerpt {
             }
             if self.ring == 0 {
                 let spare = if place.before.len() >= AROUND { place.before.pop_front() } else { None };
-                place.before.push_back(Kept::of(frame, tuple, spare.map_or_else(Vec::new, |old| old.data)));
+                self.before_octets -= spare.as_ref().map_or(0, Kept::cost);
+                let kept = Kept::of(frame, tuple, spare.map_or_else(Vec::new, |old| old.data));
+                if self.before_octets + kept.cost() <= KEPT_OCTETS {
+                    self.before_octets += kept.cost();
+                    place.before.push_back(kept);
+                }
                 return;
             }
         } else if is_cited {
@@ -111,14 +122,14 @@ impl Excerpt {
 
     /// What the finding cites is wanted from here on, and taken from the frames that wait.
     pub fn cite(&mut self, finding: &Finding) {
-        let of_rule = self.findings.get(&finding.rule).copied().unwrap_or(0);
+        let rule = clip(&finding.rule, 64);
+        let of_rule = self.findings.get(rule.as_ref()).copied().unwrap_or(0);
         if of_rule >= FINDINGS_A_RULE || self.findings.values().sum::<usize>() >= FINDINGS {
             self.findings_omitted += 1;
             return;
         }
-        *self.findings.entry(clip(&finding.rule, 64).into_owned()).or_default() += 1;
-        let rule = clip(&finding.rule, 64);
-        let said = format!("{rule} ({}): {}", finding.certainty, clip(&finding.text, 600));
+        *self.findings.entry(rule.clone().into_owned()).or_default() += 1;
+        let said: Arc<str> = format!("{rule} ({}): {}", finding.certainty, clip(&finding.text, 600)).into();
         for frame in finding.frames.iter().take(CITED) {
             comment(self.comments.entry(*frame).or_default(), said.clone());
         }
@@ -128,7 +139,7 @@ impl Excerpt {
             let comments = self.comments.entry(row.frame).or_default();
             // What it is for one finding it is for the next.
             if !comments.iter().any(|known| known.starts_with(role.as_ref())) {
-                comment(comments, format!("{role} (to explain {rule})"));
+                comment(comments, format!("{role} (to explain {rule})").into());
             }
         }
         let numbers = || finding.frames.iter().copied().chain(finding.evidence.iter().map(|row| row.frame));
@@ -148,7 +159,7 @@ impl Excerpt {
     }
 
     /// The frames kept, in the capture's order, and what is said of each; nothing for one that is context.
-    pub fn frames(&self) -> impl Iterator<Item = (&Kept, &[String])> {
+    pub fn frames(&self) -> impl Iterator<Item = (&Kept, &[Arc<str>])> {
         self.kept
             .iter()
             .map(|(number, kept)| (kept, self.comments.get(number).map_or(&[][..], Vec::as_slice)))
@@ -189,7 +200,7 @@ impl Excerpt {
     fn keep(&mut self, kept: Kept) {
         let is_cited = self.comments.contains_key(&kept.number);
         let most = if is_cited { KEPT_FRAMES } else { CONTEXT_FRAMES };
-        let octets = kept.data.len() + OVERHEAD;
+        let octets = kept.cost();
         if self.kept.contains_key(&kept.number) {
             return;
         }
@@ -210,7 +221,7 @@ impl Excerpt {
         let mut spare = Vec::new();
         while self.recent_octets + octets > self.ring {
             let Some(oldest) = self.recent.pop_front() else { return };
-            self.recent_octets -= oldest.data.len() + OVERHEAD;
+            self.recent_octets -= oldest.cost();
             spare = oldest.data;
         }
         self.recent_octets += octets;
@@ -225,13 +236,17 @@ impl Kept {
         let Frame { number, time, link, wire_len, data: _ } = *frame;
         Kept { number, time, link, wire_len, data: buffer, tuple }
     }
+
+    fn cost(&self) -> usize {
+        self.data.len() + OVERHEAD
+    }
 }
 
 fn ordered(a: SocketAddr, b: SocketAddr) -> Tuple {
     if a <= b { (a, b) } else { (b, a) }
 }
 
-fn comment(comments: &mut Vec<String>, text: String) {
+fn comment(comments: &mut Vec<Arc<str>>, text: Arc<str>) {
     if comments.len() < COMMENTS && !comments.contains(&text) {
         comments.push(text);
     }
@@ -302,7 +317,7 @@ mod tests {
         assert_eq!((numbers(&later), numbers(&live)), (expected.clone(), expected));
         let told: Vec<_> = live.frames().filter(|(_, said)| !said.is_empty()).collect();
         assert_eq!(told.len(), 2);
-        assert_eq!(told[0].1, ["some-rule (proven): about 1000"]);
+        assert_eq!(*told[0].1[0], *"some-rule (proven): about 1000");
         assert_eq!((live.missing(), live.frames_omitted), (0, 0));
     }
 
