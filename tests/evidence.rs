@@ -8,6 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -270,6 +271,8 @@ fn what_cannot_be_is_said_with_the_next_step() {
         stderr(&output)
     );
     names_nobody(&run(&["report", saved]).stdout, "a saved run");
+    let permissions = fs::metadata(capture).unwrap().permissions();
+    assert_ne!(permissions.mode() & 0o077, 0, "it would not be noticed");
     let out = dir.path().join("r.md").display().to_string();
     for (words, next) in [
         (vec!["report", capture, "--map", capture], "another name to --map"),
@@ -281,7 +284,10 @@ fn what_cannot_be_is_said_with_the_next_step() {
         assert_eq!(code(&output), 2, "{words:?}");
         assert!(stderr(&output).contains(next), "{words:?}: {}", stderr(&output));
     }
-    assert!(fs::metadata(capture).unwrap().len() > 1_000);
+    // What was refused is as it was.
+    let about = fs::metadata(capture).unwrap();
+    assert!(about.len() > 1_000);
+    assert_eq!(about.permissions(), permissions);
 }
 
 /// What stands in markers, notes, filters and names is not of our making.

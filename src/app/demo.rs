@@ -218,6 +218,9 @@ fn conclude(remedied: bool, shown: Shown, outcome: Outcome, provoked: Result<Pro
     if let Some(path) = &outcome.report {
         text.push_str(&format!("Report: {}\n", path.display()));
     }
+    if let Some(path) = &outcome.evidence {
+        text.push_str(&format!("Evidence: {}\n", path.display()));
+    }
     match shown {
         Shown::Json => eprintln!("{}", text.trim()),
         Shown::Lines | Shown::Screen => print(text)?,

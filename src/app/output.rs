@@ -20,7 +20,11 @@ pub struct OutputFile {
     file: File,
     /// It did not exist before and has not been given to anyone: a run that fails before it begins takes it back.
     unused: bool,
+    is_private: bool,
 }
+
+/// To be read and written by its owner alone.
+const PRIVATE: u32 = 0o600;
 
 impl OutputFile {
     /// Opens `path` without touching what it holds; one that is made here is given to `invoker`.
@@ -30,14 +34,10 @@ impl OutputFile {
         OutputFile::open_as(path, invoker, 0o666)
     }
 
-    /// The same for what only its owner may read and write; a file that exists is closed to others too.
+    /// The same for what only its owner may read and write; a file that exists is closed to others when it is written.
     pub fn open_private(path: &Path, invoker: Option<Invoker>) -> Result<OutputFile> {
-        let file = OutputFile::open_as(path, invoker, 0o600)?;
-        if file.file.metadata().is_ok_and(|about| about.is_file()) {
-            file.file
-                .set_permissions(Permissions::from_mode(0o600))
-                .with_context(|| format!("cannot close {} to others", path.display()))?;
-        }
+        let mut file = OutputFile::open_as(path, invoker, PRIVATE)?;
+        file.is_private = true;
         Ok(file)
     }
 
@@ -57,7 +57,7 @@ impl OutputFile {
             }
             Err(error) => return Err(error).with_context(cannot),
         };
-        Ok(OutputFile { path: path.to_owned(), file, unused: ours })
+        Ok(OutputFile { path: path.to_owned(), file, unused: ours, is_private: false })
     }
 
     /// Would the two overwrite each other?
@@ -90,6 +90,11 @@ impl OutputFile {
         // A FIFO or a device has no length to set.
         if self.file.metadata().is_ok_and(|about| about.is_file()) {
             self.file.set_len(0).with_context(|| format!("cannot empty {}", self.path.display()))?;
+            if self.is_private {
+                self.file
+                    .set_permissions(Permissions::from_mode(PRIVATE))
+                    .with_context(|| format!("cannot close {} to others", self.path.display()))?;
+            }
         }
         Ok(())
     }
