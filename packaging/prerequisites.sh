@@ -48,6 +48,14 @@ become_root() { # sets as_root, or says no where a password would be asked for
 
 run_as_root() { ${as_root[@]+"${as_root[@]}"} sh -c "export DEBIAN_FRONTEND=noninteractive; $1" >&2; }
 
+tshark_too() { # Wireshark's own reading of what is written; without it one test says that it was not run
+    [ "$purpose" = test ] && command -v apt-get >/dev/null || return 0
+    command -v tshark >/dev/null && return 0
+    become_root || return 0
+    say "For the test of the evidence file: tshark"
+    run_as_root "$(install_line tshark)" || say "That failed (see above); that test will not be run."
+}
+
 rv32() { # the compiler for a RISC-V chip: large (1.2 GB), and `make test` says NOT RUN and goes on without it
     local packages="gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
     [ "$purpose" = test ] && command -v apt-get >/dev/null || return 0
@@ -69,6 +77,7 @@ links || missing+=(compiler)
 # Without a compiler the library cannot be asked for; it is then asked for as well, which does no harm.
 links pcap || missing+=(pcap)
 [ ${#missing[@]} -gt 0 ] || {
+    tshark_too
     rv32
     exit 0
 }
@@ -105,6 +114,7 @@ if command -v apt-get >/dev/null; then
         say "Still no C program links with libpcap; is '$CC' the compiler you mean (CC=...)?"
         exit 1
     }
+    tshark_too
     rv32
 elif command -v dnf >/dev/null; then
     say "Missing. Type: sudo dnf install $(names gcc libpcap-devel iproute)"

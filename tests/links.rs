@@ -1,5 +1,8 @@
 //! The same traffic in other clothes: link types, tags, snaplens, IP versions. No count may change.
 
+#[path = "support/dress.rs"]
+mod dress;
+
 use std::{fs, path::Path, sync::LazyLock};
 
 use esp_tcpwatch::analysis::{
@@ -13,7 +16,7 @@ use esp_tcpwatch::analysis::{
 };
 use esp_tcpwatch::source::{Source, file::CaptureFile};
 
-const ETHERNET_LEN: usize = 14;
+use dress::{ETHERNET_LEN, cooked_v1, cooked_v2, ipv6, loopback, tagged};
 
 static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::built_in().unwrap());
 
@@ -131,50 +134,6 @@ fn same_scene(plain: &[Captured], frames: &[Captured], scope: DeviceScope) {
     assert_eq!(facts(&other), facts(&plain));
 }
 
-fn tagged(frame: &[u8], tags: &[u16]) -> Vec<u8> {
-    let mut octets = frame[..12].to_vec();
-    for tag in tags {
-        octets.extend(tag.to_be_bytes());
-        octets.extend([0x20, 0x07]);
-    }
-    octets.extend(&frame[12..]);
-    octets
-}
-
-fn cooked_v1(frame: &[u8]) -> Vec<u8> {
-    let mut octets = vec![0, 0, 0, 1, 0, 6];
-    octets.extend(&frame[6..12]);
-    octets.extend([0, 0]);
-    octets.extend(&frame[12..]);
-    octets
-}
-
-fn cooked_v2(frame: &[u8]) -> Vec<u8> {
-    let mut octets = frame[12..14].to_vec();
-    octets.extend([0, 0, 0, 0, 0, 3, 0, 1, 0, 6]);
-    octets.extend(&frame[6..12]);
-    octets.extend([0, 0]);
-    octets.extend(&frame[ETHERNET_LEN..]);
-    octets
-}
-
-/// The TCP segment of an IPv4 frame behind an IPv6 header, with `extension` (next-header type, octets) between.
-fn ipv6(frame: &[u8], extension: Option<(u8, Vec<u8>)>) -> Vec<u8> {
-    let tcp = &frame[ETHERNET_LEN + 20..];
-    let (next, extension) = extension.unwrap_or((6, Vec::new()));
-    let mut octets = frame[..12].to_vec();
-    octets.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
-    octets.extend(((extension.len() + tcp.len()) as u16).to_be_bytes());
-    octets.extend([next, 64]);
-    for address in [&frame[26..30], &frame[30..34]] {
-        octets.extend([0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        octets.extend(address);
-    }
-    octets.extend(extension);
-    octets.extend(tcp);
-    octets
-}
-
 #[test]
 fn vlan_tags() {
     same(&dressed(|frame| (LinkType::ETHERNET, tagged(frame, &[0x8100]))), DeviceScope::Espressif);
@@ -185,11 +144,6 @@ fn vlan_tags() {
 fn linux_cooked() {
     same(&dressed(|frame| (LinkType::LINUX_SLL, cooked_v1(frame))), DeviceScope::Espressif);
     same(&dressed(|frame| (LinkType::LINUX_SLL2, cooked_v2(frame))), DeviceScope::Espressif);
-}
-
-/// BSD's loopback header: an address family in four octets.
-fn loopback(family: [u8; 4], frame: &[u8]) -> Vec<u8> {
-    [&family[..], &frame[ETHERNET_LEN..]].concat()
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let device = lab.device();
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
-    let files = Files::open(&with_report(&plan, shown).output, invoker, None)?;
+    let files = Files::open(&with_report(&plan, shown).output, &[], invoker, None)?;
     privilege::drop_all(invoker)?;
 
     let stop = Stop::default();
@@ -256,6 +256,9 @@ fn conclude(remedied: bool, shown: Shown, outcome: Outcome, provoked: Result<Pro
     );
     if let Some(path) = &outcome.report {
         text.push_str(&format!("Report: {}\n", path.display()));
+    }
+    if let Some(path) = &outcome.evidence {
+        text.push_str(&format!("Evidence: {}\n", path.display()));
     }
     match shown {
         Shown::Json => eprintln!("{}", text.trim()),

@@ -11,19 +11,23 @@ use anyhow::Result;
 
 use super::{
     attach::{self, ReadFile},
-    exit,
+    evidence, exit,
     output::{self, Existing, OutputFile, ReportFile},
     privilege::Invoker,
+    redaction::Redaction,
     report::format,
 };
-use crate::cli::plan::OutputPlan;
-use crate::report::{self, Format, model::Report, template::Template};
+use crate::cli::plan::{DeviceName, OutputPlan};
+use crate::report::{self, Format, excerpt::Excerpt, model::Report, template::Template};
 
 /// The files of a run, open before the privileges went.
 #[derive(Default)]
 pub struct Files {
     pub(super) record: Option<File>,
     report: Option<(ReportFile, Format)>,
+    /// The packets that the findings cite.
+    evidence: Option<ReportFile>,
+    redaction: Redaction,
     /// Where a report goes that is asked for from the screen.
     exports: PathBuf,
     belonging: Belonging,
@@ -36,9 +40,22 @@ struct Belonging {
     record: Option<PathBuf>,
 }
 
+/// Where what was asked for was written.
+#[derive(Debug, Default)]
+pub struct Left {
+    pub report: Option<PathBuf>,
+    /// The packets that it cites.
+    pub evidence: Option<PathBuf>,
+}
+
 impl Files {
-    /// `reads`: the capture that is read, which must not be written over.
-    pub fn open(plan: &OutputPlan, invoker: Option<Invoker>, reads: Option<ReadFile>) -> Result<Files> {
+    /// `reads`: the capture that is read, which must not be written over. `devices`: as they were named.
+    pub fn open(
+        plan: &OutputPlan,
+        devices: &[DeviceName],
+        invoker: Option<Invoker>,
+        reads: Option<ReadFile>,
+    ) -> Result<Files> {
         let mut record = None;
         if let Some(path) = &plan.record {
             let file = OutputFile::open(path, invoker)?;
@@ -49,22 +66,40 @@ impl Files {
             record = Some(file.into_writer()?);
         }
         let existing = if plan.force { Existing::Replace } else { Existing::Ask };
-        let report = plan
-            .report
-            .as_ref()
-            .map(|target| ReportFile::open_in(target, "esp-tcpwatch", existing, invoker))
-            .transpose()?;
-        if let (Some(report), Some(read)) = (&report, &reads)
-            && report.is_same_as(&read.file)
-        {
-            let name = report.path.display();
-            return Err(exit::usage(format!("--report would overwrite {name}, the capture that is read")));
+        let (mut report, mut evidence) = (None, None);
+        if let Some(target) = &plan.report {
+            let file = ReportFile::open_in(target, "esp-tcpwatch", existing, invoker)?;
+            match format(plan.report_format) {
+                None if file.path == *target => evidence = Some(file),
+                format => {
+                    if file.path != *target {
+                        let beside = file.path.with_extension("pcapng");
+                        evidence = Some(ReportFile::open(&beside, existing, invoker)?);
+                    }
+                    report = Some((file, format.unwrap_or(Format::Markdown)));
+                }
+            }
         }
-        let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
+        let redaction = Redaction::open(&plan.redact, devices, invoker)?;
+        for written in report.iter().map(|(file, _)| file).chain(&evidence) {
+            let name = written.path.display();
+            if reads.as_ref().is_some_and(|read| written.is_same_as(&read.file)) {
+                return Err(exit::usage(format!(
+                    "--report would overwrite {name}, the capture that is read"
+                )));
+            }
+            if redaction.map().is_some_and(|map| written.is_same_file(map)) {
+                return Err(exit::usage(format!("--map would overwrite {name}, the report")));
+            }
+        }
+        let beside = report.as_ref().map(|(file, _)| file).or(evidence.as_ref());
+        let exports = beside.and_then(|file| file.path.parent().map(Path::to_owned));
         Ok(Files {
             record,
-            report: report.map(|file| (file, format(plan.report_format))),
-            exports: beside.unwrap_or_default(),
+            report,
+            evidence,
+            redaction,
+            exports: exports.unwrap_or_default(),
             belonging: Belonging { read: reads, record: plan.record.clone() },
         })
     }
@@ -74,26 +109,45 @@ impl Files {
         self.report.is_some()
     }
 
-    /// Writes the report that was asked for on the command line; where it is.
-    pub fn write_report(&mut self, report: &Mutex<Report>) -> Result<Option<PathBuf>> {
-        let Some((file, format)) = self.report.take() else { return Ok(None) };
-        file.write(&self.rendered(report, format, true)).map(Some)
+    /// And the packets that it cites.
+    pub fn want_evidence(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    /// Writes what was asked for on the command line, now that the run is over.
+    pub fn write(&mut self, report: &Mutex<Report>, excerpt: Option<Excerpt>) -> Result<Left> {
+        let mut report = self.shown(report, true);
+        let mut left = Left::default();
+        if let (Some(file), Some(excerpt)) = (self.evidence.take(), excerpt)
+            // Beside a report that has nothing to cite there is no file.
+            && !(self.report.is_some() && excerpt.is_empty())
+        {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let evidence = evidence::file(&report, &excerpt, self.redaction.redactor(), &name)?;
+            left.evidence = Some(file.write(evidence.octets)?);
+            report.evidence = Some(evidence.file);
+        }
+        if let Some((file, format)) = self.report.take() {
+            left.report = Some(file.write(report::render(&report, format, Template::Generic))?);
+        }
+        self.redaction.finish()?;
+        Ok(left)
     }
 
     /// Writes the report that is asked for from the screen; where it is, or why it is not.
-    pub fn export(&self, report: &Mutex<Report>) -> Result<String, String> {
+    pub fn export(&mut self, report: &Mutex<Report>) -> Result<String, String> {
         let path = output::timed_name(&self.exports, "esp-tcpwatch");
-        let text = self.rendered(report, Format::Markdown, false);
-        let written = ReportFile::open(&path, Existing::Ask, None).and_then(|file| file.write(&text));
+        let text = report::render(&self.shown(report, false), Format::Markdown, Template::Generic);
+        let written = ReportFile::open(&path, Existing::Ask, None).and_then(|file| file.write(text));
         written.map(|path| path.display().to_string()).map_err(|error| format!("{error:#}"))
     }
 
-    /// `ended`: nothing more will be recorded.
-    fn rendered(&self, report: &Mutex<Report>, format: Format, ended: bool) -> String {
+    /// The report as it may leave. `ended`: nothing more will be recorded.
+    fn shown(&mut self, report: &Mutex<Report>, ended: bool) -> Report {
         // Cloned, so that the engine does not wait while the words are found.
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.belonging.attach_to(&mut report, ended);
-        report::render(&report, format, Template::Generic)
+        self.redaction.report(report)
     }
 }
 

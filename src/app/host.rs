@@ -20,7 +20,7 @@ const NOTE_MAX: usize = 200;
 /// What a run has for its screen.
 pub struct ScreenHost<'a> {
     pub report: &'a Mutex<Report>,
-    pub files: &'a Files,
+    pub files: &'a mut Files,
     /// Takes notes into the stream; `None`: the stream was over before anybody saw it.
     pub notes: Option<Sender<Input<'static>>>,
     /// `None`: no device's test firmware is asked.
@@ -68,8 +68,8 @@ mod tests {
     use super::*;
 
     fn ask<T>(notes: Option<Sender<Input<'static>>>, with: impl FnOnce(&mut ScreenHost<'_>) -> T) -> T {
-        let (report, files) = (Mutex::default(), Files::default());
-        with(&mut ScreenHost { report: &report, files: &files, notes, control: None })
+        let (report, mut files) = (Mutex::default(), Files::default());
+        with(&mut ScreenHost { report: &report, files: &mut files, notes, control: None })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, IsTerminal, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -20,15 +20,30 @@ pub struct OutputFile {
     file: File,
     /// It did not exist before and has not been given to anyone: a run that fails before it begins takes it back.
     unused: bool,
+    is_private: bool,
 }
+
+/// To be read and written by its owner alone.
+const PRIVATE: u32 = 0o600;
 
 impl OutputFile {
     /// Opens `path` without touching what it holds; one that is made here is given to `invoker`.
     ///
     /// A file that exists keeps its owner: we do not give away what we did not make.
     pub fn open(path: &Path, invoker: Option<Invoker>) -> Result<OutputFile> {
+        OutputFile::open_as(path, invoker, 0o666)
+    }
+
+    /// The same for what only its owner may read and write; a file that exists is closed to others when it is written.
+    pub fn open_private(path: &Path, invoker: Option<Invoker>) -> Result<OutputFile> {
+        let mut file = OutputFile::open_as(path, invoker, PRIVATE)?;
+        file.is_private = true;
+        Ok(file)
+    }
+
+    fn open_as(path: &Path, invoker: Option<Invoker>, mode: u32) -> Result<OutputFile> {
         let cannot = || format!("cannot write {}", path.display());
-        let made = OpenOptions::new().write(true).create_new(true).open(path);
+        let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
         let (file, ours) = match made {
             Ok(file) => {
                 if let Some(Invoker { uid, gid }) = invoker {
@@ -42,7 +57,12 @@ impl OutputFile {
             }
             Err(error) => return Err(error).with_context(cannot),
         };
-        Ok(OutputFile { path: path.to_owned(), file, unused: ours })
+        Ok(OutputFile { path: path.to_owned(), file, unused: ours, is_private: false })
+    }
+
+    /// Would the two overwrite each other?
+    pub fn is_same_file(&self, other: &OutputFile) -> bool {
+        self.is_same_as(&other.file)
     }
 
     /// Is this the same file as `other`, whatever the two are called?
@@ -59,16 +79,16 @@ impl OutputFile {
         self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    fn write_all(&mut self, text: &str) -> Result<()> {
+    pub fn write_all(&mut self, contents: impl AsRef<[u8]>) -> Result<()> {
         self.empty()?;
         let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
         if is_file {
             self.file.rewind().with_context(|| format!("cannot write {}", self.path.display()))?;
         }
-        let written = self.file.write_all(text.as_bytes());
+        let written = self.file.write_all(contents.as_ref());
         let written = if is_file { written.and_then(|()| self.file.sync_all()) } else { written };
         written.with_context(|| {
-            format!("cannot write all of {}: what it holds is no report", self.path.display())
+            format!("cannot write all of {}: what it holds is not complete", self.path.display())
         })
     }
 
@@ -77,6 +97,11 @@ impl OutputFile {
         // A FIFO or a device has no length to set.
         if self.file.metadata().is_ok_and(|about| about.is_file()) {
             self.file.set_len(0).with_context(|| format!("cannot empty {}", self.path.display()))?;
+            if self.is_private {
+                self.file
+                    .set_permissions(Permissions::from_mode(PRIVATE))
+                    .with_context(|| format!("cannot close {} to others", self.path.display()))?;
+            }
         }
         Ok(())
     }
@@ -148,23 +173,29 @@ impl ReportFile {
         self.taken.is_same_as(other)
     }
 
-    /// Puts `text` in place of what was there, in one step: whoever looks sees the old file or the new one.
+    /// Would this one and `other` overwrite each other?
+    pub fn is_same_file(&self, other: &OutputFile) -> bool {
+        self.taken.is_same_file(other)
+    }
+
+    /// Puts `contents` in place of what was there, in one step: whoever looks sees the old file or the new one.
     ///
     /// Only what cannot be replaced is written where it is: a pipe or a device, a file that belongs to somebody else,
     /// and one in a directory in which we may make no file.
-    pub fn write(mut self, text: &str) -> Result<PathBuf> {
+    pub fn write(mut self, contents: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let contents = contents.as_ref();
         let about =
             self.taken.file.metadata().with_context(|| format!("cannot read {}", self.path.display()))?;
         let is_ours = about.is_file() && about.uid() == nix::unistd::geteuid().as_raw();
-        if !is_ours || !self.replace(text, about.permissions())? {
-            self.taken.write_all(text)?;
+        if !is_ours || !self.replace(contents, about.permissions())? {
+            self.taken.write_all(contents)?;
         }
         self.taken.unused = false;
         Ok(self.path.clone())
     }
 
     /// Whether it could be done: not where the directory takes no new file.
-    fn replace(&self, text: &str, permissions: Permissions) -> Result<bool> {
+    fn replace(&self, contents: &[u8], permissions: Permissions) -> Result<bool> {
         let cannot = || format!("cannot write {}", self.path.display());
         let is_closed = |error: &io::Error| {
             matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
@@ -184,7 +215,7 @@ impl ReportFile {
             Err(error) if is_closed(&error) => return Ok(false),
             beside => beside.with_context(cannot)?,
         };
-        beside.write_all(text.as_bytes()).with_context(cannot)?;
+        beside.write_all(contents).with_context(cannot)?;
         beside.as_file().sync_all().with_context(cannot)?;
         beside.persist(&path).map_err(|error| error.error).with_context(cannot)?;
         // The new name is kept through a power cut, too, where the system can do that.
@@ -289,6 +320,18 @@ mod tests {
         }
         OutputFile::open(&used, None).unwrap().into_writer().unwrap();
         assert!(!new.exists() && old.exists() && used.exists());
+    }
+
+    #[test]
+    fn a_private_file_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+        fs::write(&old, "x").unwrap();
+        fs::set_permissions(&old, Permissions::from_mode(0o644)).unwrap();
+        for path in [&new, &old] {
+            OutputFile::open_private(path, None).unwrap().write_all("secret").unwrap();
+            assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

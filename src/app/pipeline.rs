@@ -17,7 +17,7 @@ use crate::analysis::{
     input::{Frame, Input, Marker},
     rule::Severity,
 };
-use crate::report::model::Report;
+use crate::report::{excerpt::Excerpt, model::Report};
 use crate::sink::{Sink, record::Recorder};
 use crate::source::{Source, SourceError};
 
@@ -43,6 +43,8 @@ pub struct Pipeline {
     pub sink_takes_flows: bool,
     pub screen: Option<ScreenFeed>,
     pub report: Arc<Mutex<Report>>,
+    /// Keeps the frames that findings cite, where evidence was asked for.
+    pub excerpt: Option<Excerpt>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
     /// What comes from elsewhere than the source: markers, and what the device says of itself.
     pub asides: Receiver<Input<'static>>,
@@ -56,6 +58,7 @@ pub struct Finished {
     pub worst: Option<Severity>,
     /// The last event.
     pub summary: Option<Summary>,
+    pub excerpt: Option<Excerpt>,
     pub source: Option<SourceError>,
     /// What could not be written: stdout or the recording.
     pub stdout: Option<io::Error>,
@@ -132,7 +135,12 @@ impl Running {
     fn take(&mut self, input: Input<'_>) -> bool {
         let idle = matches!(input, Input::Tick(_));
         match &input {
-            Input::Frame(frame) => self.record(frame),
+            Input::Frame(frame) => {
+                self.record(frame);
+                if let Some(excerpt) = &mut self.parts.excerpt {
+                    excerpt.offer(frame);
+                }
+            }
             Input::Gap(gap) => {
                 if let Some(recorder) = &mut self.parts.recorder {
                     recorder.on_gap(gap);
@@ -169,6 +177,7 @@ impl Running {
         self.tell();
         self.flush();
         self.finished.worst = self.parts.engine.worst();
+        self.finished.excerpt = self.parts.excerpt.take();
         if let Some(recorder) = self.parts.recorder.take()
             && let Err(error) = recorder.finish(self.quality)
         {
@@ -216,6 +225,9 @@ impl Running {
             self.parts.report.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
             if let Event::Summary(summary) = &event {
                 self.finished.summary = Some(summary.clone());
+            }
+            if let (Some(excerpt), Event::Finding(finding)) = (&mut self.parts.excerpt, &event) {
+                excerpt.cite(finding);
             }
             let wanted = self.parts.sink_takes_flows || !matches!(event, Event::Flow(_));
             if let Some(sink) = &mut self.parts.sink

@@ -51,7 +51,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     }
     let invoker = privilege::invoker()?;
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
-    let files = Files::open(&plan.output, invoker, Some(reads))?;
+    let files = Files::open(&plan.output, &plan.devices, invoker, Some(reads))?;
     privilege::drop_all(invoker)?;
     let stop = Stop::default();
     if is_run {
@@ -85,7 +85,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, None)?;
+    let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
     privilege::drop_all(invoker)?;
     let scope = scope(None, devices);
     let stop = Stop::default();

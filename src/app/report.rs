@@ -1,32 +1,39 @@
-//! The `report` command: a capture, or the events of a run that was saved with `--json`, becomes a report.
+//! The `report` command: a capture, or the events of a run that was saved with `--json`, becomes a report; of a capture
+//! also the packets that the report cites.
 //!
 //! Knows which of the two it was given by its first octet.
 
-use std::io::{self, BufReader, IsTerminal, Read};
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Read, Seek};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use super::{
     attach::ReadFile,
-    devices,
+    devices, evidence,
     exit::{self, usage},
     output::{Existing, ReportFile},
     print::print,
-    privilege, replay, rules, saved_run,
+    privilege,
+    redaction::Redaction,
+    replay, rules, saved_run,
 };
 use crate::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
-    event::Start,
-    host::DeviceScope,
+    event::{Event, Start},
     input::Input,
-    rule::RuleSet,
 };
 use crate::cli::{
     args::{ReportFormat, ReportTemplate},
     plan::ReportPlan,
 };
-use crate::report::{self, Format, model::Report, template::Template};
+use crate::report::{
+    self, Format,
+    excerpt::{self, Excerpt},
+    model::Report,
+    template::Template,
+};
 use crate::source::{Source, file::CaptureFile};
 
 type Octets = BufReader<Box<dyn Read + Send>>;
@@ -45,6 +52,9 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
         }
         None => Box::new(io::stdin()),
     };
+    if plan.format == ReportFormat::Pcapng && plan.output.is_none() && io::stdout().is_terminal() {
+        return Err(usage("packets are not for a terminal\n  name a file: -o evidence.pcapng"));
+    }
     let invoker = privilege::invoker()?;
     let existing = if plan.force { Existing::Replace } else { Existing::Ask };
     let output = plan.output.as_ref().map(|path| ReportFile::open(path, existing, invoker)).transpose()?;
@@ -53,44 +63,86 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
     {
         return Err(usage(format!("-o would overwrite {name}, which is read\n  give another name to -o")));
     }
+    let mut redaction = Redaction::open(&plan.redact, &plan.devices, invoker)?;
+    if let Some(map) = redaction.map() {
+        if output.as_ref().is_some_and(|output| output.is_same_file(map)) {
+            return Err(usage("--map would overwrite the report\n  give another name to --map"));
+        }
+        if file.as_ref().is_some_and(|read| map.is_same_as(&read.file)) {
+            return Err(usage(format!(
+                "--map would overwrite {name}, which is read\n  give another name to --map"
+            )));
+        }
+    }
     let devices = devices::resolve(&plan.devices)?;
     privilege::drop_all(invoker)?;
 
     let scope = replay::scope(file.as_ref().map(|read| &read.file), devices);
     let mut report = Report::default();
+    let again = file.as_ref().filter(|read| read.file.metadata().is_ok_and(|about| about.is_file()));
+    // What can be read twice is: first for what is cited, then for the frames.
+    let mut excerpt = (plan.format == ReportFormat::Pcapng)
+        .then(|| Excerpt::new(if again.is_some() { 0 } else { excerpt::RING }));
     let mut input = BufReader::new(input);
     let is_run = saved_run::begins(&mut input).with_context(|| format!("cannot read {name}"))?;
     let (damage, what) = match is_run {
         true if !plan.devices.is_empty() => {
             return Err(usage(format!("{name} is a saved run and has its devices; leave -d out")));
         }
-        true => (from_run(input, &name, &mut report).err(), "the events of the run that was read"),
+        true => {
+            let damage = from_run(input, &name, &mut report).err();
+            if excerpt.is_some() {
+                return Err(damage.unwrap_or_else(|| no_packets(&name, &report)));
+            }
+            (damage, "the events of the run that was read")
+        }
         false => {
             let start = Start {
                 tool: super::TOOL.to_owned(),
                 source: if plan.input.is_some() { "file" } else { "stream" }.to_owned(),
-                name,
+                name: name.clone(),
                 ..Start::default()
             };
-            (from_capture(input, start, scope, rules, &mut report)?, "the capture that was read")
+            let engine = EngineConfig {
+                devices: scope,
+                rules,
+                flow_events: true,
+                segment_events: false,
+                start,
+                max_flows: DEFAULT_MAX_FLOWS,
+            };
+            let damage = from_capture(input, &name, engine, &mut report, excerpt.as_mut(), again.is_none())?;
+            if let (Some(excerpt), Some(read)) = (&mut excerpt, again) {
+                cited_frames(&read.file, &name, excerpt)?;
+            }
+            (damage, "the capture that was read")
         }
     };
     report.attached = file.iter().map(|read| read.attached(what)).collect();
-    let text = report::render(&report, format(plan.format), template(plan.template));
+    let report = redaction.report(report);
+    let contents = match (format(plan.format), &excerpt) {
+        (None, Some(excerpt)) => evidence::file(&report, excerpt, redaction.redactor(), "")?.octets,
+        (format, _) => {
+            let format = format.unwrap_or(Format::Markdown);
+            report::render(&report, format, template(plan.template)).into_bytes()
+        }
+    };
     match output {
-        Some(file) => drop(file.write(&text)?),
-        None => print(text)?,
+        Some(file) => drop(file.write(contents)?),
+        None => print(contents)?,
     }
+    redaction.finish()?;
     // What came before the damage is told; that there is damage decides how it ends.
     damage.map_or(Ok(exit::CLEAN), Err)
 }
 
-/// What was typed, in the report's own words.
-pub fn format(typed: ReportFormat) -> Format {
+/// What was typed, in the report's own words; `None`: packets, which are no text.
+pub fn format(typed: ReportFormat) -> Option<Format> {
     match typed {
-        ReportFormat::Markdown => Format::Markdown,
-        ReportFormat::Html => Format::Html,
-        ReportFormat::Json => Format::Json,
+        ReportFormat::Markdown => Some(Format::Markdown),
+        ReportFormat::Html => Some(Format::Html),
+        ReportFormat::Json => Some(Format::Json),
+        ReportFormat::Pcapng => None,
     }
 }
 
@@ -109,38 +161,61 @@ fn from_run(input: Octets, name: &str, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Returns the damage that ended the capture early.
+fn no_packets(name: &str, report: &Report) -> anyhow::Error {
+    let start = report.start.clone().unwrap_or_default();
+    let made_of = match start.source.as_str() {
+        "file" => format!("{}, the capture it was made of", crate::text::escape(&start.name)),
+        _ => "the recording of that run (-w FILE.pcapng)".to_owned(),
+    };
+    usage(format!("{name} is a saved run and holds no packets\n  give {made_of}"))
+}
+
+/// Returns the damage that ended the capture early. `offers`: the frames will not come again.
 fn from_capture(
     input: Octets,
-    start: Start,
-    devices: DeviceScope,
-    rules: RuleSet,
+    name: &str,
+    engine: EngineConfig,
     report: &mut Report,
+    mut excerpt: Option<&mut Excerpt>,
+    offers: bool,
 ) -> Result<Option<anyhow::Error>> {
-    let mut source = CaptureFile::from_reader(Box::new(input), &start.name)?;
-    let mut engine = Engine::new(EngineConfig {
-        devices,
-        rules,
-        flow_events: true,
-        segment_events: false,
-        start,
-        max_flows: DEFAULT_MAX_FLOWS,
-    });
+    let mut source = CaptureFile::from_reader(Box::new(input), name)?;
+    let mut engine = Engine::new(engine);
     let damage = loop {
         match source.next_input() {
-            Ok(Some(input)) => engine.handle(input),
+            Ok(Some(input)) => {
+                if let (true, Some(excerpt), Input::Frame(frame)) = (offers, &mut excerpt, &input) {
+                    excerpt.offer(frame);
+                }
+                engine.handle(input);
+            }
             Ok(None) => break None,
             Err(error) => break Some(anyhow::Error::new(error)),
         }
-        fold(&mut engine, report);
+        fold(&mut engine, report, &mut excerpt);
     };
     engine.handle(Input::End);
-    fold(&mut engine, report);
+    fold(&mut engine, report, &mut excerpt);
     Ok(damage)
 }
 
-fn fold(engine: &mut Engine, report: &mut Report) {
+fn fold(engine: &mut Engine, report: &mut Report, excerpt: &mut Option<&mut Excerpt>) {
     while let Some(event) = engine.poll_event() {
         report.fold(&event);
+        if let (Some(excerpt), Event::Finding(finding)) = (&mut *excerpt, &event) {
+            excerpt.cite(finding);
+        }
     }
+}
+
+/// The second reading. Where the capture is damaged it ends as the first one did, which has told.
+fn cited_frames(mut file: &File, name: &str, excerpt: &mut Excerpt) -> Result<()> {
+    file.rewind().with_context(|| format!("cannot read {name} again"))?;
+    let mut source = CaptureFile::from_reader(Box::new(file.try_clone()?), name)?;
+    while let Ok(Some(input)) = source.next_input() {
+        if let Input::Frame(frame) = &input {
+            excerpt.offer(frame);
+        }
+    }
+    Ok(())
 }

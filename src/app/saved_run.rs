@@ -17,7 +17,7 @@ use super::{
     terminal,
 };
 use crate::analysis::{event::Event, rule::Severity};
-use crate::cli::plan::WatchPlan;
+use crate::cli::{args::ReportFormat, plan::WatchPlan};
 use crate::report::model::Report;
 use crate::tui;
 
@@ -39,6 +39,12 @@ pub fn check(plan: &WatchPlan, name: &str) -> Result<()> {
     }
     if plan.output.record.is_some() {
         return wrong("and holds no frames that --write could record\n  leave --write out");
+    }
+    let wants_packets = plan.output.report_format == ReportFormat::Pcapng;
+    if wants_packets && plan.output.report.as_ref().is_some_and(|report| !report.is_dir()) {
+        return wrong(
+            "and holds no packets\n  give the capture it was made of, or ask for a report of another kind",
+        );
     }
     if plan.output.rules.is_some() {
         return wrong(
@@ -106,20 +112,25 @@ pub fn run<R: BufRead + Send + 'static>(
     let report = Arc::new(Mutex::new(Report::default()));
     let reading = Reading { report: Arc::clone(&report), stop: stop.clone(), worst: None };
     let came = match Shown::of(plan.output.view) {
-        Shown::Screen => on_screen(input, name, plan.output.ascii, reading, &files)?,
+        Shown::Screen => on_screen(input, name, plan.output.ascii, reading, &mut files)?,
         shown @ (Shown::Lines | Shown::Json) => {
             let Some(mut sink) = session::sink(shown, plan.output.flow_events) else {
                 return Err(anyhow!("nothing would show the run"));
             };
             let mut came = reading.through(events(input, &name), |event| {
-                let wanted = plan.output.flow_events || !matches!(event, Event::Flow(_));
+                let wanted = match event {
+                    Event::Flow(_) => plan.output.flow_events,
+                    Event::Segment(_) => plan.output.segment_events,
+                    Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
+                    Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => true,
+                };
                 if wanted { printed(sink.on_event(event)) } else { Ok(true) }
             });
             came.error = came.error.or(printed(sink.flush()).err());
             came
         }
     };
-    let report = files.write_report(&report)?;
+    let report = files.write(&report, None)?.report;
     if let Some(path) = report {
         eprintln!("report: {}", path.display());
     }
@@ -182,7 +193,7 @@ fn on_screen<R: BufRead + Send + 'static>(
     name: String,
     ascii: bool,
     reading: Reading,
-    files: &Files,
+    files: &mut Files,
 ) -> Result<Came> {
     let mut host = Exporter { report: Arc::clone(&reading.report), files };
     let stop = reading.stop.clone();
@@ -212,7 +223,7 @@ fn on_screen<R: BufRead + Send + 'static>(
 /// What the screen may ask of a run that is over: its report.
 struct Exporter<'a> {
     report: Arc<Mutex<Report>>,
-    files: &'a Files,
+    files: &'a mut Files,
 }
 
 impl tui::Host for Exporter<'_> {

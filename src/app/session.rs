@@ -32,7 +32,10 @@ use crate::analysis::{
 };
 use crate::cli::plan::View;
 use crate::firmware::Key;
-use crate::report::model::Report;
+use crate::report::{
+    excerpt::{self, Excerpt},
+    model::Report,
+};
 use crate::sink::{
     Sink,
     json::JsonLines,
@@ -122,6 +125,8 @@ pub struct Outcome {
     pub summary: Option<Summary>,
     /// Where the report was written.
     pub report: Option<PathBuf>,
+    /// And the packets that it cites.
+    pub evidence: Option<PathBuf>,
     pub error: Option<anyhow::Error>,
 }
 
@@ -141,6 +146,7 @@ impl Session {
             interface: self.start.name.clone(),
             filter: self.start.filter.clone(),
             snaplen: self.start.snaplen.unwrap_or(0),
+            comment: None,
         };
         let report = Arc::new(Mutex::new(Report::default()));
         let options = screen_options(self.title.clone(), self.ascii);
@@ -149,6 +155,7 @@ impl Session {
             sink_takes_flows: self.flow_events,
             screen,
             report: report.clone(),
+            excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
             asides: received,
             stop: self.stop.clone(),
@@ -206,7 +213,7 @@ impl Running {
         if let Some(events) = self.events.take() {
             let mut host = ScreenHost {
                 report: &self.report,
-                files: &self.files,
+                files: &mut self.files,
                 notes: (self.when_stopped == WhenStopped::AtEnd).then(|| self.asides.clone()),
                 control: self.control.as_ref(),
             };
@@ -225,6 +232,7 @@ impl Running {
         let mut outcome = Outcome {
             worst: finished.worst,
             report: None,
+            evidence: None,
             error: finished
                 .source
                 .or_else(|| unreadable(&self.options.title, finished.summary.as_ref()))
@@ -238,7 +246,8 @@ impl Running {
         ];
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
-        outcome.report = self.files.write_report(&self.report)?;
+        let left = self.files.write(&self.report, finished.excerpt)?;
+        (outcome.report, outcome.evidence) = (left.report, left.evidence);
         Ok(outcome)
     }
 }
@@ -248,6 +257,9 @@ impl Outcome {
     pub fn exit_code(self) -> Result<u8> {
         if let Some(path) = &self.report {
             eprintln!("report: {}", path.display());
+        }
+        if let Some(path) = &self.evidence {
+            eprintln!("evidence: {}", path.display());
         }
         match self.error {
             Some(error) => Err(error),

@@ -44,7 +44,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
     let invoker = privilege::invoker()?;
     let capture = open(interface, filter.clone(), snaplen)?;
-    let files = Files::open(&plan.output, invoker, None)?;
+    let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
     privilege::drop_all(invoker)?;
     let key = plan.control.and_then(|control| control.key_file).map(|path| key::read(&path)).transpose()?;
 

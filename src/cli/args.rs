@@ -20,6 +20,7 @@ Examples:
   esp-tcpwatch -r trace.pcapng                   the same over a capture; needs no privilege
   ssh router tcpdump -U -s 128 -w - host 192.168.4.1 | esp-tcpwatch -r - -d 192.168.4.1
   esp-tcpwatch report trace.pcapng -o report.md  a report to attach to a bug report
+  esp-tcpwatch report trace.pcapng --format pcapng -o evidence.pcapng   and the packets it cites
   esp-tcpwatch drive -d 192.168.4.1              the traffic that provokes the bug, counted
 
 Exit codes:
@@ -93,7 +94,8 @@ pub struct OutputArgs {
     /// Record the frames while watching
     #[arg(short, long, value_name = "FILE.pcapng", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub write: Option<PathBuf>,
-    /// Write a report at the end: FILE.md, FILE.html or FILE.json; in a directory Markdown under a name with the time
+    /// Write a report at the end: FILE.md, FILE.html, FILE.json, or FILE.pcapng for the packets that it would cite; in a
+    /// directory Markdown under a name with the time, and those packets beside it
     #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, help_heading = "Output")]
     pub report: Option<PathBuf>,
     /// Write over a report that exists, without asking
@@ -150,6 +152,19 @@ pub struct WatchArgs {
     pub key_file: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub redact: RedactArgs,
+}
+
+/// What a report may tell of people and places.
+#[derive(Debug, Default, Args)]
+pub struct RedactArgs {
+    /// Keep addresses, names and payload in the report, which has stand-ins for them and no payload otherwise
+    #[arg(long, help_heading = "Redaction")]
+    pub no_redact: bool,
+    /// Write the stand-ins and what they stand for, for yourself alone
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Redaction")]
+    pub map: Option<PathBuf>,
 }
 
 fn snaplen() -> clap::builder::RangedI64ValueParser<u32> {
@@ -167,7 +182,7 @@ pub struct ReportArgs {
     /// Where to write; stdout when left out
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// What to write; left out, the ending of FILE tells it (.md, .html, .json), and without one it is Markdown
+    /// What to write; left out, the ending of FILE tells it (.md, .html, .json, .pcapng), and without one it is Markdown
     #[arg(long, value_enum)]
     pub format: Option<ReportFormat>,
     /// Whose issue form the headings are for; what the wire cannot know is left as a marked blank
@@ -176,6 +191,8 @@ pub struct ReportArgs {
     /// Write over FILE where it exists, without asking
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
@@ -189,6 +206,8 @@ pub enum ReportFormat {
     Html,
     /// For programs
     Json,
+    /// The packets that the findings cite, with comments; from a capture only
+    Pcapng,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 
 use super::args::{
-    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, ReportTemplate,
-    WatchArgs,
+    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat,
+    ReportTemplate, WatchArgs,
 };
 use super::config::{ConfigPlan, TuiSettings};
 use super::drive::{DrivePlan, drive};
@@ -85,10 +85,21 @@ pub struct OutputPlan {
     pub report_format: ReportFormat,
     /// A report that exists is written over.
     pub force: bool,
+    pub redact: RedactPlan,
     pub rules: Option<PathBuf>,
     pub ascii: bool,
     /// Checked by the screen, which knows its themes and commands.
     pub tui: TuiSettings,
+}
+
+/// What a report may tell of people and places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedactPlan {
+    Keep,
+    /// Stand-ins, and where the map of them goes.
+    Redact {
+        map: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +120,7 @@ pub struct ReportPlan {
     pub format: ReportFormat,
     pub template: ReportTemplate,
     pub force: bool,
+    pub redact: RedactPlan,
     pub rules: Option<PathBuf>,
 }
 
@@ -215,7 +227,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             "give another name to --write",
         ));
     }
-    Ok(WatchPlan { from, devices, duration: args.duration, control, output: output(args.output)? })
+    if args.redact.map.is_some() && args.output.report.is_none() {
+        return Err(error("--map is the map of a report's stand-ins", "add --report FILE|DIR"));
+    }
+    let redact = redact(args.redact)?;
+    Ok(WatchPlan { from, devices, duration: args.duration, control, output: output(args.output, redact)? })
 }
 
 /// Whoever names a port or a key means to ask.
@@ -238,9 +254,10 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
         ));
     }
     let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
-    if format == ReportFormat::Json && args.template != ReportTemplate::Generic {
+    let has_headings = matches!(format, ReportFormat::Markdown | ReportFormat::Html);
+    if !has_headings && args.template != ReportTemplate::Generic {
         return Err(error(
-            "--template is for Markdown and HTML: JSON has no headings",
+            "--template is for Markdown and HTML: the others have no headings",
             "leave it out, or give --format markdown",
         ));
     }
@@ -251,6 +268,7 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
         format,
         template: args.template,
         force: args.force,
+        redact: redact(args.redact)?,
         rules: args.rules,
     })
 }
@@ -261,6 +279,7 @@ fn format_of(path: Option<&Path>) -> ReportFormat {
     match ending.to_ascii_lowercase().as_str() {
         "html" | "htm" => ReportFormat::Html,
         "json" => ReportFormat::Json,
+        "pcapng" => ReportFormat::Pcapng,
         _ => ReportFormat::Markdown,
     }
 }
@@ -281,7 +300,8 @@ fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         patience: args.duration,
         seed: args.seed,
         twin: args.twin,
-        output: output(args.output)?,
+        // The addresses of the lab are the same everywhere and name nobody.
+        output: output(args.output, RedactPlan::Keep)?,
     })
 }
 
@@ -305,7 +325,18 @@ fn remedy(word: &str) -> Result<(&'static str, String), PlanError> {
     })
 }
 
-fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
+fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
+    match (args.no_redact, args.map) {
+        (true, Some(_)) => Err(error(
+            "--no-redact makes no stand-ins, so there is no map of them",
+            "leave --map or --no-redact out",
+        )),
+        (true, None) => Ok(RedactPlan::Keep),
+        (false, map) => Ok(RedactPlan::Redact { map }),
+    }
+}
+
+fn output(args: OutputArgs, redact: RedactPlan) -> Result<OutputPlan, PlanError> {
     if args.write.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         return Err(error(
             "--write - is not supported: stdout carries the events",
@@ -331,6 +362,7 @@ fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
         report_format: format_of(args.report.as_deref()),
         report: args.report,
         force: args.force,
+        redact,
         rules: args.rules,
         ascii: args.ascii,
         tui: args.tui,
@@ -467,6 +499,8 @@ mod tests {
             ("-d 10.0.0.2 --snaplen 10", "96"),
             ("report x -o x", "another name"),
             ("report x -o x.json --template esp-idf", "--format markdown"),
+            ("report x --no-redact --map y", "leave --map"),
+            ("-r x --map y", "add --report"),
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
             ("drive", "--device"),

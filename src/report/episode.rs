@@ -168,6 +168,16 @@ impl Rows {
         (self.omitted > 0).then_some(self.head.len())
     }
 
+    /// The same frames, each row as `change` makes it; the frame's number must stay.
+    pub fn mapped(&self, mut change: impl FnMut(&EvidenceSegment) -> EvidenceSegment) -> Rows {
+        let Rows { head, tail, omitted } = self;
+        Rows {
+            head: head.iter().map(&mut change).collect(),
+            tail: tail.iter().map(&mut change).collect(),
+            omitted: *omitted,
+        }
+    }
+
     /// Findings cite frames again that earlier ones have cited; the role given first stays.
     fn add(&mut self, row: &EvidenceSegment) {
         if self.iter().any(|known| known.frame == row.frame) {

@@ -12,6 +12,7 @@
 //!   out, [`vantage`] how it was captured, [`check`] how to verify, [`advice`] gives the remedies with their true
 //!   arithmetic, [`timeline`] what happened when.
 //! - [`markdown`], [`html`] (with [`chart`]) and [`json`] render.
+//! - [`redact`] gives what identifies people a stand-in, in the model and in frames; [`excerpt`] keeps the frames cited.
 //! - [`words`] writes numbers and times; [`safe`] lets no text from outside be more than text.
 
 pub mod advice;
@@ -21,6 +22,7 @@ pub mod check;
 pub mod cost;
 pub mod device;
 pub mod episode;
+pub mod excerpt;
 pub mod html;
 pub mod json;
 pub mod ladder;
@@ -30,6 +32,7 @@ pub mod model;
 pub mod opening;
 pub mod outline;
 pub mod page;
+pub mod redact;
 pub mod safe;
 pub mod series;
 pub mod story;

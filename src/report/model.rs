@@ -18,6 +18,7 @@ use crate::analysis::{
     detect::Finding,
     event::{CaptureQuality, Event, FlowEvent, MarkerEvent, Start, Summary},
     host::DeviceFacts,
+    input::FrameNo,
     rule::{Alert, Severity},
     time::Timestamp,
 };
@@ -62,6 +63,16 @@ pub struct Report {
     pub attached: Vec<Attachment>,
     /// The system of the host that captured, as in `Linux 6.12.0 (x86_64)`; set by who writes the report.
     pub system: Option<String>,
+    /// The packets cited, where they were written to a file beside the report; set by who wrote it.
+    pub evidence: Option<EvidenceFile>,
+}
+
+/// A file with the packets that the findings cite.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EvidenceFile {
+    pub name: String,
+    /// For each cited frame: its number in the capture, and in the file.
+    pub frames: Vec<(FrameNo, u64)>,
 }
 
 /// Frames were lost.

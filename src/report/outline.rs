@@ -34,6 +34,7 @@ pub enum Part {
     Remedies,
     Reproduce,
     Environment,
+    Packets,
     Attached,
     Timeline,
     Connections,
@@ -42,7 +43,7 @@ pub enum Part {
 }
 
 /// All of them, in the order that convinces.
-pub const ORDER: [Part; 17] = [
+pub const ORDER: [Part; 18] = [
     Part::Verdict,
     Part::Observable,
     Part::Chain,
@@ -55,6 +56,7 @@ pub const ORDER: [Part; 17] = [
     Part::Remedies,
     Part::Reproduce,
     Part::Environment,
+    Part::Packets,
     Part::Attached,
     Part::Timeline,
     Part::Connections,
@@ -100,6 +102,8 @@ pub fn section(report: &Report, part: Part) -> Option<Section> {
         Part::Environment => {
             Section::new("Environment", bullets(environment(report))).or("what this report was made with")
         }
+        Part::Packets => Section::new("The packets themselves", packets(report))
+            .or("under which numbers the cited frames are in the evidence file"),
         Part::Attached => Section::new("Files that belong to this", attached(report))
             .or("names and digests of the files that belong to this"),
         Part::Timeline => {
@@ -205,6 +209,18 @@ fn remedies(report: &Report) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// Where the packets are, and under which numbers.
+fn packets(report: &Report) -> Vec<Block> {
+    let Some(file) = &report.evidence else { return Vec::new() };
+    let pairs: Vec<String> =
+        file.frames.iter().map(|(capture, here)| format!("{capture} is {here}")).collect();
+    vec![Block::Paragraph(text!(
+        "The packets cited are in `{}`, each with a comment; this report has the capture's frame numbers. There, {}.",
+        shown(&file.name, 120),
+        list(&pairs, 64)
+    ))]
 }
 
 fn attached(report: &Report) -> Vec<Block> {

@@ -60,6 +60,13 @@ pub struct Bucket {
 }
 
 impl Series {
+    /// The buckets alone, without what is needed to fold on.
+    #[must_use]
+    pub fn ended(&self) -> Series {
+        let Series { start, width, buckets, held: _, entered: _, opening: _, order: _ } = self;
+        Series { start: *start, width: *width, buckets: buckets.clone(), ..Series::default() }
+    }
+
     pub fn fold(&mut self, event: &Event) {
         let Some(now) = event.time() else { return };
         match event {

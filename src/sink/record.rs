@@ -33,6 +33,8 @@ pub struct RecorderInfo {
     pub filter: Option<String>,
     /// Octets kept of a frame; 0: all.
     pub snaplen: u32,
+    /// What is to be known of the recording as a whole.
+    pub comment: Option<String>,
 }
 
 /// Writes frames as pcapng. `writer` gets many small writes: give it a buffer.
@@ -67,9 +69,18 @@ impl<W: Write> Recorder<W> {
     }
 
     pub fn on_frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        self.on_commented(frame, &[])
+    }
+
+    /// The frame with comments, which Wireshark shows before it.
+    pub fn on_commented(&mut self, frame: &Frame<'_>, comments: &[String]) -> io::Result<()> {
         let interface_id = self.interface(frame.link)?;
         let lost = core::mem::take(&mut self.lost);
-        let options = if lost > 0 { vec![EnhancedPacketOption::DropCount(lost)] } else { Vec::new() };
+        let mut options: Vec<_> =
+            comments.iter().map(|comment| EnhancedPacketOption::Comment(short(comment))).collect();
+        if lost > 0 {
+            options.push(EnhancedPacketOption::DropCount(lost));
+        }
         self.first.get_or_insert(frame.time);
         self.last = self.last.max(frame.time);
         let packet = EnhancedPacketBlock {
@@ -163,13 +174,17 @@ impl<W: Write> Recorder<W> {
         if matches!(self.to, To::Fresh(_))
             && let To::Fresh(writer) = core::mem::replace(&mut self.to, To::Failed)
         {
+            let mut options = vec![
+                SectionHeaderOption::OS(Cow::Borrowed(std::env::consts::OS)),
+                SectionHeaderOption::UserApplication(short(&self.info.application)),
+            ];
+            if let Some(comment) = &self.info.comment {
+                options.insert(0, SectionHeaderOption::Comment(short(comment)));
+            }
             let section = SectionHeaderBlock {
                 // Stated, because `high_first` depends on it.
                 endianness: Endianness::Little,
-                options: vec![
-                    SectionHeaderOption::OS(Cow::Borrowed(std::env::consts::OS)),
-                    SectionHeaderOption::UserApplication(short(&self.info.application)),
-                ],
+                options,
                 ..SectionHeaderBlock::default()
             };
             self.to = To::Open(PcapNgWriter::with_section_header(writer, section).map_err(io_error)?);

@@ -103,9 +103,13 @@ mod linux {
         tell: &Sender<Input<'static>>,
     ) -> Result<()> {
         let control = Control::begin(&[(DEVICE, SocketAddr::new(DEVICE, 7777))], key, tell)?;
-        let (report, files) = (Mutex::default(), Files::default());
-        let mut host =
-            ScreenHost { report: &report, files: &files, notes: Some(tell.clone()), control: Some(&control) };
+        let (report, mut files) = (Mutex::default(), Files::default());
+        let mut host = ScreenHost {
+            report: &report,
+            files: &mut files,
+            notes: Some(tell.clone()),
+            control: Some(&control),
+        };
         for (round, change) in (0..).zip(changes) {
             std::thread::sleep(SETTLE);
             if change != "-" {

@@ -17,6 +17,7 @@ fn info() -> RecorderInfo {
         interface: "tap0".into(),
         filter: Some("host 10.77.0.2".into()),
         snaplen: 192,
+        comment: None,
     }
 }
 

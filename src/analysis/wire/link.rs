@@ -5,9 +5,9 @@ use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 use super::skip::Skip;
 use crate::analysis::input::LinkType;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
 pub const ETHERTYPE_ARP: u16 = 0x0806;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// 802.1Q, 802.1ad and the tag that came before it.
 const VLAN_TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 /// More tags than this are nobody's network.
