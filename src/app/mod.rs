@@ -12,6 +12,7 @@ pub mod account;
 mod demo;
 mod devices;
 mod drive;
+mod experiment;
 mod interfaces;
 mod mode;
 mod output;
@@ -42,6 +43,7 @@ pub fn run(plan: Plan) -> Result<u8> {
         Plan::Demo(plan) => demo(plan),
         Plan::Drive(plan) => drive::run(plan),
         Plan::Mode(plan) => mode::run(plan),
+        Plan::Experiment(plan) => experiment::run(plan),
         Plan::Rules(plan) => rules::run(plan),
         Plan::Interfaces => interfaces::run(),
         Plan::Completions(shell) => pages::completions(shell),

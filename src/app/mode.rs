@@ -38,7 +38,7 @@ pub fn run(plan: ModePlan) -> Result<u8> {
 }
 
 /// The error names the file, and never holds what is in it.
-fn read_key(path: &Path) -> Result<Key> {
+pub fn read_key(path: &Path) -> Result<Key> {
     let cannot = || format!("cannot read the key file {}", path.display());
     let length = fs::metadata(path).with_context(cannot)?.len();
     if length > KEY_FILE_MAX {

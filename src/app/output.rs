@@ -59,6 +59,12 @@ impl OutputFile {
         self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
+    /// Leaves what it holds, for a writer that makes it longer.
+    pub fn into_appender(mut self) -> Result<File> {
+        self.unused = false;
+        self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
     pub fn write_all(&mut self, text: &str) -> Result<()> {
         self.empty()?;
         let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));

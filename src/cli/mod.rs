@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod drive;
+pub mod experiment;
 pub mod mode;
 pub mod plan;
 pub mod rules;

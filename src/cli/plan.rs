@@ -12,6 +12,7 @@ use super::args::{
     Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
 };
 use super::drive::{DrivePlan, drive};
+use super::experiment::{ExperimentPlan, Shape, experiment, shape};
 use super::mode::{ModePlan, mode};
 
 pub use super::rules::RulesPlan;
@@ -24,6 +25,7 @@ pub enum Plan {
     Demo(DemoPlan),
     Drive(DrivePlan),
     Mode(ModePlan),
+    Experiment(ExperimentPlan),
     Rules(RulesPlan),
     Interfaces,
     Completions(Shell),
@@ -99,6 +101,8 @@ pub struct DemoPlan {
     pub seed: u64,
     pub twin: Option<PathBuf>,
     pub output: OutputPlan,
+    /// In the place of all that is above, but for the twin and its seed.
+    pub experiment: Option<Shape>,
 }
 
 /// A command line that means nothing: which part, and what to type instead.
@@ -129,6 +133,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
             Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
             Some(Command::Mode(args)) => mode(args).map(Plan::Mode),
+            Some(Command::Experiment(args)) => experiment(args).map(Plan::Experiment),
             Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
             Some(Command::Interfaces) => Ok(Plan::Interfaces),
             Some(Command::Completions { shell }) => Ok(Plan::Completions(shell)),
@@ -213,7 +218,19 @@ fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
             "give at least 1500ms",
         ));
     }
+    if !args.experiment && !args.shape.is_empty() {
+        return Err(error(
+            "--arms, --rounds and -o are of an experiment",
+            "add --experiment, or leave them out",
+        ));
+    }
+    let experiment = args.experiment.then(|| Shape {
+        seed: args.seed,
+        patience: args.duration.unwrap_or(Duration::from_secs(20)),
+        ..shape(args.shape)
+    });
     Ok(DemoPlan {
+        experiment,
         ports: args.ports,
         mode: args.mode,
         remedies: args.remedy.iter().map(|word| remedy(word)).collect::<Result<_, _>>()?,
