@@ -87,12 +87,10 @@ pub struct Difference {
     pub suffered: f64,
     /// At 95 %, a block as one observation.
     pub interval: (f64, f64),
-    /// Of that difference, by permutation of blocks.
-    pub p_suffered: f64,
-    /// Of the share that failed outright.
-    pub p_failed: f64,
-    /// Of how long a reuse took, by rank of the blocks.
+    /// Of how long a reuse took, by rank of the blocks: this one decides.
     pub p_took: f64,
+    /// Of the share that suffered, by permutation of the blocks.
+    pub p_suffered: f64,
     /// Fisher's, were every port an observation of its own. It is not: told, never used.
     pub p_ports: f64,
     /// The smallest reduction that so many blocks would have shown.
@@ -181,7 +179,6 @@ fn conclusion(control: Option<Control>, baseline: usize, arms: &[ArmNumbers], co
 /// One number a block.
 struct Observed {
     suffered: Vec<f64>,
-    failed: Vec<f64>,
     oldest: Vec<f64>,
     newest: Vec<f64>,
     /// Mean time of a reuse that was sent, seconds, at most the patience.
@@ -198,14 +195,9 @@ impl Observed {
             let of = block.reuses.iter().filter(|reuse| age.is_none_or(|age| reuse.age == age));
             mean(of.map(|reuse| f64::from(u8::from(hit(block, reuse)))))
         };
-        let failed = |block: &Block| {
-            let failed = |reuse: &Reuse| hit(block, reuse) && reuse.failed();
-            mean(block.reuses.iter().map(|reuse| f64::from(u8::from(failed(reuse)))))
-        };
         let all = || blocks.iter().flat_map(|block| block.reuses.iter().map(move |reuse| (block, reuse)));
         Observed {
             suffered: each(&|block| share(block, None)),
-            failed: each(&failed),
             oldest: each(&|block| share(block, Some(Age::Oldest))),
             newest: each(&|block| share(block, Some(Age::Newest))),
             took: each(&|block| mean(block.sent().map(|reuse| reuse.took_s.min(patience)))),
@@ -236,9 +228,8 @@ fn difference(arm: usize, base: &Observed, seen: &Observed, seed: u64) -> Differ
             sum(&base.suffered),
             count(&base.suffered),
         ),
-        p_suffered: permutation(&seen.suffered, &base.suffered, seed),
-        p_failed: permutation(&seen.failed, &base.failed, seed),
         p_took: mann_whitney(&seen.took, &base.took, seed),
+        p_suffered: permutation(&seen.suffered, &base.suffered, seed),
         p_ports: fisher(hit, of, base_hit, base_of),
         smallest: smallest_effect(
             mean_of(&base.suffered),
@@ -257,6 +248,8 @@ fn alone(seen: &Observed) -> Verdict {
     }
 }
 
+/// Whether an arm differs is one test's to say, decided beforehand: how long reuses took, where one that failed took all of the
+/// patience. In which way it differs is then read off what suffered.
 fn verdict(
     arm: &ArmNumbers,
     base: &Observed,
@@ -271,25 +264,24 @@ fn verdict(
     if arm.blocks == 0 || untried {
         return Verdict::NotMeasurable;
     }
-    let nothing_suffered = arm.oldest.suffered + arm.newest.suffered == 0;
-    if nothing_suffered {
-        let better = less(&seen.suffered, &base.suffered) && shown(difference.p_suffered);
-        return if better { Verdict::Removed } else { Verdict::NotShown };
+    if !shown(difference.p_took) {
+        return Verdict::NotShown;
+    }
+    if !less(&seen.took, &base.took) {
+        return if mean_of(&seen.suffered) > 0.0 { Verdict::Worse } else { Verdict::NotShown };
+    }
+    if arm.oldest.suffered + arm.newest.suffered == 0 {
+        return if less(&seen.suffered, &base.suffered) { Verdict::Removed } else { Verdict::NotShown };
     }
     let oldest_freed = arm.oldest.suffered == 0
-        && arm.newest.suffered > 0
         && shown(permutation(&seen.oldest, &base.oldest, seed))
         && !shown(permutation(&seen.newest, &base.newest, seed));
     if oldest_freed {
         Verdict::OlderPortsFreed
-    } else if shown(difference.p_suffered) {
-        if less(&seen.suffered, &base.suffered) { Verdict::Rarer } else { Verdict::Worse }
-    } else if shown(difference.p_failed) {
-        if less(&seen.failed, &base.failed) { Verdict::Shortened } else { Verdict::Worse }
-    } else if shown(difference.p_took) {
-        if less(&seen.took, &base.took) { Verdict::Shortened } else { Verdict::Worse }
+    } else if shown(difference.p_suffered) && less(&seen.suffered, &base.suffered) {
+        Verdict::Rarer
     } else {
-        Verdict::NotShown
+        Verdict::Shortened
     }
 }
 
@@ -439,9 +431,8 @@ mod tests {
         assert!(difference.p_ports < 1e-6, "as if ports were independent: told, not used");
     }
 
-    #[test]
-    fn recorded_blocks_of_one_arm_do_not_differ_however_they_are_dealt() {
-        let text = include_str!("../../tests/data/unfixed-against-unfixed.jsonl");
+    /// The blocks of one recording dealt out to two arms in twenty ways: how often no difference is shown.
+    fn alike(text: &str) -> u32 {
         let recorded = crate::experiment::store::parse(text).unwrap().unwrap();
         let blocks: Vec<_> = recorded.blocks.iter().filter(|block| block.slot.is_some()).collect();
         assert!(blocks.len() >= 16 && blocks.iter().all(|block| block.collisions() > 0));
@@ -450,13 +441,22 @@ mod tests {
             let spec = Spec { seed, ..recorded.spec.clone() };
             let mut dealt = blocks.clone();
             crate::experiment::schedule::Draws::new(seed).shuffle(&mut dealt);
-            let blocks =
-                dealt.iter().enumerate().map(|(slot, block)| Block { slot: Some(slot), ..(*block).clone() });
+            let dealt = dealt.iter().enumerate();
+            let blocks = dealt.map(|(slot, block)| Block { slot: Some(slot), ..(*block).clone() });
             let control = recorded.control().unwrap().clone();
             let stored =
                 Stored { blocks: std::iter::once(control).chain(blocks).collect(), ..Stored::new(spec) };
             alike += u32::from(compare(&stored).arms[1].verdict == Verdict::NotShown);
         }
-        assert!(alike >= 19, "{alike} of 20");
+        alike
+    }
+
+    #[test]
+    fn recorded_blocks_of_one_arm_do_not_differ_however_they_are_dealt() {
+        // Made on the twin: `demo --experiment --arms unfixed,unfixed --duration 2s --rounds 4 -o FILE`.
+        assert!(alike(include_str!("../../tests/data/unfixed-against-unfixed.jsonl")) >= 19);
+        // These blocks do vary: a client that just misses the end of TIME-WAIT waits four seconds more.
+        // `demo --experiment --arms msl_ms=3000,msl_ms=3000 --duration 12s --rounds 5 --seed 3 -o FILE`.
+        assert!(alike(include_str!("../../tests/data/short-against-short.jsonl")) >= 19);
     }
 }

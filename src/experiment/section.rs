@@ -37,8 +37,8 @@ pub struct Series {
 const HEAD: [&str; 10] = [
     "arm",
     "verdict",
-    "oldest",
-    "newest",
+    "oldest refused",
+    "newest refused",
     "failed",
     "over 1 s",
     "connect p50 / p99 / max",
@@ -177,14 +177,12 @@ fn of_arm(spec: &Spec, arm: &ArmNumbers, base: &ArmNumbers, difference: &Differe
     let (low, high) = difference.interval;
     let _written = write!(
         text,
-        " (difference {:+.0} points, 95 % interval {:+.0} to {:+.0}; p = {} for what suffered, {} for what failed, {} for \
-         how long it took).",
+        " (difference {:+.0} points, 95 % interval {:+.0} to {:+.0}; p = {} by how long reuses took, {} by how many suffered).",
         difference.suffered * 100.0,
         low * 100.0,
         high * 100.0,
-        p(difference.p_suffered),
-        p(difference.p_failed),
-        p(difference.p_took)
+        p(difference.p_took),
+        p(difference.p_suffered)
     );
     if arm.verdict == Verdict::NotShown {
         let _written = match difference.smallest {
@@ -238,6 +236,11 @@ fn additions(arm: &ArmNumbers) -> Vec<String> {
     texts
 }
 
+/// Without what Markdown would take for emphasis or for the end of a cell.
+fn plain(text: &str) -> String {
+    text.replace('_', "\\_").replace('|', "\\|")
+}
+
 /// ` (receive-failed ECONNRESET 40)`
 fn named(failures: &[(String, u64)]) -> String {
     let each: Vec<String> = failures.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -261,7 +264,8 @@ fn notes(spec: &Spec, compared: &Comparison) -> Vec<String> {
             seconds(traffic.patience_s)
         ),
         format!(
-            "{} blocks of each arm, in an order drawn by seed {} and mirrored. A block is one observation: p-values are \
+            "{} blocks of each arm, in an order drawn by seed {} and mirrored. Whether an arm differs is decided by how long \
+             reuses took (one that failed: all of the patience). A block is one observation: p-values are \
              exact over all ways to deal the blocks out (drawn where those are too many), two-sided, against {ALPHA}, one \
              for each arm and not corrected for their number. They hold if the order of the blocks does not matter.",
             compared.arms.first().map_or(0, |arm| arm.blocks),
@@ -361,22 +365,23 @@ impl Section {
 
     /// A section of a page, from its heading on.
     pub fn markdown(&self) -> String {
-        let line = |cells: &mut dyn Iterator<Item = &str>| {
-            let cells: Vec<String> = cells.map(|cell| cell.replace('|', "\\|").replace('_', "\\_")).collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
-        let mut text = format!("## {}\n\n", self.title.replace('_', "\\_"));
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = format!("## {}\n\n", plain(&self.title));
         for sentence in &self.verdict {
-            let _written = writeln!(text, "{}\n", sentence.replace('_', "\\_"));
+            let _written = writeln!(text, "{}\n", plain(sentence));
         }
-        text.push_str(&line(&mut self.head.iter().copied()));
-        text.push_str(&line(&mut self.head.iter().map(|_| "---")));
+        text.push_str(&line(self.head.iter().map(|word| plain(word)).collect()));
+        text.push_str(&line(self.head.iter().map(|_| "---".to_owned()).collect()));
         for row in &self.rows {
-            text.push_str(&line(&mut row.iter().map(String::as_str)));
+            let cells = row.iter().enumerate();
+            let cell = |(column, cell): (usize, &String)| {
+                if column == 0 { format!("`{cell}`") } else { plain(cell) }
+            };
+            text.push_str(&line(cells.map(cell).collect()));
         }
         text.push('\n');
         for note in &self.notes {
-            let _written = writeln!(text, "- {}", note.replace('_', "\\_"));
+            let _written = writeln!(text, "- {}", plain(note));
         }
         text
     }
