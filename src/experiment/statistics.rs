@@ -227,7 +227,7 @@ mod tests {
         let mut draws = Draws::new(7);
         let mut seen = 0;
         for _ in 0..2_000 {
-            let mut block = || (0..10).filter(|_| draws.next() % 3 == 0).count() as f64 / 10.0;
+            let mut block = || (0..10).filter(|_| draws.draw().is_multiple_of(3)).count() as f64 / 10.0;
             let a: Vec<_> = (0..4).map(|_| block()).collect();
             let b: Vec<_> = (0..4).map(|_| block()).collect();
             seen += u32::from(permutation(&a, &b, 1) <= ALPHA);

@@ -26,7 +26,7 @@ pub enum Line {
     Begin {
         turn: u64,
     },
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// What a file of results holds.
@@ -101,7 +101,7 @@ pub fn parse(text: &str) -> Result<Option<Stored>, StoreError> {
                     return Err(StoreError::Stray { line: number });
                 }
                 stored.next_turn = stored.next_turn.max(block.turn.saturating_add(1));
-                stored.blocks.push(block);
+                stored.blocks.push(*block);
             }
         }
     }
@@ -158,6 +158,10 @@ mod tests {
         }
     }
 
+    fn boxed(turn: u64, slot: Option<usize>, arm: &str) -> Box<Block> {
+        Box::new(block(turn, slot, arm))
+    }
+
     fn text(lines: &[Line]) -> String {
         lines.iter().map(|line| line.text().unwrap()).collect()
     }
@@ -174,10 +178,10 @@ mod tests {
     fn what_was_written_is_read_and_half_a_line_is_not() {
         let arms = order(&spec(&["unfixed", "fixed"]));
         let label = |slot: usize| ["unfixed", "fixed"][arms[slot]];
-        let mut lines = vec![head(), Line::Begin { turn: 0 }, Line::Block(block(0, None, CONTROL))];
-        lines.push(Line::Block(block(1, Some(0), label(0))));
+        let mut lines = vec![head(), Line::Begin { turn: 0 }, Line::Block(boxed(0, None, CONTROL))];
+        lines.push(Line::Block(boxed(1, Some(0), label(0))));
         let spoilt = Block { spoilt: Some("the device restarted".to_owned()), ..block(2, Some(1), label(1)) };
-        lines.push(Line::Block(spoilt));
+        lines.push(Line::Block(Box::new(spoilt)));
         let whole = text(&lines);
         let torn = whole.clone() + &Line::Begin { turn: 3 }.text().unwrap();
         let stored = parse(&torn[..torn.len() - 4]).unwrap().unwrap();
@@ -201,7 +205,7 @@ mod tests {
         assert!(parse("{}\n").starts_with("line 1 is no line"));
         assert!(parse(&text(&[Line::Begin { turn: 0 }])).contains("does not say which experiment"));
         assert!(parse(&text(&[head(), head()])).contains("line 2 begins another"));
-        let stray = text(&[head(), Line::Block(block(0, Some(8), "fixed"))]);
+        let stray = text(&[head(), Line::Block(boxed(0, Some(8), "fixed"))]);
         assert!(parse(&stray).contains("line 2 is of an arm"));
         let older = text(&[head()]).replacen("\"schema\":1", "\"schema\":9", 1);
         assert!(parse(&older).contains("schema 9"));

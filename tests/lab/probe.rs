@@ -64,7 +64,6 @@ mod linux {
             seed: asked.seed,
             twin_user: asked.twin_user,
             has_power_switch: asked.cycle.is_some(),
-            ..LabConfig::default()
         })?;
         say(json!({
             "entered": true,

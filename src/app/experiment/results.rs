@@ -129,7 +129,8 @@ impl Results {
     }
 
     pub fn add(&mut self, block: Block) -> Result<()> {
-        append(&mut self.file, &self.path, &Line::Block(block.clone()))?;
+        let line = Line::Block(Box::new(block.clone()));
+        append(&mut self.file, &self.path, &line)?;
         self.stored.blocks.push(block);
         Ok(())
     }
