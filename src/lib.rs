@@ -5,6 +5,7 @@
 //! - [`analysis`]: packets in, events out; pure.
 //! - [`source`], [`sink`], [`report`], `tui`: what feeds the events and what shows them; siblings that never meet.
 //! - [`firmware`], `load`, `lab`: the test firmware's control channel, the traffic that provokes the bug, the twin.
+//! - `experiment`: which remedy helps how much: what is run in which order, and what may be concluded.
 //! - [`text`]: what strangers wrote, made fit to be shown.
 //! - [`cli`]: what was typed and what it means, as plain data.
 //! - `app`: the only room that wires the others together.
@@ -12,6 +13,8 @@
 
 pub mod analysis;
 pub mod cli;
+#[cfg(feature = "control")]
+pub mod experiment;
 pub mod firmware;
 pub mod report;
 pub mod sink;

@@ -132,3 +132,28 @@ fn needs_tap_the_ledger_equals_the_devices_own_list_for_five_minutes() {
         }
     });
 }
+
+/// `docs/remedies.md`, measured anew: which remedy helps how much.
+#[test]
+#[ignore = "soak: five minutes"]
+fn needs_tap_every_remedy_does_what_its_page_says() {
+    let Some(twin) = twin("needs_tap_every_remedy_does_what_its_page_says") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("r.jsonl");
+    let page = std::fs::read_to_string("docs/remedies.md").unwrap();
+    let command =
+        page.lines().find_map(|line| line.trim().strip_prefix("esp-tcpwatch demo --experiment ")).unwrap();
+    let (_, arms) = command.split_once("--arms ").unwrap();
+    let words = ["demo", "--experiment", "--json", "--arms", arms.trim(), "--twin", &twin, "-o"];
+    let output = run(&[&words[..], &[results.to_str().unwrap()]].concat());
+    println!("{}", stderr(&output));
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let rows = told["section"]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), arms.split(',').count());
+    for row in rows {
+        let (arm, verdict) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
+        println!("{row}");
+        assert!(page.contains(&format!("| `{arm}` | {verdict} |")), "{arm}: {verdict}");
+    }
+}

@@ -47,6 +47,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 const FIRST_PORT: u16 = 40_000;
 
 pub fn run(plan: DemoPlan) -> Result<u8> {
+    if let Some(shape) = &plan.experiment {
+        return super::experiment::demo::run(&plan, shape);
+    }
     let shown = Shown::of(plan.output.view);
     let rules = rules::load(plan.output.rules.as_deref())?;
     // Asked before the lab makes us root of a namespace of our own.

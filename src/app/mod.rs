@@ -15,6 +15,7 @@ mod demo;
 mod devices;
 mod drive;
 mod evidence;
+mod experiment;
 pub mod files;
 mod firmware;
 pub mod host;
@@ -62,6 +63,7 @@ pub fn run(plan: Plan) -> Result<u8> {
         Plan::Demo(plan) => demo(plan),
         Plan::Drive(plan) => drive::run(plan),
         Plan::Mode(plan) => mode::run(plan),
+        Plan::Experiment(plan) => experiment::run(plan),
         Plan::Rules(plan) => rules::run(plan),
         Plan::Firmware(plan) => firmware::run(plan),
         Plan::Config(plan) => config::run(plan),

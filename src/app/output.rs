@@ -79,6 +79,12 @@ impl OutputFile {
         self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
+    /// Leaves what it holds, for a writer that makes it longer.
+    pub fn into_appender(mut self) -> Result<File> {
+        self.unused = false;
+        self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
     pub fn write_all(&mut self, contents: impl AsRef<[u8]>) -> Result<()> {
         self.empty()?;
         let is_file = self.file.metadata().is_ok_and(|about| about.is_file());

@@ -25,11 +25,12 @@ Examples:
 
 Exit codes:
   0  nothing alerted (demo: the bug was shown and caught)
-  1  at least one alert of severity warning or critical (rules test: a test does not hold)
+  1  at least one alert of severity warning or critical (rules test: a test does not hold;
+     experiment: an arm that declares the bug gone shows it)
   2  the command line or a rule file is wrong
   3  not permitted to capture
   4  the capture or an input failed (demo: the bug was not shown;
-     drive: not one request could be sent)";
+     drive: not one request could be sent; experiment: not measurable)";
 
 /// Watch TCP to and from an ESP32 and say in plain words why it stopped answering.
 #[derive(Debug, Parser)]
@@ -59,6 +60,8 @@ pub enum Command {
     Drive(super::drive::DriveArgs),
     /// Show what a device's test firmware says of itself, or switch its remedies
     Mode(super::mode::ModeArgs),
+    /// Prove which remedy helps: switch a device's test firmware, provoke the bug, watch and compare
+    Experiment(super::experiment::ExperimentArgs),
     /// The rules that turn what is seen into alerts
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -233,7 +236,7 @@ pub struct DemoArgs {
     /// syn_in_time_wait=accept, close=keep-alive, pcb_cap=12
     #[arg(long, value_name = "REMEDY=VALUE")]
     pub remedy: Vec<String>,
-    /// How long the client keeps trying to get in again [default: 4s, in a terminal 12s]
+    /// How long the client keeps trying to get in again [default: 4s, in a terminal 12s, in an experiment 20s]
     #[arg(long, value_name = "TIME", value_parser = super::span::parse)]
     pub duration: Option<Duration>,
     /// Seed of the device's random numbers
@@ -242,6 +245,11 @@ pub struct DemoArgs {
     /// The twin's executable [default: $ESP_TCPWATCH_TWIN, then where `make twin` puts it]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub twin: Option<PathBuf>,
+    /// Compare the device's remedies instead, as `esp-tcpwatch experiment` does; about two minutes
+    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "headless", "events", "write", "report", "ascii", "rules"], help_heading = "Experiment")]
+    pub experiment: bool,
+    #[command(flatten)]
+    pub shape: super::experiment::ShapeArgs,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -249,7 +257,9 @@ pub struct DemoArgs {
 const DEMO_NOTES: &str = "\
 The device is the real lwIP with ESP-IDF's settings on a TAP of its own network namespace.
 Exit code 0: the bug was shown and caught. 4: it was not, and the last lines say why;
-that includes --mode fixed, where the device has no bug to show.";
+that includes --mode fixed, where the device has no bug to show.
+With --experiment: 0 every arm behaves as it declares; 1 an arm that declares the bug gone
+shows it; 4 not measurable. `esp-tcpwatch experiment --help` tells how it is done.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DemoMode {

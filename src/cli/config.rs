@@ -41,7 +41,7 @@ impl Cli {
         match &self.command {
             None
             | Some(Command::Watch(_) | Command::Report(_) | Command::Demo(_))
-            | Some(Command::Drive(_) | Command::Mode(_))
+            | Some(Command::Drive(_) | Command::Mode(_) | Command::Experiment(_))
             | Some(Command::Rules(RulesCommand::List { .. } | RulesCommand::Show { .. })) => true,
             Some(Command::Rules(
                 RulesCommand::Fields { .. }
@@ -68,6 +68,13 @@ impl Cli {
                 fill(&mut args.key_file, &settings.key_file);
                 fill(&mut args.port, &settings.control_port);
             }
+            Some(Command::Experiment(args)) if args.resume.is_none() => {
+                one_device(&mut args.device, settings);
+                fill(&mut args.key_file, &settings.key_file);
+                fill(&mut args.iface, &settings.iface);
+            }
+            // Its results name the device.
+            Some(Command::Experiment(_)) => {}
             Some(Command::Rules(RulesCommand::List { rules } | RulesCommand::Show { rules, .. })) => {
                 fill(rules, &settings.rules);
             }

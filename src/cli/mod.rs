@@ -6,7 +6,9 @@
 pub mod args;
 pub mod config;
 pub mod config_file;
+pub mod demo;
 pub mod drive;
+pub mod experiment;
 pub mod firmware;
 pub mod mode;
 pub mod plan;

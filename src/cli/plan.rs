@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 
 use super::args::{
-    Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat,
-    ReportTemplate, WatchArgs,
+    Cli, Command, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs,
 };
 use super::config::{ConfigPlan, TuiSettings};
+use super::demo::demo;
 use super::drive::{DrivePlan, drive};
+use super::experiment::{ExperimentPlan, experiment};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
 
+pub use super::demo::DemoPlan;
 pub use super::rules::RulesPlan;
 
 /// One thing to do.
@@ -27,6 +29,7 @@ pub enum Plan {
     Demo(DemoPlan),
     Drive(DrivePlan),
     Mode(ModePlan),
+    Experiment(ExperimentPlan),
     Rules(RulesPlan),
     Firmware(FirmwarePlan),
     Config(ConfigPlan),
@@ -124,18 +127,6 @@ pub struct ReportPlan {
     pub rules: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct DemoPlan {
-    pub ports: u16,
-    pub mode: DemoMode,
-    /// Name and value, as the twin takes them.
-    pub remedies: Vec<(&'static str, String)>,
-    pub patience: Option<Duration>,
-    pub seed: u64,
-    pub twin: Option<PathBuf>,
-    pub output: OutputPlan,
-}
-
 /// A command line that means nothing: which part, and what to type instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct PlanError {
@@ -164,6 +155,7 @@ impl TryFrom<Cli> for Plan {
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
             Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
             Some(Command::Mode(args)) => mode(args).map(Plan::Mode),
+            Some(Command::Experiment(args)) => experiment(args).map(Plan::Experiment),
             Some(Command::Rules(command)) => Ok(Plan::Rules(command.into())),
             Some(Command::Firmware(command)) => firmware(command).map(Plan::Firmware),
             Some(Command::Config(command)) => Ok(Plan::Config(ConfigPlan { command, file: cli.config })),
@@ -284,47 +276,6 @@ fn format_of(path: Option<&Path>) -> ReportFormat {
     }
 }
 
-fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
-    if let Some(patience) = args.duration
-        && patience < Duration::from_millis(1500)
-    {
-        return Err(error(
-            "--duration is too short: the client's second try comes after one second",
-            "give at least 1500ms",
-        ));
-    }
-    Ok(DemoPlan {
-        ports: args.ports,
-        mode: args.mode,
-        remedies: args.remedy.iter().map(|word| remedy(word)).collect::<Result<_, _>>()?,
-        patience: args.duration,
-        seed: args.seed,
-        twin: args.twin,
-        // The addresses of the lab are the same everywhere and name nobody.
-        output: output(args.output, RedactPlan::Keep)?,
-    })
-}
-
-/// The remedies of the test firmware, each with the twin's option for it.
-const REMEDIES: [(&str, &str); 5] = [
-    ("msl_ms", "--msl-ms"),
-    ("rst_in_time_wait", "--rst-in-time-wait"),
-    ("syn_in_time_wait", "--syn-in-time-wait"),
-    ("close", "--close"),
-    ("pcb_cap", "--pcb-cap"),
-];
-
-fn remedy(word: &str) -> Result<(&'static str, String), PlanError> {
-    let known = word.split_once('=').and_then(|(name, value)| {
-        let (_, option) = REMEDIES.iter().find(|(known, _)| *known == name)?;
-        Some((*option, value.to_owned()))
-    });
-    known.ok_or_else(|| {
-        let names: Vec<_> = REMEDIES.iter().map(|(name, _)| *name).collect();
-        error(format!("--remedy {word}: expected REMEDY=VALUE"), format!("there are: {}", names.join(", ")))
-    })
-}
-
 fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
     match (args.no_redact, args.map) {
         (true, Some(_)) => Err(error(
@@ -336,7 +287,7 @@ fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
     }
 }
 
-fn output(args: OutputArgs, redact: RedactPlan) -> Result<OutputPlan, PlanError> {
+pub(super) fn output(args: OutputArgs, redact: RedactPlan) -> Result<OutputPlan, PlanError> {
     if args.write.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         return Err(error(
             "--write - is not supported: stdout carries the events",

@@ -5,9 +5,10 @@
 //!
 //!     lab_probe --seed N [--twin PATH] [--twin-user ID] [--thread-first] [--child]
 //!               [--ports N] [--parallel N] [--connect-ms MS] [--stop-after MS] [--ipv6]
-//!               [--run "PROGRAM ARGUMENTS"] [--end normal|drop|error|panic|wait] [-- TWIN ARGUMENTS]
+//!               [--run "PROGRAM ARGUMENTS" [--power-cycle-when TEXT --of FILE]] [--end normal|drop|error|panic|wait] [-- TWIN ARGUMENTS]
 //!
-//! `--run` runs another program in the lab, and tells what it said and the twin's own account afterwards.
+//! `--run` runs another program in the lab, and tells what it said and the twin's own account afterwards. A second after FILE
+//! has TEXT in it, the twin loses its power for as long as it takes to start again.
 
 #[cfg(target_os = "linux")]
 fn main() -> anyhow::Result<()> {
@@ -46,6 +47,8 @@ mod linux {
         child: bool,
         ipv6: bool,
         run: Option<String>,
+        cycle: Option<String>,
+        of: PathBuf,
         twin_args: Vec<String>,
     }
 
@@ -55,12 +58,12 @@ mod linux {
             std::thread::spawn(|| std::thread::sleep(Duration::from_secs(60)));
         }
         let began = Instant::now();
-        let lab = Lab::enter(&LabConfig {
+        let mut lab = Lab::enter(&LabConfig {
             twin: find_twin(asked.twin.as_deref())?,
             twin_args: asked.twin_args.clone(),
             seed: asked.seed,
             twin_user: asked.twin_user,
-            ..LabConfig::default()
+            has_power_switch: asked.cycle.is_some(),
         })?;
         say(json!({
             "entered": true,
@@ -84,7 +87,7 @@ mod linux {
             drive(&lab, &asked)?;
         }
         if let Some(words) = &asked.run {
-            run(words, lab.control())?;
+            run(words, &mut lab, &asked)?;
         }
         match asked.end.as_str() {
             "normal" => lab.finish().context("at the end")?,
@@ -146,15 +149,29 @@ mod linux {
     }
 
     /// A child lives in the namespaces of its parent.
-    fn run(words: &str, control: std::net::SocketAddr) -> Result<()> {
+    fn run(words: &str, lab: &mut Lab, asked: &Asked) -> Result<()> {
         let mut words = words.split_whitespace();
         let program = words.next().context("--run needs a program")?;
-        let ended = Command::new(program).args(words).stdin(Stdio::null()).output()?;
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn()?;
+        if let Some(text) = &asked.cycle {
+            while !std::fs::read_to_string(&asked.of).is_ok_and(|found| found.contains(text)) {
+                if running.try_wait()?.is_some() {
+                    bail!("the program ended before {} had {text} in it", asked.of.display());
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+            lab.turn_off()?;
+            lab.turn_on()?;
+        }
+        let ended = running.wait_with_output()?;
         say(json!({
             "ran": ended.status.code(),
             "stdout": String::from_utf8_lossy(&ended.stdout),
             "stderr": String::from_utf8_lossy(&ended.stderr),
-            "account": serde_json::to_value(esp_tcpwatch::firmware::status_blocking(control)?)?,
+            "account": serde_json::to_value(esp_tcpwatch::firmware::status_blocking(lab.control())?)?,
         }));
         Ok(())
     }
@@ -207,6 +224,8 @@ mod linux {
                 "--thread-first" => asked.thread_first = true,
                 "--child" => asked.child = true,
                 "--ipv6" => asked.ipv6 = true,
+                "--power-cycle-when" => asked.cycle = Some(value()?),
+                "--of" => asked.of = value()?.into(),
                 "--run" => asked.run = Some(value()?),
                 _ => bail!("no option {option}"),
             }

@@ -1,0 +1,302 @@
+//! The `experiment` command: switch, provoke, watch, store, compare; on a device of the network or on the demo's.
+//!
+//! Knows the order of it all and what is shown. What is run when, and what follows from it, is the experiment room's.
+
+mod bench;
+#[cfg(target_os = "linux")]
+pub mod demo;
+mod results;
+mod watching;
+
+use core::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::json;
+
+use super::{
+    devices,
+    exit::{self, usage},
+    key,
+    print::print,
+    privilege::{self, Invoker},
+    shutdown::{self, Stop},
+    terminal, watch,
+};
+use crate::cli::{
+    experiment::{ExperimentPlan, Shape},
+    plan::DeviceName,
+};
+use crate::experiment::{
+    block::Block,
+    compare::{self, Comparison, Conclusion},
+    schedule::{self, order},
+    section::{Section, section},
+    spec::{Arm, Spec, Traffic},
+    store::{CONTROL, Stored},
+};
+use crate::firmware::{Key, change::Change, status_blocking};
+use crate::source::{feed, filter, interfaces, live::LiveCapture};
+use crate::text::escape;
+
+use bench::Bench;
+use results::{Files, Results};
+
+/// How often one block is begun before it is given up.
+const TRIES: u32 = 3;
+/// A device that went silent is waited for so long.
+const BACK_WITHIN: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Where an experiment takes place.
+pub struct Place {
+    pub server: SocketAddr,
+    pub control: SocketAddr,
+    pub key: Key,
+    pub capture: LiveCapture,
+}
+
+pub fn run(plan: ExperimentPlan) -> Result<u8> {
+    let (device, spec, files) = match &plan.resume {
+        Some(path) => {
+            let files = Files::of(path)?;
+            let Some(stored) = files.earlier()? else {
+                return Err(usage(format!("{} holds no results yet", path.display())));
+            };
+            if stored.is_complete() {
+                privilege::drop_all(privilege::invoker()?)?;
+                return conclude(&stored, None, plan.json);
+            }
+            (named(&stored.spec.device), stored.spec, files)
+        }
+        None => {
+            let device = plan.device.clone().ok_or_else(|| usage("no device is named"))?;
+            (device.clone(), spec(&plan.shape, &device)?, Files::named(plan.shape.output.as_deref())?)
+        }
+    };
+    check_words(&spec)?;
+    let Some(key_file) = &plan.key_file else {
+        return Err(usage("these results are not complete: to go on, give --key-file FILE"));
+    };
+    let key = key::read(key_file)?;
+    let address = devices::address_of(&device)?
+        .ok_or_else(|| usage("--device has no address: give it, as in -d 192.168.4.1"))?;
+    let interface = match plan.interface {
+        Some(name) => name,
+        None => interfaces::toward(address)?,
+    };
+    let invoker = privilege::invoker()?;
+    let capture = open(interface, address)?;
+    let results = Results::open(files, spec, invoker)?;
+    privilege::drop_all(invoker)?;
+    let place = Place {
+        server: SocketAddr::new(address, plan.port),
+        control: SocketAddr::new(address, plan.control_port),
+        key,
+        capture,
+    };
+    go(place, results, plan.json)
+}
+
+/// The results of the demo's experiment, opened while they can be given to `invoker`.
+pub fn results_of_demo(shape: &Shape, device: IpAddr, invoker: Option<Invoker>) -> Result<Results> {
+    let spec = spec(shape, &DeviceName::Address(device))?;
+    Results::open(Files::named(shape.output.as_deref())?, spec, invoker)
+}
+
+/// Before anything is opened or anybody's network is left: do the arms mean anything?
+pub fn check(shape: &Shape) -> Result<()> {
+    check_words(&spec(shape, &DeviceName::Address([10, 77, 0, 2].into()))?)
+}
+
+pub fn open(interface: String, device: IpAddr) -> Result<LiveCapture> {
+    watch::open(interface, Some(filter::for_devices(&[device])), None)
+}
+
+/// Runs what is missing, with the privileges gone and one thread as yet. Shows the comparison.
+pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
+    let stop = Stop::default();
+    shutdown::listen(&stop, None, terminal::restore)?;
+    eprintln!("results: {}", results.path().display());
+    if !results.stored().is_complete() {
+        let capturing = Stop::default();
+        let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
+        let device = place.server.ip();
+        let (server, control, key) = (place.server, place.control, place.key);
+        let thread = watch::spawn(place.capture, feeder, &capturing)?;
+        let mut bench = Bench::new(server, control, key, device, feed, stop.clone())?;
+        let ran = run_blocks(&mut bench, &mut results, &stop);
+        capturing.raise();
+        drop(bench);
+        let captured = watch::joined(thread)?;
+        ran?;
+        captured?;
+    }
+    let page = results.page(&|stored| page(stored))?;
+    conclude(results.stored(), page.as_deref(), as_json)
+}
+
+/// The control first, then every place that has no block yet.
+fn run_blocks(bench: &mut Bench, results: &mut Results, stop: &Stop) -> Result<()> {
+    let spec = results.stored().spec.clone();
+    let unfixed = Arm::parse(CONTROL).map_err(usage)?;
+    if results.stored().control().is_none() {
+        run_block(bench, results, None, &unfixed, stop)?;
+    }
+    let is_blind = |block: &Block| !compare::control(block).shows_the_bug();
+    if stop.is_raised() || results.stored().control().is_none_or(is_blind) {
+        return Ok(());
+    }
+    let places = order(&spec);
+    while let Some(slot) = results.stored().next_slot()
+        && !stop.is_raised()
+    {
+        let arm = places.get(slot).and_then(|arm| spec.arms.get(*arm)).context("a place without an arm")?;
+        run_block(bench, results, Some(slot), arm, stop)?;
+    }
+    Ok(())
+}
+
+/// One block that counts, or the error that there is none to be had. Returns early when told to stop.
+fn run_block(
+    bench: &mut Bench,
+    results: &mut Results,
+    slot: Option<usize>,
+    arm: &Arm,
+    stop: &Stop,
+) -> Result<()> {
+    let traffic = results.stored().spec.traffic.clone();
+    let blocks = results.stored().spec.blocks();
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        let turn = results.begin()?;
+        let ports = schedule::ports(&traffic, turn);
+        if ports.must_settle {
+            eprintln!("every source port was used once: waiting until the device has let go of all");
+            bench.settle(stop)?;
+        }
+        let change = Change::from_words(&arm.words).map_err(usage)?;
+        let block = bench.block(turn, slot, arm, &change, &traffic, ports.first)?;
+        if stop.is_raised() {
+            // Cut off, so it says nothing; and it is no fault of the device.
+            return Ok(());
+        }
+        eprintln!("{}", progress(&block, slot, blocks));
+        let spoilt = block.spoilt.clone();
+        results.add(block)?;
+        match spoilt {
+            None => return Ok(()),
+            Some(why) => last = why,
+        }
+        wait_for(bench.control(), stop)?;
+        if stop.is_raised() {
+            return Ok(());
+        }
+    }
+    let name =
+        slot.map_or("the positive control".to_owned(), |slot| format!("block {} of {blocks}", slot + 1));
+    bail!(
+        "{name} ({}) was spoilt {TRIES} times, the last time because {}\n  \
+         what was measured is kept; when the device is well again: --resume {}",
+        arm.label,
+        escape(&last),
+        results.path().display()
+    );
+}
+
+fn progress(block: &Block, slot: Option<usize>, blocks: usize) -> String {
+    let place = slot.map_or("control".to_owned(), |slot| format!("{}/{blocks}", slot + 1));
+    let (sent, suffered) = (block.sent().count(), block.sent().filter(|reuse| reuse.suffered()).count());
+    let told = match &block.spoilt {
+        Some(why) => format!("spoilt: {}", escape(why)),
+        None if sent == 0 => format!("{} ports held by this computer", block.reuses.len()),
+        None => format!("{suffered} of {sent} reused ports suffered, {} refused SYNs", block.collisions()),
+    };
+    format!("{place:<8} {:<24} {told} ({:.1} s)", block.arm, block.took_s)
+}
+
+/// Until it answers again.
+fn wait_for(control: SocketAddr, stop: &Stop) -> Result<()> {
+    let began = std::time::Instant::now();
+    loop {
+        match status_blocking(control) {
+            Ok(_) => return Ok(()),
+            Err(error) if began.elapsed() > BACK_WITHIN => {
+                return Err(anyhow!(error).context("the device did not come back"));
+            }
+            Err(_) if stop.is_raised() => return Ok(()),
+            Err(_) => std::thread::sleep(LOOK),
+        }
+    }
+}
+
+fn spec(shape: &Shape, device: &DeviceName) -> Result<Spec> {
+    let spec = Spec {
+        device: match device {
+            DeviceName::Address(address) => address.to_string(),
+            DeviceName::Name(name) => name.clone(),
+        },
+        arms: shape.arms.iter().map(|arm| Arm::parse(arm.trim())).collect::<Result<_, _>>().map_err(usage)?,
+        rounds: shape.rounds,
+        seed: shape.seed,
+        traffic: Traffic {
+            reused: shape.reuse,
+            between: shape.between,
+            patience_s: shape.patience.as_secs_f64(),
+            first_port: shape.source_ports.0,
+            last_port: shape.source_ports.1,
+        },
+    };
+    spec.check().map_err(usage)?;
+    Ok(spec)
+}
+
+fn named(device: &str) -> DeviceName {
+    device.parse().map_or_else(|_| DeviceName::Name(device.to_owned()), DeviceName::Address)
+}
+
+fn check_words(spec: &Spec) -> Result<()> {
+    for arm in &spec.arms {
+        Change::from_words(&arm.words).map_err(|error| usage(format!("--arms {}: {error}", arm.label)))?;
+    }
+    Ok(())
+}
+
+fn compared(stored: &Stored) -> (Comparison, Section) {
+    let compared = compare::compare(stored);
+    let section = section(stored, &compared);
+    (compared, section)
+}
+
+fn page(stored: &Stored) -> String {
+    let (_, section) = compared(stored);
+    let lines = section.markdown();
+    lines.split_inclusive('\n').map(|line| escape(line.trim_end_matches('\n')).into_owned() + "\n").collect()
+}
+
+fn conclude(stored: &Stored, page: Option<&Path>, as_json: bool) -> Result<u8> {
+    let (compared, section) = compared(stored);
+    if as_json {
+        let told = json!({
+            "type": "experiment",
+            "schema": crate::experiment::store::SCHEMA,
+            "spec": stored.spec,
+            "comparison": compared,
+            "section": section,
+        });
+        print(serde_json::to_string(&told)? + "\n")?;
+    } else {
+        let text = section.text();
+        let text: String = text.lines().map(|line| escape(line).into_owned() + "\n").collect();
+        print(text)?;
+        if let Some(page) = page {
+            print(format!("page: {}\n", page.display()))?;
+        }
+    }
+    Ok(match compared.conclusion {
+        Conclusion::AsDeclared => exit::CLEAN,
+        Conclusion::FixedShowsTheBug => exit::ALERTED,
+        Conclusion::NotMeasurable => exit::FAILED,
+    })
+}

@@ -1,0 +1,86 @@
+//! The engine over the frames of one block, on a thread of its own. The capture goes on from block to block: its feed is
+//! lent to one engine after the other.
+
+use std::sync::{Arc, Mutex, mpsc::channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::super::{
+    pipeline::{Finished, Pipeline, WhenStopped},
+    rules,
+    shutdown::Stop,
+};
+use crate::analysis::{
+    engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
+    event::{Start, Summary},
+    host::DeviceScope,
+    rule::RuleSet,
+};
+use crate::report::model::Report;
+use crate::source::feed::Feed;
+
+/// What is the same for all blocks.
+pub struct Watcher {
+    rules: RuleSet,
+    devices: DeviceScope,
+}
+
+/// An engine that runs.
+pub struct Watching {
+    stop: Stop,
+    thread: JoinHandle<(Feed, Finished)>,
+}
+
+impl Watcher {
+    pub fn new(device: core::net::IpAddr) -> Result<Watcher> {
+        Ok(Watcher { rules: rules::load(None)?, devices: DeviceScope::Named(vec![device]) })
+    }
+
+    pub fn start(&self, mut feed: Feed) -> Result<Watching> {
+        // Nothing is said into it: what the device says of itself stands beside what the wire shows, not in it.
+        let (_, asides) = channel();
+        let stop = Stop::default();
+        let pipeline = Pipeline {
+            engine: Engine::new(EngineConfig {
+                devices: self.devices.clone(),
+                rules: self.rules.clone(),
+                flow_events: false,
+                segment_events: false,
+                start: Start { source: "live".to_owned(), ..Start::default() },
+                max_flows: DEFAULT_MAX_FLOWS,
+            }),
+            sink: None,
+            sink_takes_flows: false,
+            screen: None,
+            report: Arc::new(Mutex::new(Report::default())),
+            excerpt: None,
+            recorder: None,
+            asides,
+            stop: stop.clone(),
+            // The feed is wanted again, and it holds nothing of the block any more: the block has settled.
+            when_stopped: WhenStopped::AtOnce,
+        };
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || {
+                let finished = pipeline.run(&mut feed);
+                (feed, finished)
+            })
+            .context("cannot make the engine's thread")?;
+        Ok(Watching { stop, thread })
+    }
+}
+
+impl Watching {
+    /// The feed, and the engine's last word.
+    pub fn finish(self) -> Result<(Feed, Summary)> {
+        self.stop.raise();
+        let (feed, finished) =
+            self.thread.join().map_err(|_| anyhow!("the analysis stopped with a programming error"))?;
+        if let Some(error) = finished.source {
+            return Err(anyhow!(error).context("the capture ended inside a block"));
+        }
+        Ok((feed, finished.summary.unwrap_or_default()))
+    }
+}
