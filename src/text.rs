@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// or look like a name that it is not (zero-width characters, blank fillers).
 /// Letters of every language, and emoji without joiners, pass as they are.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find(acts_or_hides) else {
+    let Some(first) = first_that_acts_or_hides(text) else {
         return Cow::Borrowed(text);
     };
     let (clean, rest) = text.split_at(first);
@@ -34,8 +34,16 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Where in `text` the first character stands that does something to its surroundings, or is there without being seen.
+///
+/// Nearly all text is plain ASCII, and there only the controls do: octets tell it without decoding a character.
+pub fn first_that_acts_or_hides(text: &str) -> Option<usize> {
+    let plain = text.bytes().position(|octet| !matches!(octet, b' '..=b'~')).unwrap_or(text.len());
+    text.get(plain..)?.find(acts_or_hides).map(|at| plain + at)
+}
+
 /// Whether `c` does something to its surroundings, or is there without being seen.
-pub fn acts_or_hides(c: char) -> bool {
+fn acts_or_hides(c: char) -> bool {
     c.is_control() // C0 (ESC among them), DEL, C1
         || matches!(c,
             '\u{ad}' | '\u{34f}' // soft hyphen, grapheme joiner
@@ -68,6 +76,14 @@ pub fn times(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn looking_at_octets_first_finds_what_looking_at_characters_finds(text in ".{0,8}[ -~]{0,40}.{0,8}(\\PC|\\pC){0,4}") {
+            prop_assert_eq!(first_that_acts_or_hides(&text), text.find(acts_or_hides));
+        }
+    }
 
     #[test]
     fn what_acts_is_shown() {
