@@ -18,9 +18,6 @@ const DUPLICATE_WITHIN: Duration = Duration::from_millis(1);
 pub struct Flow {
     pub tuple: FourTuple,
     pub life: Incarnation,
-    /// Which side is a device, once that is known.
-    pub device: Option<Side>,
-    pub last_seen: Timestamp,
     past: PastLife,
     sightings: [Option<Sighting>; 2],
 }
@@ -41,19 +38,11 @@ impl Flow {
     pub fn open(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
         let mut life = Incarnation::begin(1, segment, from);
         life.take(segment, from);
-        Flow {
-            tuple,
-            life,
-            device: None,
-            last_seen: segment.time,
-            past: PastLife::default(),
-            sightings: [None; 2],
-        }
+        Flow { tuple, life, past: PastLife::default(), sightings: [None; 2] }
     }
 
     /// Feeds a further segment; tells where it belonged.
     pub fn take(&mut self, segment: &Segment, from: Side) -> Belongs {
-        self.last_seen = segment.time;
         let place = self.life.place(segment, from, &self.past);
         match place {
             // An answer in old numbers: the SYN did not begin a life there.
