@@ -9,7 +9,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    detect::{Detector, Finding, Seen, chain::Chain},
+    detect::{Detectors, Finding, Seen, chain::Chain},
     event::{CaptureEvent, Event, MarkerEvent, SCHEMA, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
@@ -50,7 +50,7 @@ pub struct Engine {
     flow_events: bool,
     table: FlowTable,
     hosts: Hosts,
-    detectors: Vec<Box<dyn Detector>>,
+    detectors: Detectors,
     chain: Chain,
     alerts: AlertBook,
     /// The rules of users' own; they hear findings, flows and devices, and never each other.
@@ -132,6 +132,12 @@ impl Engine {
         self.events.pop_front()
     }
 
+    /// From here on every detector hears every segment, which must change nothing.
+    #[cfg(test)]
+    pub(super) fn hear_everything(&mut self) {
+        self.detectors.hear_everything();
+    }
+
     /// The gravest severity alerted so far.
     pub fn worst(&self) -> Option<Severity> {
         self.alerts.worst()
@@ -202,12 +208,9 @@ impl Engine {
             device: self.hosts.device(index),
             last_gap: self.last_gap,
         };
-        for detector in &mut self.detectors {
-            for event in &self.happened {
-                detector.on_host(event, &mut self.found);
-            }
-            detector.on_segment(&seen, &mut self.found);
-        }
+        let waiting = self.table.waiting(id);
+        let waiting = self.detectors.on_segment(&seen, &self.happened, waiting, &mut self.found);
+        self.table.set_waiting(id, waiting);
         self.tell_findings();
     }
 
@@ -216,9 +219,7 @@ impl Engine {
         for index in self.hosts.of_sign(sign).into_iter().flatten() {
             self.hosts.observe_sign(index, sign);
             let device = self.hosts.device(index);
-            for detector in &mut self.detectors {
-                detector.on_sign(sign, device, &mut self.found);
-            }
+            self.detectors.on_sign(sign, device, &mut self.found);
         }
         self.tell_findings();
     }
@@ -244,9 +245,7 @@ impl Engine {
     }
 
     fn detector_round(&mut self, now: Timestamp) {
-        for detector in &mut self.detectors {
-            detector.on_time(now, &mut self.found);
-        }
+        self.detectors.on_time(now, &mut self.found);
         while self.accounts.front().is_some_and(|account| account.answered.saturating_add(IN_FLIGHT) < now)
             && let Some(account) = self.accounts.pop_front()
         {
@@ -259,9 +258,7 @@ impl Engine {
         let Some(index) = self.hosts.of_address(account.device) else { return };
         let first = self.counts.first.unwrap_or(account.answered);
         let comparison = self.hosts.device_mut(index).compare(account, first);
-        for detector in &mut self.detectors {
-            detector.on_account(&comparison, &mut self.found);
-        }
+        self.detectors.on_account(&comparison, &mut self.found);
     }
 
     fn tell_findings(&mut self) {
@@ -330,9 +327,7 @@ impl Engine {
         for device in self.hosts.iter_mut() {
             device.note_gap(gap.at);
         }
-        for detector in &mut self.detectors {
-            detector.on_gap(&gap);
-        }
+        self.detectors.on_gap(&gap);
         let whose = match gap.cause {
             GapCause::Kernel => "the kernel's capture buffer was full",
             GapCause::Interface => "the interface dropped them",

@@ -17,6 +17,8 @@ pub struct Watch<T> {
     waiting: HashMap<FourTuple, (Key, T), RandomState>,
     /// In order of deadline, then of arming: the order in which findings come must not hang on a hash.
     due: BTreeMap<Key, FourTuple>,
+    /// Nothing is due before this.
+    earliest: Timestamp,
     serial: u64,
 }
 
@@ -24,7 +26,7 @@ type Key = (Timestamp, u64);
 
 impl<T> Default for Watch<T> {
     fn default() -> Self {
-        Watch { waiting: HashMap::default(), due: BTreeMap::new(), serial: 0 }
+        Watch { waiting: HashMap::default(), due: BTreeMap::new(), earliest: Timestamp::ZERO, serial: 0 }
     }
 }
 
@@ -39,15 +41,23 @@ impl<T> Watch<T> {
         }
         self.serial += 1;
         let key = (from.saturating_add(after), self.serial);
+        self.earliest = self.earliest.min(key.0);
         self.due.insert(key, tuple);
         self.waiting.insert(tuple, (key, what));
     }
 
     /// What came in time; gives back what was waited for.
     pub fn disarm(&mut self, tuple: FourTuple) -> Option<T> {
+        if self.waiting.is_empty() {
+            return None;
+        }
         let (key, what) = self.waiting.remove(&tuple)?;
         self.due.remove(&key);
         Some(what)
+    }
+
+    pub fn holds(&self, tuple: FourTuple) -> bool {
+        self.waiting.contains_key(&tuple)
     }
 
     pub fn get_mut(&mut self, tuple: FourTuple) -> Option<&mut T> {
@@ -56,7 +66,14 @@ impl<T> Watch<T> {
 
     /// The next thing that did not come by `now`; call it until there is none.
     pub fn expired(&mut self, now: Timestamp) -> Option<(FourTuple, T)> {
-        let (&key, &tuple) = self.due.first_key_value()?;
+        if self.earliest > now {
+            return None;
+        }
+        let Some((&key, &tuple)) = self.due.first_key_value() else {
+            self.earliest = Timestamp::MAX;
+            return None;
+        };
+        self.earliest = key.0;
         if key.0 > now {
             return None;
         }

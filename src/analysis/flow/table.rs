@@ -28,11 +28,15 @@ pub struct FlowTable {
     queues: [Queue; 2],
     capacity: usize,
     evicted: u64,
+    /// Who waited for a flow that gave way, and may wait for its tuple still.
+    waiting_for_evicted: u64,
 }
 
 #[derive(Debug)]
 struct Slot {
     flow: Flow,
+    /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
+    waiting: u64,
     queue: Rank,
     older: u32,
     newer: u32,
@@ -65,6 +69,7 @@ impl FlowTable {
             queues: [empty(), empty()],
             capacity,
             evicted: 0,
+            waiting_for_evicted: 0,
         }
     }
 
@@ -77,7 +82,8 @@ impl FlowTable {
         }
         let flow = Flow::open(tuple, segment, from);
         let queue = if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
-        let id = self.place(Slot { flow, queue, older: NONE, newer: NONE });
+        let waiting = self.waiting_for_evicted;
+        let id = self.place(Slot { flow, waiting, queue, older: NONE, newer: NONE });
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
         self.append(id);
@@ -90,6 +96,15 @@ impl FlowTable {
 
     pub fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
         &mut self.slots[id as usize].flow
+    }
+
+    /// Who may wait for something on the flow's tuple, one bit each.
+    pub fn waiting(&self, id: FlowId) -> u64 {
+        self.slots[id as usize].waiting
+    }
+
+    pub fn set_waiting(&mut self, id: FlowId, waiting: u64) {
+        self.slots[id as usize].waiting = waiting;
     }
 
     /// Marks the flow as the most recently heard of.
@@ -146,6 +161,7 @@ impl FlowTable {
             entry.remove();
         }
         self.evicted += 1;
+        self.waiting_for_evicted |= self.slots[id as usize].waiting;
         id
     }
 

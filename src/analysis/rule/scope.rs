@@ -16,7 +16,8 @@ use super::{
     schema::{GroupBy, Policy, Rule},
 };
 use crate::analysis::{
-    detect::{Detector, Finding, Parameter, Seen},
+    detect::{Detector, Detectors, Finding, Occasions, Parameter, Seen},
+    flow::FourTuple,
     host::{Comparison, Device, HostEvent},
     input::Gap,
     time::Timestamp,
@@ -98,8 +99,8 @@ impl Rule {
 }
 
 /// The detectors that serve `rules`, in the registry's order.
-pub fn detectors(rules: &RuleSet) -> Vec<Box<dyn Detector>> {
-    let mut detectors = Vec::new();
+pub fn detectors(rules: &RuleSet) -> Detectors {
+    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
     for (detector, rule) in rules.with_detectors() {
         let numbered = rule.overrides.iter().enumerate();
         let others: Vec<_> = numbered
@@ -115,7 +116,7 @@ pub fn detectors(rules: &RuleSet) -> Vec<Box<dyn Detector>> {
             detectors.push(Box::new(Scoped { inner, place, overrides: Arc::clone(&overrides) }));
         }
     }
-    detectors
+    Detectors::new(detectors)
 }
 
 /// A detector that is heard only where its numbers are the ones in force.
@@ -135,6 +136,14 @@ impl Scoped {
 }
 
 impl Detector for Scoped {
+    fn hears(&self) -> Occasions {
+        self.inner.hears()
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.inner.waits_for(tuple)
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let from = findings.len();
         self.inner.on_segment(seen, findings);
