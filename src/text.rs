@@ -38,12 +38,13 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 ///
 /// Nearly all text is plain ASCII, and there only the controls do: octets tell it without decoding a character.
 pub fn first_that_acts_or_hides(text: &str) -> Option<usize> {
-    let plain = text.bytes().position(|octet| !matches!(octet, b' '..=b'~')).unwrap_or(text.len());
-    text.get(plain..)?.find(acts_or_hides).map(|at| plain + at)
+    // All octets and not up to the first: so the processor looks at many in one step.
+    let is_plain = text.bytes().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
+    if is_plain { None } else { text.find(acts_or_hides) }
 }
 
 /// Whether `c` does something to its surroundings, or is there without being seen.
-fn acts_or_hides(c: char) -> bool {
+pub fn acts_or_hides(c: char) -> bool {
     c.is_control() // C0 (ESC among them), DEL, C1
         || matches!(c,
             '\u{ad}' | '\u{34f}' // soft hyphen, grapheme joiner
