@@ -3,7 +3,10 @@
 //! The order of work for one frame: decode, find the flow, let the device fold it, ask the detectors, let the
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
+mod memory;
 mod telling;
+
+pub use memory::flows_within;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,8 +24,10 @@ use super::{
     wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
 };
 
-/// Flows held at once unless told otherwise: some 85 MB of them.
-pub const DEFAULT_MAX_FLOWS: usize = 131_072;
+/// What an engine takes unless told otherwise, octets.
+pub const DEFAULT_MEMORY: u64 = 64 << 20;
+/// Flows held at once unless told otherwise.
+pub const DEFAULT_MAX_FLOWS: usize = flows_within(DEFAULT_MEMORY);
 /// How often detectors look at the clock.
 const DETECTORS_EVERY: Duration = Duration::from_millis(100);
 /// Rounds made up for after a silence: 150 s of them, longer than any attempt to connect. One more ends it.
@@ -41,7 +46,8 @@ pub struct EngineConfig {
     pub flow_events: bool,
     /// What is said of the source in the `start` event; `schema`, `devices` and `rules` are filled in.
     pub start: Start,
-    /// Four-tuples held at once; the oldest idle one gives way.
+    /// Four-tuples held at once; the oldest idle one gives way. What detectors and devices remember of tuples follows from
+    /// it ([`flows_within`] tells what fits).
     pub max_flows: usize,
 }
 
@@ -78,11 +84,12 @@ impl Engine {
         if let DeviceScope::Named(addresses) = &config.devices {
             start.devices = addresses.clone();
         }
+        let tuples = memory::tuples_beside(config.max_flows);
         Engine {
             flow_events: config.flow_events,
             table: FlowTable::with_capacity(config.max_flows),
-            hosts: Hosts::new(config.devices),
-            detectors: scope::detectors(&config.rules),
+            hosts: Hosts::new(config.devices, tuples),
+            detectors: scope::detectors(&config.rules, tuples),
             chain: Chain::default(),
             own: Listeners::of(&config.rules),
             alerts: AlertBook::new(config.rules),
@@ -176,9 +183,7 @@ impl Engine {
         self.counts.segments += 1;
         let (tuple, from) = FourTuple::of(segment);
         self.hosts.recognise(segment);
-        if !self.hosts.concerns(&tuple) {
-            return;
-        }
+        let Some(ends) = self.hosts.concerns(&tuple) else { return };
         let (id, is_new) = self.table.find_or_open(tuple, segment, from);
         if self.table.flow_mut(id).is_duplicate(segment, from) {
             return self.counts.skipped.count(Skip::Duplicate);
@@ -188,7 +193,7 @@ impl Engine {
         self.table.touch(id);
         self.counts.flows += u64::from(is_new);
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
-        let device = self.hosts.side(self.table.flow(id));
+        let device = self.hosts.side(self.table.flow(id), ends);
         if self.flow_events || self.own.hear_flows() {
             self.tell_flow(id, place, &before, segment, device.map(|(side, _)| side));
         }

@@ -79,6 +79,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         shown,
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
+        memory: plan.output.memory,
         files,
         rules,
         devices: DeviceScope::Named(vec![device]),

@@ -121,6 +121,7 @@ fn session(
         shown: Shown::of(plan.output.view),
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
+        memory: plan.output.memory,
         files,
         rules,
         devices,

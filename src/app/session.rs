@@ -22,7 +22,7 @@ use super::{
     terminal,
 };
 use crate::analysis::{
-    engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
+    engine::{DEFAULT_MEMORY, Engine, EngineConfig, flows_within},
     event::{Event, Start, Summary},
     host::DeviceScope,
     input::Input,
@@ -98,6 +98,8 @@ pub struct Session {
     pub shown: Shown,
     pub ascii: bool,
     pub flow_events: bool,
+    /// What the analysis may take, octets.
+    pub memory: Option<u64>,
     pub files: Files,
     pub rules: RuleSet,
     pub devices: DeviceScope,
@@ -152,11 +154,13 @@ impl Session {
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             keep_open_at_end: true,
         };
+        // Written at the end, or asked for from the screen.
+        let wants_report = self.files.report.is_some() || self.shown == Shown::Screen;
         let pipeline = Pipeline {
             sink: self.sink(),
             sink_takes_flows: self.flow_events,
             screen,
-            report: report.clone(),
+            report: wants_report.then(|| report.clone()),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
             asides: received,
             stop: self.stop.clone(),
@@ -166,9 +170,9 @@ impl Session {
                 rules: self.rules,
                 // The screen lists the flows and the report tells when one was let in at last; a stream has them
                 // when it was asked to.
-                flow_events: self.flow_events || self.shown == Shown::Screen || self.files.report.is_some(),
+                flow_events: self.flow_events || wants_report,
                 start: self.start,
-                max_flows: DEFAULT_MAX_FLOWS,
+                max_flows: flows_within(self.memory.unwrap_or(DEFAULT_MEMORY)),
             }),
         };
         let guard = StopOnPanic(self.stop.clone());

@@ -61,6 +61,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         shown,
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
+        memory: plan.output.memory,
         files,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },

@@ -90,6 +90,10 @@ pub struct OutputArgs {
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
+    /// What the analysis may take, as in 64M or 1G; where it is too little for all connections, those without an answer
+    /// are forgotten first, then those quiet for longest [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    pub memory: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

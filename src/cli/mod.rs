@@ -7,6 +7,7 @@ pub mod drive;
 pub mod mode;
 pub mod plan;
 pub mod rules;
+pub mod size;
 pub mod span;
 
 pub use plan::{Plan, PlanError};

@@ -67,6 +67,8 @@ pub struct OutputPlan {
     pub record: Option<PathBuf>,
     pub report: Option<PathBuf>,
     pub rules: Option<PathBuf>,
+    /// What the analysis may take, octets.
+    pub memory: Option<u64>,
     pub ascii: bool,
 }
 
@@ -268,6 +270,7 @@ fn output(args: OutputArgs) -> Result<OutputPlan, PlanError> {
         record: args.write,
         report: args.report,
         rules: args.rules,
+        memory: args.memory,
         ascii: args.ascii,
     })
 }

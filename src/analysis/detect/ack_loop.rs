@@ -75,6 +75,10 @@ impl Detector for AckLoop {
         self.loops.holds(tuple)
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.loops.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let tuple = seen.tuple();
         if !seen.segment.is_pure_ack() {

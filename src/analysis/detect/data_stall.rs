@@ -95,6 +95,12 @@ impl Detector for DataStall {
         self.waiting.iter().any(|watch| watch.holds(tuple))
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        for watch in &mut self.waiting {
+            watch.keep_to(tuples);
+        }
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if seen.place == Belongs::AnotherLife {
             return;

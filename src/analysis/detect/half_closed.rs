@@ -61,6 +61,10 @@ impl Detector for HalfClosed {
         self.waiting.holds(tuple)
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.waiting.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if seen.place == Belongs::AnotherLife {
             return;

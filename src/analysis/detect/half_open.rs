@@ -68,6 +68,10 @@ impl Detector for HalfOpen {
         self.met.holds(tuple)
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.met.keep_to(tuples);
+    }
+
     fn on_host(&mut self, event: &HostEvent, _: &mut Vec<Finding>) {
         if let Some(frame) = recognised(event) {
             self.collision = Some(frame);

@@ -63,6 +63,10 @@ impl Detector for HandshakeStall {
         self.stalled.holds(tuple)
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.stalled.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         match (seen.from_device(), seen.kind) {
             (true, Kind::SynAckAgain) if is_waiting(seen) => self.answered_again(seen),

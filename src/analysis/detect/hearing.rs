@@ -4,7 +4,7 @@
 //! Knows which detector waits for which tuple by one bit each, which the flow table keeps with the flow; what a
 //! detector waits for is its own affair.
 
-use super::{Detector, Finding, Seen};
+use super::{Detector, Finding, REGISTRY, Seen};
 use crate::analysis::{
     flow::Belongs,
     host::{Comparison, Device, HostEvent},
@@ -92,7 +92,17 @@ pub struct Detectors {
 }
 
 impl Detectors {
-    pub fn new(all: Vec<Box<dyn Detector>>) -> Detectors {
+    /// What the detectors that wait for tuples take for one of each at the most, octets: there are 17 such lists, and an
+    /// entry has some 250 octets in a table and a heap that may be half empty.
+    pub const OCTETS_A_TUPLE: usize = 17 * 900;
+
+    /// `tuples`: how many each may wait for at once, as long as there is one detector a rule. Where users' overrides
+    /// make more of them, they share.
+    pub fn new(mut all: Vec<Box<dyn Detector>>, tuples: usize) -> Detectors {
+        let tuples = tuples * REGISTRY.len() / all.len().max(REGISTRY.len());
+        for detector in &mut all {
+            detector.keep_to(tuples);
+        }
         let mut on = [0; Occasions::COUNT];
         for (place, detector) in all.iter().enumerate().take(Listening::BITS as usize) {
             let hears = detector.hears();

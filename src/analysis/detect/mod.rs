@@ -99,6 +99,9 @@ pub trait Detector: core::fmt::Debug + Send {
         false
     }
 
+    /// From the start, it may wait for so many tuples at once.
+    fn keep_to(&mut self, _tuples: usize) {}
+
     /// A segment of a flow with a device, after the flow took it.
     fn on_segment(&mut self, _seen: &Seen<'_>, _findings: &mut Vec<Finding>) {}
 

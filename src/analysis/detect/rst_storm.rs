@@ -69,6 +69,10 @@ impl Detector for RstStorm {
         self.storms.holds(tuple)
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.storms.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if seen.from_device() {
             if seen.place == Belongs::AnotherLife && seen.segment.is_pure_ack() {

@@ -30,6 +30,10 @@ impl Detector for StaleAck {
         Occasions::ANOTHER_LIFE
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.told.keep_to(tuples);
+    }
+
     fn on_host(&mut self, event: &HostEvent, _: &mut Vec<Finding>) {
         if let Some(frame) = recognised(event) {
             self.collision = Some(frame);

@@ -74,6 +74,10 @@ impl Detector for SynUnanswered {
         self.asked.holds(tuple)
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        self.asked.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if seen.from_device() {
             self.hear(seen);

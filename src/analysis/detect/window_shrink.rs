@@ -58,6 +58,12 @@ impl Detector for WindowShrink {
         self.waiting.iter().any(|watch| watch.holds(tuple))
     }
 
+    fn keep_to(&mut self, tuples: usize) {
+        for watch in &mut self.waiting {
+            watch.keep_to(tuples);
+        }
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let (tuple, flags) = (seen.tuple(), seen.segment.flags);
         if seen.place == Belongs::NewLife || seen.kind == Kind::Reset {

@@ -58,14 +58,18 @@ struct Queue {
 }
 
 impl FlowTable {
+    /// What one flow takes, octets; its share of the index is twelve at the most.
+    pub const OCTETS_A_FLOW: usize = size_of::<Slot>() + 12;
+
     /// A table for at most `capacity` flows (at least one).
     pub fn with_capacity(capacity: usize) -> FlowTable {
         let capacity = capacity.clamp(1, NONE as usize - 1);
         let empty = || Queue { oldest: NONE, newest: NONE, len: 0 };
         FlowTable {
-            index: HashTable::new(),
+            // All at once: to move the table while frames come would lose some. Memory that is not used yet costs nothing.
+            index: HashTable::with_capacity(capacity),
             hasher: RandomState::default(),
-            slots: Vec::new(),
+            slots: Vec::with_capacity(capacity),
             queues: [empty(), empty()],
             capacity,
             evicted: 0,

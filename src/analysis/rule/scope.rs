@@ -98,8 +98,8 @@ impl Rule {
     }
 }
 
-/// The detectors that serve `rules`, in the registry's order.
-pub fn detectors(rules: &RuleSet) -> Detectors {
+/// The detectors that serve `rules`, in the registry's order; each may wait for so many tuples.
+pub fn detectors(rules: &RuleSet, tuples: usize) -> Detectors {
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
     for (detector, rule) in rules.with_detectors() {
         let numbered = rule.overrides.iter().enumerate();
@@ -116,7 +116,7 @@ pub fn detectors(rules: &RuleSet) -> Detectors {
             detectors.push(Box::new(Scoped { inner, place, overrides: Arc::clone(&overrides) }));
         }
     }
-    Detectors::new(detectors)
+    Detectors::new(detectors, tuples)
 }
 
 /// A detector that is heard only where its numbers are the ones in force.
@@ -142,6 +142,10 @@ impl Detector for Scoped {
 
     fn waits_for(&self, tuple: FourTuple) -> bool {
         self.inner.waits_for(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.inner.keep_to(tuples);
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
