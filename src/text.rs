@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// or look like a name that it is not (zero-width characters, blank fillers).
 /// Letters of every language, and emoji without joiners, pass as they are.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find(acts_or_hides) else {
+    let Some(first) = first_that_acts_or_hides(text) else {
         return Cow::Borrowed(text);
     };
     let (clean, rest) = text.split_at(first);
@@ -32,6 +32,15 @@ pub fn escape(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// Where in `text` the first character stands that does something to its surroundings, or is there without being seen.
+///
+/// Nearly all text is plain ASCII, and there only the controls do: octets tell it without decoding a character.
+pub fn first_that_acts_or_hides(text: &str) -> Option<usize> {
+    // All octets and not up to the first: so the processor looks at many in one step.
+    let is_plain = text.bytes().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
+    if is_plain { None } else { text.find(acts_or_hides) }
 }
 
 /// Whether `c` does something to its surroundings, or is there without being seen.
@@ -68,6 +77,14 @@ pub fn times(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn looking_at_octets_first_finds_what_looking_at_characters_finds(text in ".{0,8}[ -~]{0,40}.{0,8}(\\PC|\\pC){0,4}") {
+            prop_assert_eq!(first_that_acts_or_hides(&text), text.find(acts_or_hides));
+        }
+    }
 
     #[test]
     fn what_acts_is_shown() {

@@ -4,13 +4,16 @@
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
 mod marking;
+mod memory;
 mod telling;
+
+pub use memory::flows_within;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    detect::{Detector, Finding, Seen, chain::Chain},
+    detect::{Detectors, Finding, Seen, chain::Chain},
     event::{CaptureEvent, Event, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
@@ -22,8 +25,10 @@ use super::{
     wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
 };
 
-/// Flows held at once unless told otherwise: some 85 MB of them.
-pub const DEFAULT_MAX_FLOWS: usize = 131_072;
+/// What an engine takes unless told otherwise, octets.
+pub const DEFAULT_MEMORY: u64 = 64 << 20;
+/// Flows held at once unless told otherwise.
+pub const DEFAULT_MAX_FLOWS: usize = flows_within(DEFAULT_MEMORY);
 /// How often detectors look at the clock.
 const DETECTORS_EVERY: Duration = Duration::from_millis(100);
 /// Rounds made up for after a silence: 150 s of them, longer than any attempt to connect. One more ends it.
@@ -44,7 +49,8 @@ pub struct EngineConfig {
     pub segment_events: bool,
     /// What is said of the source in the `start` event; `schema`, `devices` and `rules` are filled in.
     pub start: Start,
-    /// Four-tuples held at once; the oldest idle one gives way.
+    /// Four-tuples held at once; the oldest idle one gives way. What detectors and devices remember of tuples follows from
+    /// it ([`flows_within`] tells what fits).
     pub max_flows: usize,
 }
 
@@ -54,7 +60,7 @@ pub struct Engine {
     segment_events: bool,
     table: FlowTable,
     hosts: Hosts,
-    detectors: Vec<Box<dyn Detector>>,
+    detectors: Detectors,
     chain: Chain,
     alerts: AlertBook,
     /// The rules of users' own; they hear findings, flows and devices, and never each other.
@@ -84,12 +90,13 @@ impl Engine {
         if let DeviceScope::Named(addresses) = &config.devices {
             start.devices = addresses.clone();
         }
+        let tuples = memory::tuples_beside(config.max_flows);
         Engine {
             flow_events: config.flow_events,
             segment_events: config.segment_events,
             table: FlowTable::with_capacity(config.max_flows),
-            hosts: Hosts::new(config.devices),
-            detectors: scope::detectors(&config.rules),
+            hosts: Hosts::new(config.devices, tuples),
+            detectors: scope::detectors(&config.rules, tuples),
             chain: Chain::default(),
             own: Listeners::of(&config.rules),
             alerts: AlertBook::new(config.rules),
@@ -142,6 +149,12 @@ impl Engine {
         self.events.pop_front()
     }
 
+    /// From here on every detector hears every segment, which must change nothing.
+    #[cfg(test)]
+    pub(super) fn hear_everything(&mut self) {
+        self.detectors.hear_everything();
+    }
+
     /// The gravest severity alerted so far.
     pub fn worst(&self) -> Option<Severity> {
         self.alerts.worst()
@@ -180,9 +193,7 @@ impl Engine {
         self.counts.segments += 1;
         let (tuple, from) = FourTuple::of(segment);
         self.hosts.recognise(segment);
-        if !self.hosts.concerns(&tuple) {
-            return;
-        }
+        let Some(ends) = self.hosts.concerns(&tuple) else { return };
         let (id, is_new) = self.table.find_or_open(tuple, segment, from);
         if self.table.flow_mut(id).is_duplicate(segment, from) {
             return self.counts.skipped.count(Skip::Duplicate);
@@ -192,7 +203,7 @@ impl Engine {
         self.table.touch(id);
         self.counts.flows += u64::from(is_new);
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
-        let device = self.hosts.side(self.table.flow(id));
+        let device = self.hosts.side(self.table.flow(id), ends);
         let kind = progress::kind(segment, before.endpoint(from), before.endpoint(from.other()));
         if self.segment_events {
             // Before what it changed and what was found in it.
@@ -219,12 +230,9 @@ impl Engine {
             device: self.hosts.device(index),
             last_gap: self.last_gap,
         };
-        for detector in &mut self.detectors {
-            for event in &self.happened {
-                detector.on_host(event, &mut self.found);
-            }
-            detector.on_segment(&seen, &mut self.found);
-        }
+        let waiting = self.table.waiting(id);
+        let waiting = self.detectors.on_segment(&seen, &self.happened, waiting, &mut self.found);
+        self.table.set_waiting(id, waiting);
         self.tell_findings();
     }
 
@@ -233,9 +241,7 @@ impl Engine {
         for index in self.hosts.of_sign(sign).into_iter().flatten() {
             self.hosts.observe_sign(index, sign);
             let device = self.hosts.device(index);
-            for detector in &mut self.detectors {
-                detector.on_sign(sign, device, &mut self.found);
-            }
+            self.detectors.on_sign(sign, device, &mut self.found);
         }
         self.tell_findings();
     }
@@ -261,9 +267,7 @@ impl Engine {
     }
 
     fn detector_round(&mut self, now: Timestamp) {
-        for detector in &mut self.detectors {
-            detector.on_time(now, &mut self.found);
-        }
+        self.detectors.on_time(now, &mut self.found);
         while self.accounts.front().is_some_and(|account| account.answered.saturating_add(IN_FLIGHT) < now)
             && let Some(account) = self.accounts.pop_front()
         {
@@ -276,9 +280,7 @@ impl Engine {
         let Some(index) = self.hosts.of_address(account.device) else { return };
         let first = self.counts.first.unwrap_or(account.answered);
         let comparison = self.hosts.device_mut(index).compare(account, first);
-        for detector in &mut self.detectors {
-            detector.on_account(&comparison, &mut self.found);
-        }
+        self.detectors.on_account(&comparison, &mut self.found);
     }
 
     fn tell_findings(&mut self) {
@@ -347,9 +349,7 @@ impl Engine {
         for device in self.hosts.iter_mut() {
             device.note_gap(gap.at);
         }
-        for detector in &mut self.detectors {
-            detector.on_gap(&gap);
-        }
+        self.detectors.on_gap(&gap);
         let whose = match gap.cause {
             GapCause::Kernel => "the kernel's capture buffer was full",
             GapCause::Interface => "the interface dropped them",

@@ -32,14 +32,22 @@ pub struct Played {
 
 /// Plays `steps` to the end under `rules`; devices are known by Espressif's MAC addresses.
 pub fn play(steps: &[Step], rules: RuleSet) -> Played {
-    let mut engine = Engine::new(EngineConfig {
+    let mut engine = engine(rules);
+    play_in(&mut engine, steps)
+}
+
+fn engine(rules: RuleSet) -> Engine {
+    Engine::new(EngineConfig {
         devices: DeviceScope::Espressif,
         rules,
         flow_events: true,
         segment_events: false,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
-    });
+    })
+}
+
+fn play_in(engine: &mut Engine, steps: &[Step]) -> Played {
     let mut played = Played::default();
     let (mut number, mut now) = (0, Timestamp::from_nanos(ORIGIN));
     for step in steps {
@@ -76,10 +84,10 @@ pub fn play(steps: &[Step], rules: RuleSet) -> Played {
                 }));
             }
         }
-        played.drain(&mut engine);
+        played.drain(engine);
     }
     engine.handle(Input::End);
-    played.drain(&mut engine);
+    played.drain(engine);
     played
 }
 
@@ -105,5 +113,66 @@ impl Played {
                 | Event::Marker(_) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{detect::REGISTRY, wire::notation};
+
+    /// The scripts of all detectors.
+    const SCRIPTS: &[&str] = &[
+        include_str!("../../tests/scripts/accept-overflow.seg"),
+        include_str!("../../tests/scripts/ack-loop.seg"),
+        include_str!("../../tests/scripts/app-stall.seg"),
+        include_str!("../../tests/scripts/capture-gap.seg"),
+        include_str!("../../tests/scripts/data-stall.seg"),
+        include_str!("../../tests/scripts/device-reboot.seg"),
+        include_str!("../../tests/scripts/device-silent.seg"),
+        include_str!("../../tests/scripts/half-closed.seg"),
+        include_str!("../../tests/scripts/half-open.seg"),
+        include_str!("../../tests/scripts/handshake-stall.seg"),
+        include_str!("../../tests/scripts/ignored-rst.seg"),
+        include_str!("../../tests/scripts/keepalive-failure.seg"),
+        include_str!("../../tests/scripts/ledger-mismatch.seg"),
+        include_str!("../../tests/scripts/not-on-path.seg"),
+        include_str!("../../tests/scripts/reset-close.seg"),
+        include_str!("../../tests/scripts/rst-storm.seg"),
+        include_str!("../../tests/scripts/stale-ack.seg"),
+        include_str!("../../tests/scripts/syn-reset-in-window.seg"),
+        include_str!("../../tests/scripts/syn-unanswered.seg"),
+        include_str!("../../tests/scripts/time-wait-buildup.seg"),
+        include_str!("../../tests/scripts/time-wait-collision.seg"),
+        include_str!("../../tests/scripts/time-wait-reuse.seg"),
+        include_str!("../../tests/scripts/window-shrink.seg"),
+        include_str!("../../tests/scripts/zero-window.seg"),
+    ];
+
+    /// `steps`, without every `nth` of them from `first` on.
+    fn thinned(steps: &[Step], nth: usize, first: usize) -> Vec<Step> {
+        let kept = steps.iter().enumerate().filter(|(at, _)| at % nth != first);
+        kept.map(|(_, step)| step.clone()).collect()
+    }
+
+    #[test]
+    fn a_detector_that_is_not_called_would_have_found_nothing() {
+        assert_eq!(SCRIPTS.len(), REGISTRY.len(), "a detector's script is missing above");
+        let rules = RuleSet::built_in().unwrap();
+        let mut findings = 0;
+        for trace in SCRIPTS.iter().flat_map(|text| notation::parse(text).unwrap()) {
+            let mut traces = vec![trace.steps.clone()];
+            for nth in 2..8 {
+                traces.extend((0..nth).map(|first| thinned(&trace.steps, nth, first)));
+            }
+            for steps in traces {
+                let called = play(&steps, rules.clone());
+                let mut all = engine(rules.clone());
+                all.hear_everything();
+                assert_eq!(called, play_in(&mut all, &steps), "{}: {steps:?}", trace.name);
+                findings += called.findings.len();
+            }
+        }
+        assert!(findings > 1_000, "only {findings} findings were compared");
     }
 }

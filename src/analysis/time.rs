@@ -11,6 +11,7 @@ pub struct Timestamp(u64);
 
 impl Timestamp {
     pub const ZERO: Timestamp = Timestamp(0);
+    pub const MAX: Timestamp = Timestamp(u64::MAX);
 
     pub const fn from_nanos(nanos: u64) -> Self {
         Timestamp(nanos)

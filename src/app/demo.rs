@@ -92,6 +92,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
+        memory: plan.output.memory,
         files,
         rules,
         devices: DeviceScope::Named(vec![device]),

@@ -42,7 +42,8 @@ pub struct Pipeline {
     /// `flow` events go to the sink too; the screen and the report take them whenever the engine tells them.
     pub sink_takes_flows: bool,
     pub screen: Option<ScreenFeed>,
-    pub report: Arc<Mutex<Report>>,
+    /// Where somebody will read it.
+    pub report: Option<Arc<Mutex<Report>>>,
     /// Keeps the frames that findings cite, where evidence was asked for.
     pub excerpt: Option<Excerpt>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
@@ -222,7 +223,9 @@ impl Running {
     fn tell(&mut self) {
         let mut told = false;
         while let Some(event) = self.parts.engine.poll_event() {
-            self.parts.report.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
+            if let Some(report) = &self.parts.report {
+                report.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
+            }
             if let Event::Summary(summary) = &event {
                 self.finished.summary = Some(summary.clone());
             }

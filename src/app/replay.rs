@@ -142,6 +142,7 @@ fn session(
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
+        memory: plan.output.memory,
         files,
         rules,
         devices,

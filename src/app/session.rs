@@ -23,7 +23,7 @@ use super::{
     terminal,
 };
 use crate::analysis::{
-    engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
+    engine::{DEFAULT_MEMORY, Engine, EngineConfig, flows_within},
     event::{Event, Start, Summary},
     host::DeviceScope,
     input::Input,
@@ -97,6 +97,8 @@ pub struct Session {
     pub ascii: bool,
     pub flow_events: bool,
     pub segment_events: bool,
+    /// What the analysis may take, octets.
+    pub memory: Option<u64>,
     pub files: Files,
     pub rules: RuleSet,
     pub devices: DeviceScope,
@@ -150,11 +152,14 @@ impl Session {
         };
         let report = Arc::new(Mutex::new(Report::default()));
         let options = screen_options(self.title.clone(), self.ascii);
+        // Written at the end, or asked for from the screen.
+        let wants_report =
+            self.files.want_a_report() || self.files.want_evidence() || self.shown == Shown::Screen;
         let pipeline = Pipeline {
             sink: sink(self.shown, self.flow_events),
             sink_takes_flows: self.flow_events,
             screen,
-            report: report.clone(),
+            report: wants_report.then(|| report.clone()),
             excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
             asides: received,
@@ -165,10 +170,10 @@ impl Session {
                 rules: self.rules,
                 // The screen lists the flows and the report tells when one was let in at last; a stream has them
                 // when it was asked to.
-                flow_events: self.flow_events || self.shown == Shown::Screen || self.files.want_a_report(),
+                flow_events: self.flow_events || wants_report,
                 segment_events: self.segment_events || self.shown == Shown::Screen,
                 start: self.start,
-                max_flows: DEFAULT_MAX_FLOWS,
+                max_flows: flows_within(self.memory.unwrap_or(DEFAULT_MEMORY)),
             }),
         };
         let guard = StopOnPanic(self.stop.clone());

@@ -66,6 +66,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         ascii: plan.output.ascii,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
+        memory: plan.output.memory,
         files,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },

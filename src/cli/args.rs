@@ -113,6 +113,10 @@ pub struct OutputArgs {
     /// Of the configuration file alone.
     #[arg(skip)]
     pub tui: TuiSettings,
+    /// What the analysis may take, as in 64M or 1G; where it is too little for all connections, those without an answer
+    /// are forgotten first, then those quiet for longest [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    pub memory: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -14,6 +14,7 @@ pub mod mode;
 pub mod plan;
 pub mod rules;
 pub mod settings;
+pub mod size;
 pub mod span;
 
 pub use plan::{Plan, PlanError};

@@ -90,6 +90,8 @@ pub struct OutputPlan {
     pub force: bool,
     pub redact: RedactPlan,
     pub rules: Option<PathBuf>,
+    /// What the analysis may take, octets.
+    pub memory: Option<u64>,
     pub ascii: bool,
     /// Checked by the screen, which knows its themes and commands.
     pub tui: TuiSettings,
@@ -315,6 +317,7 @@ pub(super) fn output(args: OutputArgs, redact: RedactPlan) -> Result<OutputPlan,
         force: args.force,
         redact,
         rules: args.rules,
+        memory: args.memory,
         ascii: args.ascii,
         tui: args.tui,
     })

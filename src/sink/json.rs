@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 
 use super::Sink;
-use crate::{analysis::event::Event, text::acts_or_hides};
+use crate::{analysis::event::Event, text::first_that_acts_or_hides};
 
 /// The buffer is handed on when it holds this much, flushed or not.
 const FULL: usize = 64 * 1024;
@@ -71,7 +71,7 @@ struct Visible;
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some(at) = rest.find(acts_or_hides) {
+        while let Some(at) = first_that_acts_or_hides(rest) {
             let (clean, hidden) = rest.split_at(at);
             out.write_all(clean.as_bytes())?;
             let mut characters = hidden.chars();

@@ -2,11 +2,7 @@
 //!
 //! Knows both byte orders, micro- and nanoseconds, and Kuznetzov's variant with longer record headers.
 
-use pcap_parser::{
-    LegacyPcapBlock, PcapError, PcapHeader,
-    nom::IResult,
-    pcap::{parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header},
-};
+use pcap_parser::{PcapHeader, pcap::parse_pcap_header};
 
 use super::record::{Head, Step, link_type, u32_at};
 use crate::analysis::input::LinkType;
@@ -19,10 +15,7 @@ const MAX_FRAME: u32 = 262_144;
 /// Where a file declares a larger snaplen, that far it is believed.
 const MAX_DECLARED: u32 = 16 * 1024 * 1024;
 
-type Parse = fn(&[u8]) -> IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>>;
-
 pub(super) struct Pcap {
-    parse: Parse,
     big_endian: bool,
     /// Octets of a record's header.
     header: usize,
@@ -51,47 +44,34 @@ impl Pcap {
         if header.version_major != 2 {
             return Err(format!("pcap version {}.{} is unknown", header.version_major, header.version_minor));
         }
-        let (parse, header_size): (Parse, usize) = if header.is_modified_format() {
-            (parse_pcap_frame_modified, 24)
-        } else if header.is_bigendian() {
-            (parse_pcap_frame_be, 16)
-        } else {
-            (parse_pcap_frame, 16)
-        };
+        let is_modified = header.is_modified_format();
         Ok(Pcap {
-            parse,
-            big_endian: header.is_bigendian(),
-            header: header_size,
+            // Kuznetzov's variant is known in this byte order alone.
+            big_endian: header.is_bigendian() && !is_modified,
+            header: if is_modified { 24 } else { 16 },
             nanos_per_unit: if header.is_nanosecond_precision() { 1 } else { 1_000 },
             link: link_of(&header),
             max_frame: MAX_FRAME.max(header.snaplen.min(MAX_DECLARED)),
         })
     }
 
+    /// Reads the record's header by hand: it is four numbers, and every frame has one.
     pub fn step(&self, data: &[u8]) -> Step {
-        match (self.parse)(data) {
-            Ok((rest, record)) if record.caplen <= self.max_frame => {
-                let size = data.len() - rest.len();
-                let seconds = u64::from(record.ts_sec).saturating_mul(1_000_000_000);
-                // A fraction of more than a second is nonsense, but it cannot overflow.
-                let fraction = u64::from(record.ts_usec) * self.nanos_per_unit;
-                let head = Head {
-                    time: Timestamp::from_nanos(seconds + fraction),
-                    link: self.link,
-                    wire_len: record.origlen.max(record.caplen),
-                };
-                Step::Frame { head, data: size - record.data.len()..size, size, lost: 0 }
-            }
-            // Not yet whole, or not to be believed. The parser's own count of missing octets is of no use here:
-            // it comes from the length that must be judged first.
-            _ if data.len() < self.header => Step::Need(self.header),
-            _ => match u32_at(data, 8, self.big_endian) {
-                length if length > self.max_frame => {
-                    Step::Damaged(format!("a frame claims {length} octets, more than any capture keeps"))
-                }
-                length => Step::Need(self.header + length as usize),
-            },
+        let Some(header) = data.get(..self.header) else { return Step::Need(self.header) };
+        let field = |at: usize| u32_at(header, at, self.big_endian);
+        let (seconds, fraction, captured, on_the_wire) = (field(0), field(4), field(8), field(12));
+        if captured > self.max_frame {
+            return Step::Damaged(format!("a frame claims {captured} octets, more than any capture keeps"));
         }
+        let size = self.header + captured as usize;
+        if data.len() < size {
+            return Step::Need(size);
+        }
+        // A fraction of more than a second is nonsense, but it cannot overflow.
+        let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.nanos_per_unit;
+        let time = Timestamp::from_nanos(nanos);
+        let head = Head { time, link: self.link, wire_len: on_the_wire.max(captured) };
+        Step::Frame { head, data: self.header..size, size, lost: 0 }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use core::net::IpAddr;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{
     certainty::Certainty,
     flow::Belongs,
@@ -54,6 +54,10 @@ struct AcceptOverflow {
 }
 
 impl Detector for AcceptOverflow {
+    fn hears(&self) -> Occasions {
+        Occasions::DEVICE_ENDS
+    }
+
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
         self.starts.note(sign, device);
     }

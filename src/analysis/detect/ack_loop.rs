@@ -5,10 +5,12 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Side},
+    flow::{Belongs, FourTuple, Side},
     tcp::Kind,
     time::Timestamp,
     wire::Note,
@@ -65,6 +67,18 @@ struct Same {
 }
 
 impl Detector for AckLoop {
+    fn hears(&self) -> Occasions {
+        Occasions::NOTHING_NEW.or(Occasions::ANOTHER_LIFE)
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.loops.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.loops.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let tuple = seen.tuple();
         if !seen.segment.is_pure_ack() {

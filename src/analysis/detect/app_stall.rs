@@ -5,10 +5,12 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
-    flow::Belongs,
+    flow::{Belongs, FourTuple},
     input::Gap,
     tcp::Kind,
     time::Timestamp,
@@ -50,6 +52,18 @@ struct Wait {
 }
 
 impl Detector for AppStall {
+    fn hears(&self) -> Occasions {
+        Occasions::DEVICE_ACKS
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.waiting.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.waiting.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if seen.place == Belongs::AnotherLife {
             return;

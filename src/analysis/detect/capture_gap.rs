@@ -7,7 +7,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Seen, Spec};
+use super::{Detector, Finding, Occasions, Seen, Spec};
 use crate::analysis::{
     certainty::Certainty,
     flow::Belongs,
@@ -48,8 +48,11 @@ struct Lost {
 }
 
 impl Detector for CaptureGap {
+    fn hears(&self) -> Occasions {
+        Occasions::ALWAYS.or(Occasions::TIME)
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        self.tell_lost(seen.segment.time, findings);
         self.heard(seen);
         findings.extend(acknowledged_unseen(seen));
     }

@@ -8,7 +8,9 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple, Side},
@@ -85,6 +87,20 @@ struct Wait {
 }
 
 impl Detector for DataStall {
+    fn hears(&self) -> Occasions {
+        Occasions::AGAIN
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.waiting.iter().any(|watch| watch.holds(tuple))
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        for watch in &mut self.waiting {
+            watch.keep_to(tuples);
+        }
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if seen.place == Belongs::AnotherLife {
             return;

@@ -10,7 +10,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple},
@@ -100,6 +100,10 @@ struct Announced {
 }
 
 impl Detector for DeviceReboot {
+    fn hears(&self) -> Occasions {
+        Occasions::FROM_DEVICE.or(Occasions::PEER_SYN_OR_RST)
+    }
+
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
         let is_own = sign.from == Some(device.address)
             || (sign.from.is_none() && sign.mac.is_some() && sign.mac == device.mac);

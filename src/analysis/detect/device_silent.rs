@@ -6,7 +6,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{
     certainty::Certainty,
     host::{Device, Unanswered},
@@ -63,6 +63,10 @@ struct Silence {
 }
 
 impl Detector for DeviceSilent {
+    fn hears(&self) -> Occasions {
+        Occasions::FROM_DEVICE
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if !self.waiting.is_empty() && seen.from_device() {
             let (address, mac) = (seen.device.address, seen.segment.source_mac);

@@ -4,10 +4,10 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, seen::Parties, watch::Watch};
+use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, seen::Parties, watch::Watch};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Side},
+    flow::{Belongs, FourTuple, Side},
     input::Gap,
     tcp::Kind,
     time::Timestamp,
@@ -53,6 +53,18 @@ struct Wait {
 }
 
 impl Detector for HalfClosed {
+    fn hears(&self) -> Occasions {
+        Occasions::CLOSING
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.waiting.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.waiting.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if seen.place == Belongs::AnotherLife {
             return;

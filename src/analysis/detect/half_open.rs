@@ -6,10 +6,12 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Parameter, Seen, Spec, evidence::seconds, stale_ack::recognised, watch::Watch,
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, stale_ack::recognised,
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
+    flow::FourTuple,
     host::HostEvent,
     input::FrameNo,
     tcp::{Kind, TcpState},
@@ -58,6 +60,18 @@ struct Met {
 }
 
 impl Detector for HalfOpen {
+    fn hears(&self) -> Occasions {
+        Occasions::ANOTHER_LIFE
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.met.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.met.keep_to(tuples);
+    }
+
     fn on_host(&mut self, event: &HostEvent, _: &mut Vec<Finding>) {
         if let Some(frame) = recognised(event) {
             self.collision = Some(frame);

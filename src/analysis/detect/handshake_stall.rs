@@ -5,8 +5,16 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
-use crate::analysis::{certainty::Certainty, flow::Belongs, tcp::Kind, time::Timestamp, wire::Note};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
+use crate::analysis::{
+    certainty::Certainty,
+    flow::{Belongs, FourTuple},
+    tcp::Kind,
+    time::Timestamp,
+    wire::Note,
+};
 
 pub const SPEC: Spec = Spec {
     id: "handshake-stall",
@@ -47,8 +55,19 @@ struct Stalled {
 }
 
 impl Detector for HandshakeStall {
-    fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        self.on_time(seen.segment.time, findings);
+    fn hears(&self) -> Occasions {
+        Occasions::TIME.or(Occasions::AGAIN)
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.stalled.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.stalled.keep_to(tuples);
+    }
+
+    fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         match (seen.from_device(), seen.kind) {
             (true, Kind::SynAckAgain) if is_waiting(seen) => self.answered_again(seen),
             (false, Kind::SynAgain) if is_waiting(seen) && seen.receiver_before().iss.is_some() => {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Detector, Finding, Parameter, Spec,
+    Detector, Finding, Occasions, Parameter, Spec,
     evidence::{of_close, row, seconds},
 };
 use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
@@ -29,6 +29,10 @@ struct IgnoredRst {
 }
 
 impl Detector for IgnoredRst {
+    fn hears(&self) -> Occasions {
+        Occasions::NEVER
+    }
+
     fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
         let HostEvent::RstIgnored { story, provoked_by, rst, syn, stale_ack, nth } = event else {
             return;

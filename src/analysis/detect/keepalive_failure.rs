@@ -7,10 +7,12 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Side},
+    flow::{Belongs, FourTuple, Side},
     input::{FrameNo, Gap},
     tcp::Kind,
     time::Timestamp,
@@ -70,6 +72,20 @@ struct Asked {
 }
 
 impl Detector for KeepaliveFailure {
+    fn hears(&self) -> Occasions {
+        Occasions::NOTHING_NEW
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.waiting.iter().any(|watch| watch.holds(tuple))
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        for watch in &mut self.waiting {
+            watch.keep_to(tuples);
+        }
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let (tuple, note) = (seen.tuple(), seen.note());
         if seen.place == Belongs::NewLife || seen.kind == Kind::Reset {

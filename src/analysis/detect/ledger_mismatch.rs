@@ -7,7 +7,7 @@
 use core::net::IpAddr;
 
 use super::{
-    Detector, Finding, Spec,
+    Detector, Finding, Occasions, Spec,
     evidence::{of_close, seconds},
 };
 use crate::analysis::{
@@ -41,6 +41,10 @@ struct Followed {
 }
 
 impl Detector for LedgerMismatch {
+    fn hears(&self) -> Occasions {
+        Occasions::NEVER
+    }
+
     fn on_account(&mut self, comparison: &Comparison, findings: &mut Vec<Finding>) {
         let Some(followed) = self.follow(comparison.device) else { return };
         let mut confirmed: Vec<&Disagreement> = Vec::new();

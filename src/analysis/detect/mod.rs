@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod evidence;
 pub mod finding;
+pub mod hearing;
 pub mod seen;
 pub mod watch;
 
@@ -35,9 +36,11 @@ mod window_shrink;
 mod zero_window;
 
 pub use finding::{EvidenceSegment, Finding};
+pub use hearing::{Detectors, Occasions};
 pub use seen::Seen;
 
 use super::{
+    flow::FourTuple,
     host::{Comparison, Device, HostEvent},
     input::Gap,
     time::Timestamp,
@@ -85,6 +88,20 @@ pub struct Spec {
 /// Turns what happened into findings of one rule. It may remember, within a bound of its own; time is the packets'.
 /// The engine sets the `id` of what is put into `findings`.
 pub trait Detector: core::fmt::Debug + Send {
+    /// On which occasions it is to hear a segment of a tuple that it does not wait for: where it would otherwise do
+    /// something. Too many cost time, one too few costs findings.
+    fn hears(&self) -> Occasions {
+        Occasions::ALWAYS
+    }
+
+    /// Whether it remembers something of `tuple`, so that it must hear of each of its segments.
+    fn waits_for(&self, _tuple: FourTuple) -> bool {
+        false
+    }
+
+    /// From the start, it may wait for so many tuples at once.
+    fn keep_to(&mut self, _tuples: usize) {}
+
     /// A segment of a flow with a device, after the flow took it.
     fn on_segment(&mut self, _seen: &Seen<'_>, _findings: &mut Vec<Finding>) {}
 

@@ -5,7 +5,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{certainty::Certainty, host::Device, input::FrameNo, time::Timestamp, wire::Sign};
 
 pub const SPEC: Spec = Spec {
@@ -45,6 +45,10 @@ struct Shown {
 }
 
 impl Detector for NotOnPath {
+    fn hears(&self) -> Occasions {
+        Occasions::FROM_DEVICE
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if self.waiting == 0 || !seen.from_device() {
             return;

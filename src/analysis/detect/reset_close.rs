@@ -4,7 +4,7 @@
 //! an abort sends one always, and a device that lost the connection answers with one that looks the same.
 
 use super::{
-    Detector, Finding, Seen, Spec,
+    Detector, Finding, Occasions, Seen, Spec,
     accept_overflow::{Starts, is_reset_of_open_connection, is_told},
     evidence::seconds,
 };
@@ -19,6 +19,10 @@ struct ResetClose {
 }
 
 impl Detector for ResetClose {
+    fn hears(&self) -> Occasions {
+        Occasions::DEVICE_ENDS
+    }
+
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
         self.starts.note(sign, device);
     }

@@ -5,10 +5,12 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
-    flow::Belongs,
+    flow::{Belongs, FourTuple},
     time::Timestamp,
     wire::{Flags, Note},
 };
@@ -59,6 +61,18 @@ struct Storm {
 }
 
 impl Detector for RstStorm {
+    fn hears(&self) -> Occasions {
+        Occasions::ANOTHER_LIFE
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.storms.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.storms.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if seen.from_device() {
             if seen.place == Belongs::AnotherLife && seen.segment.is_pure_ack() {

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Seen, Spec, evidence::seconds, watch::Watch};
+use super::{Detector, Finding, Occasions, Seen, Spec, evidence::seconds, watch::Watch};
 use crate::analysis::{certainty::Certainty, host::HostEvent, input::FrameNo, time::Timestamp, wire::Note};
 
 pub const SPEC: Spec = Spec {
@@ -26,6 +26,14 @@ struct StaleAck {
 }
 
 impl Detector for StaleAck {
+    fn hears(&self) -> Occasions {
+        Occasions::ANOTHER_LIFE
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.told.keep_to(tuples);
+    }
+
     fn on_host(&mut self, event: &HostEvent, _: &mut Vec<Finding>) {
         if let Some(frame) = recognised(event) {
             self.collision = Some(frame);

@@ -4,7 +4,7 @@
 //! the close before it makes this likely and nothing makes it certain.
 
 use super::{
-    Detector, Finding, Spec,
+    Detector, Finding, Occasions, Spec,
     evidence::{of_close, row, seconds},
 };
 use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
@@ -16,6 +16,10 @@ pub const SPEC: Spec =
 struct SynResetInWindow;
 
 impl Detector for SynResetInWindow {
+    fn hears(&self) -> Occasions {
+        Occasions::NEVER
+    }
+
     fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
         let HostEvent::ResetInWindow { story, syn, reset } = event else { return };
         let (Some(close), Some(entered)) = (story.close, story.entered) else { return };

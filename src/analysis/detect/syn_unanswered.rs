@@ -9,7 +9,9 @@ use core::{net::IpAddr, time::Duration};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple},
@@ -64,8 +66,19 @@ struct Asked {
 }
 
 impl Detector for SynUnanswered {
-    fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        self.note_time(seen.segment.time, findings);
+    fn hears(&self) -> Occasions {
+        Occasions::TIME.or(Occasions::FROM_DEVICE).or(Occasions::AGAIN).or(Occasions::ANOTHER_LIFE)
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.asked.holds(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.asked.keep_to(tuples);
+    }
+
+    fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if seen.from_device() {
             self.hear(seen);
             return self.answered(seen);
@@ -82,7 +95,11 @@ impl Detector for SynUnanswered {
     }
 
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
-        self.note_time(now, findings);
+        while let Some((tuple, asked)) = self.asked.expired(now) {
+            if !asked.told && asked.syns.len() >= 2 {
+                self.tell(tuple, asked, now, findings);
+            }
+        }
     }
 }
 
@@ -136,14 +153,6 @@ impl SynUnanswered {
         asked.last_gap = seen.last_gap;
         let wait = if asked.syns.len() < 2 { ATTEMPT } else { self.rto };
         self.asked.arm(tuple, note.time, wait, asked);
-    }
-
-    fn note_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
-        while let Some((tuple, asked)) = self.asked.expired(now) {
-            if !asked.told && asked.syns.len() >= 2 {
-                self.tell(tuple, asked, now, findings);
-            }
-        }
     }
 
     fn tell(&mut self, tuple: FourTuple, mut asked: Asked, now: Timestamp, findings: &mut Vec<Finding>) {

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::{Detector, Finding, Parameter, Seen, Spec};
+use super::{Detector, Finding, Occasions, Parameter, Seen, Spec};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, Incarnation},
@@ -63,6 +63,10 @@ struct Held {
 }
 
 impl Detector for TimeWaitBuildup {
+    fn hears(&self) -> Occasions {
+        Occasions::CLOSING
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if !enters_time_wait(seen) {
             return;

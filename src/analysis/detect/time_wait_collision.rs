@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Detector, Finding, Spec,
+    Detector, Finding, Occasions, Spec,
     evidence::{of_close, row, seconds},
 };
 use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
@@ -18,6 +18,10 @@ pub const SPEC: Spec =
 struct TimeWaitCollision;
 
 impl Detector for TimeWaitCollision {
+    fn hears(&self) -> Occasions {
+        Occasions::NEVER
+    }
+
     fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
         let HostEvent::Refused { story, syn, stale_ack, nth } = event else { return };
         if story.certainty == Certainty::Suspected {

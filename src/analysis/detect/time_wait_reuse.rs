@@ -4,7 +4,7 @@
 //! length of TIME-WAIT that the device is known or assumed to have: an eviction or a reboot ends it unseen.
 
 use super::{
-    Detector, Finding, Spec,
+    Detector, Finding, Occasions, Spec,
     evidence::{of_close, row, seconds},
 };
 use crate::analysis::{host::HostEvent, time::When};
@@ -15,6 +15,10 @@ pub const SPEC: Spec = Spec { id: "time-wait-reuse", parameters: &[], new: |_| B
 struct TimeWaitReuse;
 
 impl Detector for TimeWaitReuse {
+    fn hears(&self) -> Occasions {
+        Occasions::NEVER
+    }
+
     fn on_host(&mut self, event: &HostEvent, findings: &mut Vec<Finding>) {
         let HostEvent::Reused { story, syn, assumed } = event else { return };
         let Some(entered) = story.entered else { return };

@@ -1,53 +1,76 @@
 //! Deadlines on tuples: what a detector waits for, in the order of time, within a bound.
 
+use core::cmp::{Ordering, Reverse};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::BinaryHeap;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::analysis::{flow::FourTuple, time::Timestamp};
 
-/// Tuples waited for at once by one detector; the one due first gives way.
-const CAPACITY: usize = 16_384;
+/// Tuples waited for at once by one detector, however much memory there is.
+const MOST: usize = 16_384;
+/// Deadlines that were called off and are still in line: no more than those that stand, and this many.
+const CALLED_OFF: usize = 64;
 
 /// One deadline a tuple, each with what is needed to tell what it was about.
 #[derive(Debug)]
 pub struct Watch<T> {
     waiting: HashMap<FourTuple, (Key, T), RandomState>,
-    /// In order of deadline, then of arming: the order in which findings come must not hang on a hash.
-    due: BTreeMap<Key, FourTuple>,
+    /// In order of deadline, then of arming: the order in which findings come must not hang on a hash. What was armed
+    /// again or called off since is skipped; most deadlines are called off soon, and this way that costs nothing.
+    due: BinaryHeap<Reverse<Due>>,
     serial: u64,
+    /// Tuples waited for at once; the one due first gives way.
+    capacity: usize,
 }
 
 type Key = (Timestamp, u64);
 
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    key: Key,
+    tuple: FourTuple,
+}
+
 impl<T> Default for Watch<T> {
     fn default() -> Self {
-        Watch { waiting: HashMap::default(), due: BTreeMap::new(), serial: 0 }
+        Watch { waiting: HashMap::default(), due: BinaryHeap::new(), serial: 0, capacity: MOST }
     }
 }
 
 impl<T> Watch<T> {
+    /// From here on, no more than `tuples` at once.
+    pub fn keep_to(&mut self, tuples: usize) {
+        self.capacity = tuples.clamp(1, MOST);
+    }
+
     /// Waits for `tuple` until `after` past `from`; replaces what was waited for before.
     pub fn arm(&mut self, tuple: FourTuple, from: Timestamp, after: Duration, what: T) {
-        self.disarm(tuple);
-        if self.waiting.len() >= CAPACITY
-            && let Some((_, first)) = self.due.pop_first()
-        {
-            self.waiting.remove(&first);
-        }
         self.serial += 1;
         let key = (from.saturating_add(after), self.serial);
-        self.due.insert(key, tuple);
-        self.waiting.insert(tuple, (key, what));
+        let before = self.waiting.insert(tuple, (key, what));
+        if before.is_none() && self.waiting.len() > self.capacity {
+            self.take_first(Timestamp::MAX);
+        }
+        if self.due.len() >= 2 * self.waiting.len() + CALLED_OFF {
+            let waiting = &self.waiting;
+            self.due.retain(|Reverse(due)| due.stands(waiting));
+        }
+        self.due.push(Reverse(Due { key, tuple }));
     }
 
     /// What came in time; gives back what was waited for.
     pub fn disarm(&mut self, tuple: FourTuple) -> Option<T> {
-        let (key, what) = self.waiting.remove(&tuple)?;
-        self.due.remove(&key);
-        Some(what)
+        if self.waiting.is_empty() {
+            return None;
+        }
+        self.waiting.remove(&tuple).map(|(_, what)| what)
+    }
+
+    pub fn holds(&self, tuple: FourTuple) -> bool {
+        self.waiting.contains_key(&tuple)
     }
 
     pub fn get_mut(&mut self, tuple: FourTuple) -> Option<&mut T> {
@@ -56,12 +79,112 @@ impl<T> Watch<T> {
 
     /// The next thing that did not come by `now`; call it until there is none.
     pub fn expired(&mut self, now: Timestamp) -> Option<(FourTuple, T)> {
-        let (&key, &tuple) = self.due.first_key_value()?;
-        if key.0 > now {
-            return None;
+        self.take_first(now)
+    }
+
+    /// The first deadline, if it is not after `until`.
+    fn take_first(&mut self, until: Timestamp) -> Option<(FourTuple, T)> {
+        while let Some(&Reverse(due)) = self.due.peek()
+            && due.key.0 <= until
+        {
+            self.due.pop();
+            if due.stands(&self.waiting)
+                && let Some((_, what)) = self.waiting.remove(&due.tuple)
+            {
+                return Some((due.tuple, what));
+            }
         }
-        self.due.remove(&key);
-        let (_, what) = self.waiting.remove(&tuple)?;
-        Some((tuple, what))
+        None
+    }
+}
+
+impl Due {
+    fn stands<T>(&self, waiting: &HashMap<FourTuple, (Key, T), RandomState>) -> bool {
+        waiting.get(&self.tuple).is_some_and(|(key, _)| *key == self.key)
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Due) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tuple(port: u16) -> FourTuple {
+        FourTuple::between(SocketAddr::from(([10, 0, 0, 1], port)), SocketAddr::from(([10, 0, 0, 2], 80))).0
+    }
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_micros(ms * 1_000)
+    }
+
+    proptest! {
+        /// The naive oracle: a sorted map of everything that stands.
+        #[test]
+        fn deadlines_come_in_order_and_none_that_was_called_off(
+            steps in prop::collection::vec((0u16..6, 0u64..50, 0u8..4), 1..600),
+        ) {
+            let mut watch = Watch::default();
+            let mut oracle: BTreeMap<(u64, usize), u16> = BTreeMap::new();
+            for (step, (port, ms, what)) in steps.into_iter().enumerate() {
+                let standing = oracle.iter().find(|(_, known)| **known == port).map(|(key, _)| *key);
+                match what {
+                    0 | 1 => {
+                        standing.and_then(|key| oracle.remove(&key));
+                        oracle.insert((ms, step), port);
+                        watch.arm(tuple(port), at(0), Duration::from_millis(ms), step);
+                    }
+                    2 => {
+                        let expected = standing.and_then(|key| oracle.remove(&key).map(|_| key.1));
+                        prop_assert_eq!(watch.disarm(tuple(port)), expected);
+                    }
+                    _ => {
+                        let first = oracle.first_key_value().map(|(key, port)| (*key, *port));
+                        let expected = first.filter(|(key, _)| key.0 <= ms).map(|(key, port)| {
+                            oracle.remove(&key);
+                            (tuple(port), key.1)
+                        });
+                        prop_assert_eq!(watch.expired(at(ms)), expected);
+                    }
+                }
+                prop_assert_eq!(watch.holds(tuple(port)), oracle.values().any(|known| *known == port));
+                prop_assert!(watch.due.len() <= 2 * watch.waiting.len() + CALLED_OFF + 2 * 6);
+            }
+        }
+    }
+
+    #[test]
+    fn the_one_due_first_gives_way_and_never_the_new_one() {
+        let mut watch = Watch::default();
+        watch.keep_to(100);
+        for port in 0..=100 {
+            watch.arm(tuple(port), at(1_000), Duration::from_millis(u64::from(port)), port);
+        }
+        assert!(!watch.holds(tuple(0)) && watch.holds(tuple(1)));
+        watch.arm(tuple(0), at(0), Duration::ZERO, 0);
+        assert!(watch.holds(tuple(0)) && !watch.holds(tuple(1)));
+        assert_eq!(watch.expired(at(5_000)), Some((tuple(0), 0)));
     }
 }

@@ -7,10 +7,10 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{Detector, Finding, Occasions, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Side},
+    flow::{Belongs, FourTuple, Side},
     input::Gap,
     tcp::Kind,
     time::Timestamp,
@@ -50,6 +50,20 @@ struct Shrunk {
 }
 
 impl Detector for WindowShrink {
+    fn hears(&self) -> Occasions {
+        Occasions::OTHER_EDGE
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.waiting.iter().any(|watch| watch.holds(tuple))
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        for watch in &mut self.waiting {
+            watch.keep_to(tuples);
+        }
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let (tuple, flags) = (seen.tuple(), seen.segment.flags);
         if seen.place == Belongs::NewLife || seen.kind == Kind::Reset {

@@ -5,10 +5,12 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Side},
+    flow::{Belongs, FourTuple, Side},
     input::Gap,
     tcp::Kind,
     time::Timestamp,
@@ -53,6 +55,20 @@ struct Wait {
 }
 
 impl Detector for ZeroWindow {
+    fn hears(&self) -> Occasions {
+        Occasions::ZERO_WINDOW
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.waiting.iter().any(|watch| watch.holds(tuple))
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        for watch in &mut self.waiting {
+            watch.keep_to(tuples);
+        }
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         if seen.place == Belongs::AnotherLife {
             return;

@@ -18,9 +18,6 @@ const DUPLICATE_WITHIN: Duration = Duration::from_millis(1);
 pub struct Flow {
     pub tuple: FourTuple,
     pub life: Incarnation,
-    /// Which side is a device, once that is known.
-    pub device: Option<Side>,
-    pub last_seen: Timestamp,
     /// Segments so far, in all its lives.
     pub segments: u64,
     past: PastLife,
@@ -43,20 +40,11 @@ impl Flow {
     pub fn open(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
         let mut life = Incarnation::begin(1, segment, from);
         life.take(segment, from);
-        Flow {
-            tuple,
-            life,
-            device: None,
-            last_seen: segment.time,
-            segments: 1,
-            past: PastLife::default(),
-            sightings: [None; 2],
-        }
+        Flow { tuple, life, segments: 1, past: PastLife::default(), sightings: [None; 2] }
     }
 
     /// Feeds a further segment; tells where it belonged.
     pub fn take(&mut self, segment: &Segment, from: Side) -> Belongs {
-        self.last_seen = segment.time;
         self.segments += 1;
         let place = self.life.place(segment, from, &self.past);
         match place {

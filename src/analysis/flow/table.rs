@@ -28,11 +28,15 @@ pub struct FlowTable {
     queues: [Queue; 2],
     capacity: usize,
     evicted: u64,
+    /// Who waited for a flow that gave way, and may wait for its tuple still.
+    waiting_for_evicted: u64,
 }
 
 #[derive(Debug)]
 struct Slot {
     flow: Flow,
+    /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
+    waiting: u64,
     queue: Rank,
     older: u32,
     newer: u32,
@@ -54,17 +58,22 @@ struct Queue {
 }
 
 impl FlowTable {
+    /// What one flow takes, octets; its share of the index is twelve at the most.
+    pub const OCTETS_A_FLOW: usize = size_of::<Slot>() + 12;
+
     /// A table for at most `capacity` flows (at least one).
     pub fn with_capacity(capacity: usize) -> FlowTable {
         let capacity = capacity.clamp(1, NONE as usize - 1);
         let empty = || Queue { oldest: NONE, newest: NONE, len: 0 };
         FlowTable {
-            index: HashTable::new(),
+            // All at once: to move the table while frames come would lose some. Memory that is not used yet costs nothing.
+            index: HashTable::with_capacity(capacity),
             hasher: RandomState::default(),
-            slots: Vec::new(),
+            slots: Vec::with_capacity(capacity),
             queues: [empty(), empty()],
             capacity,
             evicted: 0,
+            waiting_for_evicted: 0,
         }
     }
 
@@ -77,7 +86,8 @@ impl FlowTable {
         }
         let flow = Flow::open(tuple, segment, from);
         let queue = if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
-        let id = self.place(Slot { flow, queue, older: NONE, newer: NONE });
+        let waiting = self.waiting_for_evicted;
+        let id = self.place(Slot { flow, waiting, queue, older: NONE, newer: NONE });
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
         self.append(id);
@@ -90,6 +100,15 @@ impl FlowTable {
 
     pub fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
         &mut self.slots[id as usize].flow
+    }
+
+    /// Who may wait for something on the flow's tuple, one bit each.
+    pub fn waiting(&self, id: FlowId) -> u64 {
+        self.slots[id as usize].waiting
+    }
+
+    pub fn set_waiting(&mut self, id: FlowId, waiting: u64) {
+        self.slots[id as usize].waiting = waiting;
     }
 
     /// Marks the flow as the most recently heard of.
@@ -146,6 +165,7 @@ impl FlowTable {
             entry.remove();
         }
         self.evicted += 1;
+        self.waiting_for_evicted |= self.slots[id as usize].waiting;
         id
     }
 

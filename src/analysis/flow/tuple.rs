@@ -1,15 +1,22 @@
 //! The four-tuple, written one way whoever speaks.
 
+use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::analysis::wire::Segment;
 
-/// Two sockets in a canonical order: `a` is the smaller. Both directions of a connection give the same value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Two sockets in a canonical order: side A is the smaller. Both directions of a connection give the same value.
+///
+/// Kept as plain numbers: it is compared and hashed many times a segment, and two [`SocketAddr`] are half as large again.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FourTuple {
-    a: SocketAddr,
-    b: SocketAddr,
+    /// The addresses' bits, the upper half first; those of IPv4 stand in the lower half.
+    a: [u64; 2],
+    b: [u64; 2],
+    a_port: u16,
+    b_port: u16,
+    is_v6: bool,
 }
 
 /// One of the two sockets of a [`FourTuple`].
@@ -35,53 +42,86 @@ impl FourTuple {
     }
 
     /// The tuple of two sockets and the side that `from` is.
+    #[inline]
     pub fn between(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
-        if (from.ip(), from.port()) <= (to.ip(), to.port()) {
-            (FourTuple { a: from, b: to }, Side::A)
-        } else {
-            (FourTuple { a: to, b: from }, Side::B)
-        }
+        let is_v6 = from.is_ipv6() || to.is_ipv6();
+        let (from, to) = ((bits(from.ip()), from.port()), (bits(to.ip()), to.port()));
+        let (a, b, side) = if from <= to { (from, to, Side::A) } else { (to, from, Side::B) };
+        (FourTuple { a: a.0, b: b.0, a_port: a.1, b_port: b.1, is_v6 }, side)
     }
 
     pub const fn socket(&self, side: Side) -> SocketAddr {
-        match side {
-            Side::A => self.a,
-            Side::B => self.b,
-        }
-    }
-
-    /// The side whose address is `ip`; side A where both are.
-    pub fn side_of(&self, ip: IpAddr) -> Option<Side> {
-        if self.a.ip() == ip {
-            Some(Side::A)
-        } else if self.b.ip() == ip {
-            Some(Side::B)
+        let (address, port) = match side {
+            Side::A => (self.a, self.a_port),
+            Side::B => (self.b, self.b_port),
+        };
+        let ip = if self.is_v6 {
+            IpAddr::V6(Ipv6Addr::from_bits((address[0] as u128) << 64 | address[1] as u128))
         } else {
-            None
-        }
+            IpAddr::V4(Ipv4Addr::from_bits(address[1] as u32))
+        };
+        SocketAddr::new(ip, port)
+    }
+}
+
+#[inline]
+fn bits(ip: IpAddr) -> [u64; 2] {
+    match ip {
+        IpAddr::V4(ip) => [0, u64::from(ip.to_bits())],
+        IpAddr::V6(ip) => [(ip.to_bits() >> 64) as u64, ip.to_bits() as u64],
+    }
+}
+
+impl fmt::Debug for FourTuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {}", self.socket(Side::A), self.socket(Side::B))
     }
 }
 
 /// A few whole words, which is what the hasher is fast on: two for IPv4, five for IPv6.
 impl Hash for FourTuple {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let ports = u64::from(self.a.port()) << 16 | u64::from(self.b.port());
-        match (self.a.ip(), self.b.ip()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                state.write_u64(u64::from(a.to_bits()) << 32 | u64::from(b.to_bits()));
-                state.write_u64(ports);
+        let ports = u64::from(self.a_port) << 16 | u64::from(self.b_port);
+        if self.is_v6 {
+            for word in [self.a[0], self.a[1], self.b[0], self.b[1]] {
+                state.write_u64(word);
             }
-            (a, b) => {
-                for ip in [a, b] {
-                    let bits = match ip {
-                        IpAddr::V4(ip) => u128::from(ip.to_bits()),
-                        IpAddr::V6(ip) => ip.to_bits(),
-                    };
-                    state.write_u64((bits >> 64) as u64);
-                    state.write_u64(bits as u64);
-                }
-                state.write_u64(ports);
-            }
+        } else {
+            state.write_u64(self.a[1] << 32 | self.b[1]);
         }
+        state.write_u64(ports);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn both_directions_give_one_tuple_and_the_sockets_come_out_as_they_went_in() {
+        for (smaller, larger) in [
+            ("10.77.0.1:40000", "10.77.0.2:80"),
+            ("10.77.0.2:80", "10.77.0.2:81"),
+            ("9.255.255.255:1", "10.0.0.0:1"),
+            ("[fe80::1]:65535", "[fe80::2]:1"),
+            ("[::1:0:0:0]:2", "[1::]:1"),
+        ] {
+            let (smaller, larger) = (socket(smaller), socket(larger));
+            let (tuple, side) = FourTuple::between(smaller, larger);
+            assert_eq!(FourTuple::between(larger, smaller), (tuple, side.other()));
+            assert_eq!((side, tuple.socket(Side::A), tuple.socket(Side::B)), (Side::A, smaller, larger));
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_is_not_the_ipv6_address_with_the_same_bits() {
+        let four = FourTuple::between(socket("0.0.0.1:1"), socket("0.0.0.2:2")).0;
+        let six = FourTuple::between(socket("[::1]:1"), socket("[::2]:2")).0;
+        assert_ne!(four, six);
     }
 }

@@ -63,7 +63,8 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn new(address: IpAddr) -> Device {
+    /// `tuples`: how many it is remembered to hold at once.
+    pub fn new(address: IpAddr, tuples: usize) -> Device {
         Device {
             address,
             mac: None,
@@ -85,7 +86,7 @@ impl Device {
             blocks: Blocks::default(),
             uptime: Uptime::default(),
             isn_clock: IsnClock::default(),
-            ledger: Ledger::default(),
+            ledger: Ledger::of(tuples),
             accounts: Accounts::default(),
             last_gap: None,
         }

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn rows_are_in_the_order_in_which_they_give_way() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::of(16);
         for port in [40_000, 40_001, 40_002] {
             ledger.insert(hold(port, 1_000 + u64::from(port - 40_000) * 100));
         }

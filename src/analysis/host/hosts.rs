@@ -33,30 +33,37 @@ pub struct Hosts {
     scope: DeviceScope,
     /// In order of appearance, so that every output has one order.
     devices: Vec<Device>,
-    index: HashMap<IpAddr, usize, RandomState>,
+    index: HashMap<Address, usize, RandomState>,
     overflow: u64,
+    /// What is remembered of each.
+    tuples: usize,
 }
 
 impl Hosts {
-    pub fn new(scope: DeviceScope) -> Hosts {
+    /// `tuples`: how many each device is remembered to hold in TIME-WAIT.
+    pub fn new(scope: DeviceScope, tuples: usize) -> Hosts {
         let mut named = match &scope {
             DeviceScope::Named(addresses) => addresses.clone(),
             DeviceScope::Espressif | DeviceScope::Auto => Vec::new(),
         };
         named.sort_unstable();
         named.dedup();
-        let index = named.iter().enumerate().map(|(index, ip)| (*ip, index)).collect();
-        Hosts { scope, devices: named.into_iter().map(Device::new).collect(), index, overflow: 0 }
+        let index = named.iter().enumerate().map(|(index, ip)| (Address::of(*ip), index)).collect();
+        Hosts {
+            scope,
+            devices: named.into_iter().map(|ip| Device::new(ip, tuples)).collect(),
+            index,
+            overflow: 0,
+            tuples,
+        }
     }
 
-    /// May flows between other hosts be left out from the start?
-    pub fn concerns(&self, tuple: &FourTuple) -> bool {
-        match &self.scope {
-            DeviceScope::Named(_) => {
-                [Side::A, Side::B].into_iter().any(|side| self.find(tuple.socket(side).ip()).is_some())
-            }
-            DeviceScope::Espressif | DeviceScope::Auto => true,
-        }
+    /// Which ends of `tuple` are known devices; `None` where neither is and flows between other hosts may be left out from
+    /// the start.
+    pub fn concerns(&self, tuple: &FourTuple) -> Option<Ends> {
+        let [a, b] = [Side::A, Side::B].map(|side| self.find(tuple.socket(side).ip()));
+        let is_one = a.is_some() || b.is_some();
+        (is_one || !matches!(self.scope, DeviceScope::Named(_))).then_some(Ends { a, b })
     }
 
     /// Learns from the frame's MAC addresses which of its hosts is a device.
@@ -95,20 +102,15 @@ impl Hosts {
         }
     }
 
-    /// The device's side in `flow`, and its index.
-    pub fn side(&mut self, flow: &Flow) -> Option<(Side, usize)> {
+    /// The device's side in `flow`, whose known ends are `ends`, and its index.
+    pub fn side(&mut self, flow: &Flow, ends: Ends) -> Option<(Side, usize)> {
         let server = flow.life.opener.other();
+        let known = |side: Side| ends.at(side).map(|index| (side, index));
         match self.scope {
             // A server before a client, where both ends are devices.
-            DeviceScope::Named(_) | DeviceScope::Espressif => {
-                [server, server.other()].into_iter().find_map(|side| {
-                    let ip = flow.tuple.socket(side).ip();
-                    self.find(ip).map(|index| (side, index))
-                })
-            }
-            DeviceScope::Auto => {
-                self.index_or_add(flow.tuple.socket(server).ip()).map(|index| (server, index))
-            }
+            DeviceScope::Named(_) | DeviceScope::Espressif => known(server).or_else(|| known(server.other())),
+            DeviceScope::Auto => known(server)
+                .or_else(|| self.index_or_add(flow.tuple.socket(server).ip()).map(|index| (server, index))),
         }
     }
 
@@ -194,7 +196,7 @@ impl Hosts {
     }
 
     fn find(&self, ip: IpAddr) -> Option<usize> {
-        self.index.get(&ip).copied()
+        self.index.get(&Address::of(ip)).copied()
     }
 
     fn index_or_add(&mut self, ip: IpAddr) -> Option<usize> {
@@ -205,8 +207,40 @@ impl Hosts {
             self.overflow += 1;
             return None;
         }
-        self.devices.push(Device::new(ip));
-        self.index.insert(ip, self.devices.len() - 1);
+        self.devices.push(Device::new(ip, self.tuples));
+        self.index.insert(Address::of(ip), self.devices.len() - 1);
         Some(self.devices.len() - 1)
+    }
+}
+
+/// The index of the device at each end of a tuple, where there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    a: Option<usize>,
+    b: Option<usize>,
+}
+
+impl Ends {
+    fn at(self, side: Side) -> Option<usize> {
+        match side {
+            Side::A => self.a,
+            Side::B => self.b,
+        }
+    }
+}
+
+/// An address as whole words, which is what the hasher is fast on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Address {
+    bits: u128,
+    is_v6: bool,
+}
+
+impl Address {
+    fn of(ip: IpAddr) -> Address {
+        match ip {
+            IpAddr::V4(ip) => Address { bits: u128::from(ip.to_bits()), is_v6: false },
+            IpAddr::V6(ip) => Address { bits: ip.to_bits(), is_v6: true },
+        }
     }
 }

@@ -6,6 +6,9 @@
 
 use std::collections::VecDeque;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
 use crate::analysis::{
     flow::FourTuple,
     wire::{Note, SeqNum},
@@ -27,31 +30,48 @@ const HABIT: u32 = 2;
 
 #[derive(Debug, Default)]
 pub struct IsnClock {
-    /// The SYN-ACK of each tuple's last life, the latest at the end.
-    last: VecDeque<(FourTuple, Note)>,
+    /// The SYN-ACK of each tuple's last life, and when in the order of answers it came.
+    last: HashMap<FourTuple, (u64, Note), RandomState>,
+    /// The tuples in that order, the latest at the end; one that was answered again since is skipped.
+    order: VecDeque<(u64, FourTuple)>,
+    answers: u64,
     in_step: u32,
 }
 
 impl IsnClock {
     /// The device answered a SYN. Returns the SYN-ACK of the life before, if the clock has started anew since.
     pub fn answered(&mut self, tuple: FourTuple, syn_ack: Note) -> Option<Note> {
-        let known = self.last.iter().position(|(known, _)| *known == tuple);
-        let before = known.and_then(|at| self.last.remove(at)).map(|(_, before)| before);
-        if before.is_some_and(|before| before.seq == syn_ack.seq) {
+        let before = self.last.get(&tuple).map(|(_, before)| *before);
+        if let Some(before) = before.filter(|before| before.seq == syn_ack.seq) {
             // Sent again: its time is that of the first.
-            self.last.push_back((tuple, before?));
+            self.remember(tuple, before);
             return None;
         }
         let restarted = before.filter(|before| self.is_restarted_since(before, &syn_ack));
         if restarted.is_some() {
             self.last.clear();
+            self.order.clear();
             self.in_step = 0;
         }
-        if self.last.len() >= REMEMBERED {
-            self.last.pop_front();
-        }
-        self.last.push_back((tuple, syn_ack));
+        self.remember(tuple, syn_ack);
         restarted
+    }
+
+    fn remember(&mut self, tuple: FourTuple, syn_ack: Note) {
+        self.answers += 1;
+        self.last.insert(tuple, (self.answers, syn_ack));
+        self.order.push_back((self.answers, tuple));
+        while self.last.len() > REMEMBERED
+            && let Some((answer, oldest)) = self.order.pop_front()
+        {
+            if is_last(&self.last, answer, &oldest) {
+                self.last.remove(&oldest);
+            }
+        }
+        if self.order.len() > 2 * REMEMBERED {
+            let last = &self.last;
+            self.order.retain(|(answer, tuple)| is_last(last, *answer, tuple));
+        }
     }
 
     fn is_restarted_since(&mut self, before: &Note, now: &Note) -> bool {
@@ -66,6 +86,11 @@ impl IsnClock {
         }
         off > OUT_OF_STEP && self.in_step >= HABIT
     }
+}
+
+/// `tuple` was not answered again since `answer`.
+fn is_last(last: &HashMap<FourTuple, (u64, Note), RandomState>, answer: u64, tuple: &FourTuple) -> bool {
+    last.get(tuple).is_some_and(|(known, _)| *known == answer)
 }
 
 #[cfg(test)]

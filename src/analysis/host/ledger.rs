@@ -11,15 +11,17 @@ use crate::analysis::{flow::FourTuple, time::Timestamp};
 
 /// A refusal can still be recognised this long after entry; longer TIME-WAITs are nobody's.
 const RETENTION: Duration = Duration::from_secs(600);
-/// Tuples remembered at once, of one device; the oldest gives way.
-const CAPACITY: usize = 16_384;
+/// Tuples remembered at once of one device, however much memory there is.
+const MOST: usize = 16_384;
 /// Holds looked at to compare one with those about it: more blocks than a small device has.
 const LOOKED_AT: usize = 256;
 /// Tuples remembered that are held no more, or that the device closed second.
 const MAX_LEFT: usize = 1_024;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
+    /// Tuples remembered at once; the oldest gives way.
+    capacity: usize,
     holds: HashMap<FourTuple, Entry, RandomState>,
     /// Every entry in order of its latest start, with the number of that: one that was replaced meanwhile is skipped.
     order: VecDeque<(FourTuple, u64)>,
@@ -46,6 +48,26 @@ struct Entry {
 }
 
 impl Ledger {
+    /// A ledger of at most `tuples` (at least one).
+    pub fn of(tuples: usize) -> Ledger {
+        Ledger {
+            capacity: tuples.clamp(1, MOST),
+            holds: HashMap::default(),
+            order: VecDeque::new(),
+            current: VecDeque::new(),
+            held_now: 0,
+            serial: 0,
+            arrivals: 0,
+            left: VecDeque::new(),
+            second: VecDeque::new(),
+            forgotten_until: Timestamp::ZERO,
+        }
+    }
+
+    /// What one tuple takes at the most, octets: its hold in a table that may be half empty, and its places in two lists.
+    pub const OCTETS_A_TUPLE: usize =
+        2 * size_of::<(FourTuple, Entry)>() + 4 * size_of::<(FourTuple, u64, Timestamp)>();
+
     pub fn get_mut(&mut self, tuple: FourTuple) -> Option<&mut Hold> {
         self.holds.get_mut(&tuple).map(|entry| &mut entry.hold)
     }
@@ -69,7 +91,7 @@ impl Ledger {
         self.order.push_back((tuple, self.arrivals));
         self.holds
             .insert(tuple, Entry { hold, serial: self.serial, arrival: self.arrivals, is_current: false });
-        while self.holds.len() > CAPACITY {
+        while self.holds.len() > self.capacity {
             let oldest = self.iter().next().map(|hold| hold.latest_start);
             self.forgotten_until = self.forgotten_until.max(oldest.unwrap_or_default());
             self.drop_oldest();
@@ -82,7 +104,7 @@ impl Ledger {
         self.arrivals += 1;
         entry.arrival = self.arrivals;
         self.order.push_back((tuple, self.arrivals));
-        if self.order.len() > 2 * CAPACITY {
+        if self.order.len() > 2 * self.capacity {
             let holds = &self.holds;
             self.order
                 .retain(|(tuple, arrival)| holds.get(tuple).is_some_and(|entry| entry.arrival == *arrival));

@@ -16,7 +16,8 @@ use super::{
     schema::{GroupBy, Policy, Rule},
 };
 use crate::analysis::{
-    detect::{Detector, Finding, Parameter, Seen},
+    detect::{Detector, Detectors, Finding, Occasions, Parameter, Seen},
+    flow::FourTuple,
     host::{Comparison, Device, HostEvent},
     input::Gap,
     time::Timestamp,
@@ -97,9 +98,9 @@ impl Rule {
     }
 }
 
-/// The detectors that serve `rules`, in the registry's order.
-pub fn detectors(rules: &RuleSet) -> Vec<Box<dyn Detector>> {
-    let mut detectors = Vec::new();
+/// The detectors that serve `rules`, in the registry's order; each may wait for so many tuples.
+pub fn detectors(rules: &RuleSet, tuples: usize) -> Detectors {
+    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
     for (detector, rule) in rules.with_detectors() {
         let numbered = rule.overrides.iter().enumerate();
         let others: Vec<_> = numbered
@@ -115,7 +116,7 @@ pub fn detectors(rules: &RuleSet) -> Vec<Box<dyn Detector>> {
             detectors.push(Box::new(Scoped { inner, place, overrides: Arc::clone(&overrides) }));
         }
     }
-    detectors
+    Detectors::new(detectors, tuples)
 }
 
 /// A detector that is heard only where its numbers are the ones in force.
@@ -135,6 +136,18 @@ impl Scoped {
 }
 
 impl Detector for Scoped {
+    fn hears(&self) -> Occasions {
+        self.inner.hears()
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.inner.waits_for(tuple)
+    }
+
+    fn keep_to(&mut self, tuples: usize) {
+        self.inner.keep_to(tuples);
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let from = findings.len();
         self.inner.on_segment(seen, findings);

@@ -45,6 +45,7 @@ struct IpPayload<'a> {
     octets: &'a [u8],
 }
 
+#[inline]
 fn ipv4(data: &[u8], wire_len: usize) -> Result<IpPayload<'_>, Skip> {
     let header = Ipv4HeaderSlice::from_slice(data).map_err(|_| short_or_bad(data.len(), 20))?;
     if header.is_fragmenting_payload() {
@@ -109,6 +110,7 @@ fn ipv6(data: &[u8], wire_len: usize) -> Result<IpPayload<'_>, Skip> {
     Err(Skip::BadHeader)
 }
 
+#[inline]
 fn tcp(frame: &Frame<'_>, packet: &Packet<'_>, ip: &IpPayload<'_>) -> Result<Segment, Skip> {
     let captured = &ip.octets[..ip.octets.len().min(ip.len)];
     if captured.len() < TCP_MIN_HEADER {

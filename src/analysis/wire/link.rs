@@ -25,6 +25,7 @@ pub struct Packet<'a> {
 }
 
 /// Takes the link header off `data`, which must hold IP.
+#[inline]
 pub fn strip(link: LinkType, data: &[u8]) -> Result<Packet<'_>, Skip> {
     match open(link, data)? {
         (packet, None | Some(ETHERTYPE_IPV4 | ETHERTYPE_IPV6)) => Ok(packet),
@@ -33,6 +34,7 @@ pub fn strip(link: LinkType, data: &[u8]) -> Result<Packet<'_>, Skip> {
 }
 
 /// The same whatever the frame holds: with its EtherType, where the link tells one.
+#[inline]
 pub fn open(link: LinkType, data: &[u8]) -> Result<(Packet<'_>, Option<u16>), Skip> {
     match link.0 {
         1 => ethernet(data),
@@ -67,6 +69,7 @@ fn bare(ip: &[u8], link_len: usize) -> Packet<'_> {
     Packet { ip, link_len, source_mac: None, destination_mac: None }
 }
 
+#[inline]
 fn ethernet(data: &[u8]) -> Result<(Packet<'_>, Option<u16>), Skip> {
     let header = Ethernet2HeaderSlice::from_slice(data).map_err(|_| Skip::ShortHeader)?;
     let mut ether_type = header.ether_type().0;

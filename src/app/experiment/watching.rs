@@ -1,7 +1,7 @@
 //! The engine over the frames of one block, on a thread of its own. The capture goes on from block to block: its feed is
 //! lent to one engine after the other.
 
-use std::sync::{Arc, Mutex, mpsc::channel};
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
@@ -17,7 +17,6 @@ use crate::analysis::{
     host::DeviceScope,
     rule::RuleSet,
 };
-use crate::report::model::Report;
 use crate::source::feed::Feed;
 
 /// What is the same for all blocks.
@@ -53,7 +52,7 @@ impl Watcher {
             sink: None,
             sink_takes_flows: false,
             screen: None,
-            report: Arc::new(Mutex::new(Report::default())),
+            report: None,
             excerpt: None,
             recorder: None,
             asides,

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_mode_is_said_where_it_is_known() {
-        let mut device = Device::new([10, 0, 0, 2].into()).facts();
+        let mut device = Device::new([10, 0, 0, 2].into(), 16).facts();
         assert_eq!(facts(&device), "10.0.0.2: TCP stack unknown");
         device.mode = Some("fixed\u{1b}[2J msl_ms=3000".to_owned());
         let said = facts(&device);
