@@ -47,7 +47,7 @@ fn usage_errors_end_with_2_and_the_next_step() {
         (&["rules", "show", "nothing"], "time-wait-collision"),
         (&["report"], "RUN|CAPTURE"),
         (&["mode"], "--device"),
-        (&["experiment"], "unrecognized subcommand"),
+        (&["experiment"], "demo --experiment"),
     ];
     for (words, next) in table {
         let output = run(words);
@@ -362,7 +362,7 @@ fn a_report_that_cannot_be_written_whole_is_not_written() {
     let output = run(&["report", &scene.capture, "-o", "/dev/full"]);
     assert_eq!(code(&output), 4);
     assert!(
-        stderr(&output).contains("/dev/full") && stderr(&output).contains("no report"),
+        stderr(&output).contains("/dev/full") && stderr(&output).contains("not complete"),
         "{}",
         stderr(&output)
     );

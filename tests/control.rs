@@ -168,7 +168,10 @@ fn needs_tap_a_switch_by_others_is_told_too() {
     let alert = &of_type(&all, "alert")[0];
     assert_eq!(alert["mode"], "unfixed", "{alert}");
     let report = fs::read_to_string(folder.path().join("report.md")).unwrap();
-    assert!(report.contains("| Mode of its test firmware | fixed msl_ms=3000 |"), "{report}");
+    assert!(
+        report.contains("| Mode of its test firmware | `fixed msl_ms=3000`, in its own words |"),
+        "{report}"
+    );
     run.nothing_is_left();
 }
 

@@ -18,7 +18,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::{
     exit,
     files::Files,
-    output,
+    look, output,
     pipeline::WhenStopped,
     print::print,
     privilege, rules,
@@ -51,6 +51,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         return super::experiment::demo::run(&plan, shape);
     }
     let shown = Shown::of(plan.output.view);
+    let look = look::of(&plan.output)?;
     let rules = rules::load(plan.output.rules.as_deref())?;
     // Asked before the lab makes us root of a namespace of our own.
     let invoker = privilege::invoker()?;
@@ -89,7 +90,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let session = Session {
         title: "demo".to_owned(),
         shown,
-        ascii: plan.output.ascii,
+        look,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

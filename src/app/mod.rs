@@ -21,6 +21,7 @@ mod firmware;
 pub mod host;
 mod interfaces;
 mod key;
+mod look;
 mod mode;
 mod output;
 mod pages;

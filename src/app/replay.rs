@@ -16,6 +16,7 @@ use super::{
     devices,
     exit::usage,
     files::Files,
+    look,
     pipeline::WhenStopped,
     privilege, rules, saved_run,
     session::{Session, Shown},
@@ -66,7 +67,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let scope = scope(Some(&file), devices);
     let source = CaptureFile::from_reader(reader, &name)?;
     shutdown::listen(&stop, None, terminal::restore)?;
-    let session = session(&plan, files, rules, scope, &stop, name);
+    let session = session(&plan, files, rules, scope, &stop, name)?;
     session.start(source)?.finish()?.exit_code()
 }
 
@@ -96,7 +97,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .name("stdin".into())
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
-    let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned());
+    let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -134,12 +135,12 @@ fn session(
     devices: DeviceScope,
     stop: &Stop,
     name: String,
-) -> Session {
+) -> Result<Session> {
     let is_file = matches!(plan.from, From::File(_));
-    Session {
+    Ok(Session {
         title: name.clone(),
         shown: Shown::of(plan.output.view),
-        ascii: plan.output.ascii,
+        look: look::of(&plan.output)?,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,
@@ -154,5 +155,5 @@ fn session(
         },
         stop: stop.clone(),
         when_stopped: if is_file { WhenStopped::AtOnce } else { WhenStopped::AtEnd },
-    }
+    })
 }

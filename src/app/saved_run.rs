@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use super::{
     exit::{self, usage},
     files::Files,
+    look,
     session::{self, Shown},
     shutdown::Stop,
     terminal,
@@ -19,7 +20,7 @@ use super::{
 use crate::analysis::{event::Event, rule::Severity};
 use crate::cli::{args::ReportFormat, plan::WatchPlan};
 use crate::report::model::Report;
-use crate::tui;
+use crate::tui::{self, TuiOptions};
 
 /// No event of ours comes near it; a file without line ends is no run.
 const LONGEST_LINE: u64 = 16 * 1024 * 1024;
@@ -112,7 +113,7 @@ pub fn run<R: BufRead + Send + 'static>(
     let report = Arc::new(Mutex::new(Report::default()));
     let reading = Reading { report: Arc::clone(&report), stop: stop.clone(), worst: None };
     let came = match Shown::of(plan.output.view) {
-        Shown::Screen => on_screen(input, name, plan.output.ascii, reading, &mut files)?,
+        Shown::Screen => on_screen(input, name, look::of(&plan.output)?, reading, &mut files)?,
         shown @ (Shown::Lines | Shown::Json) => {
             let Some(mut sink) = session::sink(shown, plan.output.flow_events) else {
                 return Err(anyhow!("nothing would show the run"));
@@ -191,13 +192,13 @@ impl Reading {
 fn on_screen<R: BufRead + Send + 'static>(
     input: R,
     name: String,
-    ascii: bool,
+    look: TuiOptions,
     reading: Reading,
     files: &mut Files,
 ) -> Result<Came> {
     let mut host = Exporter { report: Arc::clone(&reading.report), files };
     let stop = reading.stop.clone();
-    let options = session::screen_options(name.clone(), ascii);
+    let options = TuiOptions { title: name.clone(), ..look };
     let (to_screen, received): (SyncSender<Event>, _) = sync_channel(IN_FLIGHT);
     let thread = std::thread::Builder::new()
         .name("saved run".into())

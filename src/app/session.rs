@@ -66,17 +66,6 @@ impl Shown {
     }
 }
 
-/// How the screen is to look.
-pub fn screen_options(title: String, ascii: bool) -> TuiOptions {
-    TuiOptions {
-        title,
-        ascii,
-        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-        keep_open_at_end: true,
-        ..TuiOptions::default()
-    }
-}
-
 /// What writes the events to stdout, where they are not shown on a screen.
 pub fn sink(shown: Shown, flow_events: bool) -> Option<Box<dyn Sink + Send>> {
     match shown {
@@ -94,7 +83,8 @@ pub struct Session {
     /// What the screen's header calls it.
     pub title: String,
     pub shown: Shown,
-    pub ascii: bool,
+    /// How the screen is to look ([`look::of`](super::look::of)).
+    pub look: TuiOptions,
     pub flow_events: bool,
     pub segment_events: bool,
     /// What the analysis may take, octets.
@@ -151,7 +141,7 @@ impl Session {
             comment: None,
         };
         let report = Arc::new(Mutex::new(Report::default()));
-        let options = screen_options(self.title.clone(), self.ascii);
+        let options = TuiOptions { title: self.title.clone(), ..self.look };
         // Written at the end, or asked for from the screen.
         let wants_report =
             self.files.want_a_report() || self.files.want_evidence() || self.shown == Shown::Screen;

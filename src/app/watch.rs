@@ -10,7 +10,7 @@ use super::{
     devices,
     exit::{NotPermitted, usage},
     files::Files,
-    key,
+    key, look,
     pipeline::WhenStopped,
     privilege, rules,
     session::{Session, Shown},
@@ -34,6 +34,7 @@ pub const FEED_BATCHES: usize = 1024;
 pub fn run(plan: WatchPlan) -> Result<u8> {
     let From::Live { interface, filter, snaplen } = plan.from else { return super::replay::run(plan) };
     let shown = Shown::of(plan.output.view);
+    let look = look::of(&plan.output)?;
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let asked = plan.control.as_ref().map(|control| channels(control, &plan.devices)).transpose()?;
@@ -63,7 +64,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let session = Session {
         title: start.name.clone(),
         shown,
-        ascii: plan.output.ascii,
+        look,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

@@ -458,7 +458,7 @@ mod tests {
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
             ("drive", "--device"),
-            ("experiment", "unrecognized"),
+            ("experiment", "demo --experiment"),
         ];
         for (words, next) in table {
             let message = plan(words).expect_err(words);

@@ -60,6 +60,8 @@ pub const ESP_IDF: &[Bundled] = bundled![
     "esp-idf/README.md",
     "esp-idf/main/CMakeLists.txt",
     "esp-idf/main/Kconfig.projbuild",
+    "esp-idf/main/boots.c",
+    "esp-idf/main/boots.h",
     "esp-idf/main/console_line.c",
     "esp-idf/main/console_line.h",
     "esp-idf/main/idf_component.yml",
