@@ -280,7 +280,7 @@ fn what_cannot_be_is_said_with_the_next_step() {
         (vec!["report", capture, "--map", capture], "another name to --map"),
         (vec!["report", capture, "-o", &out, "--map", &out], "another name to --map"),
         (vec!["-r", capture, "--json", "--report", &out, "--map", &out], "--map would overwrite"),
-        (vec!["-r", capture, "--json", "--report", capture], "--report would overwrite"),
+        (vec!["-r", capture, "--json", "--force", "--report", capture], "--report would overwrite"),
     ] {
         let output = run(&words);
         assert_eq!(code(&output), 2, "{words:?}");

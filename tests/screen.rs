@@ -240,7 +240,7 @@ fn headless_and_json_have_no_screen() {
 }
 
 /// What comes of a switch asked for from the demo's screen.
-const ANSWER: &str = "10.77.0.2 is not switched: ";
+const ANSWER: &str = "10.77.0.2 is in mode fixed now";
 
 #[test]
 fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
@@ -257,7 +257,8 @@ fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
     terminal.press("\r");
     terminal.shows("What happened");
     terminal.press("\r");
-    terminal.shows("Packets; numbers count from the first shown");
+    terminal.shows("numbers from each life's ISN");
+    terminal.press("]");
     terminal.shows("stale ACK");
     terminal.press("m");
     terminal.shows("Switch 10.77.0.2");
