@@ -21,7 +21,7 @@ const DRAWN: u64 = 20_000;
 const ROUNDING: f64 = 1e-9;
 
 /// Two-sided p-value of a difference of means: the share of all ways to deal the same numbers out to two groups of these
-/// sizes whose means differ at least as much. Exact up to [`ALL_WAYS`] ways, drawn by `seed` beyond. 1 for an empty group.
+/// sizes whose means differ at least as much. Exact up to `ALL_WAYS` ways, drawn by `seed` beyond. 1 for an empty group.
 pub fn permutation(a: &[f64], b: &[f64], seed: u64) -> f64 {
     let all: Vec<f64> = a.iter().chain(b).copied().collect();
     let (total, n, k) = (all.iter().sum::<f64>(), all.len(), a.len());

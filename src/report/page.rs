@@ -1,7 +1,7 @@
 //! What a report says, before it is Markdown or HTML: sections of paragraphs, lists, tables, code.
 //!
 //! Knows structure and emphasis. Text from outside comes in as plain text and stays it: markup is read only in what
-//! this program's own source says ([`text!`](crate::report::page::text)), and each renderer escapes all the rest.
+//! this program's own source says (`text!`), and each renderer escapes all the rest.
 
 use core::fmt::{self, Display, Write};
 
@@ -130,7 +130,7 @@ impl Text {
         Text(vec![(if is_link { Style::Link } else { Style::Plain }, text.to_owned())])
     }
 
-    /// See [`text!`].
+    /// See `text!`.
     pub fn filled(template: &'static str, pieces: &[&dyn Piece]) -> Text {
         let mut text = Text::default();
         let mut style = Style::Plain;
@@ -202,7 +202,7 @@ fn toggled(style: Style, mark: &str) -> Style {
     if style == of_mark { Style::Plain } else { of_mark }
 }
 
-/// What may fill a place of [`text!`].
+/// What may fill a place of `text!`.
 pub trait Piece {
     fn put(&self, style: Style, into: &mut Text);
 }

@@ -138,7 +138,7 @@ impl Results {
     /// Writes the page where one was asked for.
     pub fn page(&mut self, text: &dyn Fn(&Stored) -> String) -> Result<Option<PathBuf>> {
         let Some(page) = &mut self.page else { return Ok(None) };
-        page.write_all(&text(&self.stored))?;
+        page.write_all(text(&self.stored))?;
         Ok(Some(page.path.clone()))
     }
 }

@@ -4,8 +4,8 @@
 //! appears: in the text of a report and in the octets of a packet. Opens no file and reads no clock; what it is given
 //! comes out changed, or not at all.
 //!
-//! - [`stand_ins`] holds the map; [`text`] finds what must be replaced in words; [`frame`] does so in a captured frame,
-//!   with [`ip`] for what is inside it; [`model`] goes through the whole report.
+//! - `stand_ins` holds the map; `text` finds what must be replaced in words; `frame` does so in a captured frame,
+//!   with `ip` for what is inside it; `model` goes through the whole report.
 
 pub mod frame;
 mod icmp;
