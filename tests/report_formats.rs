@@ -93,8 +93,8 @@ fn markdown_of_the_captures() {
 }
 
 #[test]
-fn html_and_json_of_a_faulty_and_of_a_clean_capture() {
-    for name in ["refused", "client-first"] {
+fn html_and_json_of_every_capture() {
+    for name in ["refused", "msl-3s", "honours-rst", "accepts-syn", "client-first"] {
         let report = of_capture(name);
         let html = render(&report, Format::Html, Template::Generic);
         // The style is a file of its own; what a page says is the news.
