@@ -116,8 +116,11 @@ impl Files {
 
     /// Writes what was asked for on the command line, now that the run is over.
     pub fn write(&mut self, report: &Mutex<Report>, excerpt: Option<Excerpt>) -> Result<Left> {
-        let mut report = self.shown(report, true);
         let mut left = Left::default();
+        if self.report.is_none() && self.evidence.is_none() {
+            return Ok(left);
+        }
+        let mut report = self.shown(report, true);
         if let (Some(file), Some(excerpt)) = (self.evidence.take(), excerpt)
             // Beside a report that has nothing to cite there is no file.
             && !(self.report.is_some() && excerpt.is_empty())

@@ -33,13 +33,9 @@ fn keys(settings: &TuiSettings) -> Result<Keymap> {
     let changes = || settings.keys.iter().map(|(command, set)| (command, set.value.clone()));
     Keymap::with(changes()).map_err(|error| {
         // The one that is wrong by itself; of two that are wrong together, either will do.
-        let alone = |(command, set): &(&String, &_)| {
-            let set: &crate::cli::settings::Setting<Vec<String>> = set;
-            Keymap::with([(command, set.value.clone())]).is_err()
-        };
-        let guilty = settings.keys.iter().find(alone).or_else(|| settings.keys.iter().next());
-        match guilty {
-            Some((_, set)) => usage(format!("{}: {error}", set.origin)),
+        let alone = changes().position(|change| Keymap::with([change]).is_err());
+        match settings.keys.values().nth(alone.unwrap_or(0)) {
+            Some(set) => usage(format!("{}: {error}", set.origin)),
             None => usage(error),
         }
     })

@@ -118,9 +118,13 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
             (damage, "the capture that was read")
         }
     };
-    report.attached = file.iter().map(|read| read.attached(what)).collect();
+    // Packets are no text, and name no file with its digest.
+    let format = format(plan.format);
+    if format.is_some() {
+        report.attached = file.iter().map(|read| read.attached(what)).collect();
+    }
     let report = redaction.report(report);
-    let contents = match (format(plan.format), &excerpt) {
+    let contents = match (format, &excerpt) {
         (None, Some(excerpt)) => evidence::file(&report, excerpt, redaction.redactor(), "")?.octets,
         (format, _) => {
             let format = format.unwrap_or(Format::Markdown);

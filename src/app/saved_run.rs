@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use super::{
     exit::{self, usage},
     files::Files,
+    host::ScreenHost,
     look,
     session::{self, Shown},
     shutdown::Stop,
@@ -196,7 +197,9 @@ fn on_screen<R: BufRead + Send + 'static>(
     reading: Reading,
     files: &mut Files,
 ) -> Result<Came> {
-    let mut host = Exporter { report: Arc::clone(&reading.report), files };
+    let report = Arc::clone(&reading.report);
+    // Of a run that is over it may ask for its report alone.
+    let mut host = ScreenHost { report: &report, files, notes: None, control: None };
     let stop = reading.stop.clone();
     let options = TuiOptions { title: name.clone(), ..look };
     let (to_screen, received): (SyncSender<Event>, _) = sync_channel(IN_FLIGHT);
@@ -219,16 +222,4 @@ fn on_screen<R: BufRead + Send + 'static>(
         came.error = came.error.or(Some(error));
     }
     Ok(came)
-}
-
-/// What the screen may ask of a run that is over: its report.
-struct Exporter<'a> {
-    report: Arc<Mutex<Report>>,
-    files: &'a mut Files,
-}
-
-impl tui::Host for Exporter<'_> {
-    fn export_report(&mut self) -> Result<String, String> {
-        self.files.export(&self.report)
-    }
 }
