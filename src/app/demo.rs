@@ -6,14 +6,10 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, anyhow};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::{
     exit,
@@ -24,7 +20,9 @@ use super::{
     privilege, rules,
     session::{Outcome, Running, Session, Shown},
     shutdown::{self, Stop},
-    terminal, watch,
+    terminal,
+    twin_key::TwinKey,
+    watch,
 };
 use crate::analysis::{
     event::{Start, Summary},
@@ -55,7 +53,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     // Asked before the lab makes us root of a namespace of our own.
     let invoker = privilege::invoker()?;
-    let key = OwnKey::new()?;
+    let key = TwinKey::new()?;
     let config = LabConfig {
         twin: lab::find_twin(plan.twin.as_deref())?,
         twin_args: twin_args(&plan, &key),
@@ -65,7 +63,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         has_power_switch: false,
     };
     let lab = Lab::enter(&config)?;
-    let key = key.into_key()?;
+    let key = key.into_key();
     let device = lab.device();
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
@@ -130,40 +128,10 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     conclude(remedied(&plan), shown, outcome, provoked)
 }
 
-/// A key of this run's own, so that the screen can switch the twin. It is in no file: the twin inherits the memory that
-/// it is in, and nothing is left of it.
-struct OwnKey {
-    digits: String,
-    file: File,
-}
-
-impl OwnKey {
-    fn new() -> Result<OwnKey> {
-        let cannot = "cannot make a key for the twin";
-        let mut octets = [0; 32];
-        File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut octets)).context(cannot)?;
-        let digits = octets.iter().fold(String::new(), |digits, octet| digits + &format!("{octet:02x}"));
-        let file = memfd_create("esp-tcpwatch-key", MFdFlags::empty()).context(cannot)?;
-        let mut file = File::from(file);
-        file.write_all(digits.as_bytes()).context(cannot)?;
-        Ok(OwnKey { digits, file })
-    }
-
-    /// As the twin finds it, which is started with the descriptors of this process.
-    fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd())
-    }
-
-    /// The twin has read it.
-    fn into_key(self) -> Result<Key> {
-        Ok(Key::from_hex(&self.digits)?)
-    }
-}
-
-fn twin_args(plan: &DemoPlan, key: &OwnKey) -> Vec<String> {
-    let mode = ["--mode".to_owned(), plan.mode.word().to_owned(), "--key-file".to_owned(), key.path()];
+fn twin_args(plan: &DemoPlan, key: &TwinKey) -> Vec<String> {
+    let mode = ["--mode".to_owned(), plan.mode.word().to_owned()];
     let remedies = plan.remedies.iter().flat_map(|(option, value)| [(*option).to_owned(), value.clone()]);
-    mode.into_iter().chain(remedies).collect()
+    mode.into_iter().chain(key.arguments()).chain(remedies).collect()
 }
 
 /// Without a screen there is always a report: it is what the demo leaves behind.

@@ -1,15 +1,16 @@
-//! The file with the key of a device's test firmware.
+//! The key of a device's test firmware: drawn, or read from its file.
 //!
-//! Knows how it is read, and says of it nothing but its name. It is the user's: read it after the privileges are gone,
-//! so that it is read with their rights and no others.
+//! Knows how it is read, and says of it nothing but its name. The file is the user's: read it after the privileges are
+//! gone, so that it is read with their rights and no others.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::exit::usage;
-use crate::firmware::Key;
+use crate::firmware::{KEY_OCTETS, Key};
 
 /// A key file is one short line.
 const LENGTH_MAX: u64 = 4_096;
@@ -23,4 +24,12 @@ pub fn read(path: &Path) -> Result<Key> {
     }
     let text = fs::read_to_string(path).with_context(cannot)?;
     Key::from_hex(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
+}
+
+/// A key that nobody has had before.
+pub fn fresh() -> Result<Key> {
+    let mut octets = [0; KEY_OCTETS];
+    let drawn = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut octets));
+    drawn.context("cannot draw a key from /dev/urandom")?;
+    Ok(Key::from(octets))
 }

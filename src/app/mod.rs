@@ -40,6 +40,8 @@ mod screen;
 mod session;
 mod shutdown;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod twin_key;
 mod watch;
 
 /// Program and version, as the `start` event tells it.

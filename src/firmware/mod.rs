@@ -18,4 +18,4 @@ mod signing;
 #[cfg(feature = "control")]
 pub use client::{Changed, Client, ClientError, Told, change_blocking, status_blocking};
 #[cfg(feature = "control")]
-pub use signing::{Key, KeyError};
+pub use signing::{KEY_OCTETS, Key, KeyError};

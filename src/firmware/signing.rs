@@ -70,6 +70,12 @@ impl Key {
     }
 }
 
+impl From<[u8; KEY_OCTETS]> for Key {
+    fn from(octets: [u8; KEY_OCTETS]) -> Key {
+        Key(octets)
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(…)")

@@ -1,7 +1,7 @@
 //! The control key: drawn once, kept in a file of its owner's, and never shown.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -9,16 +9,13 @@ use anyhow::{Context, Result};
 
 use crate::app::key;
 
-/// Octets of a key (docs/control-protocol.md).
-const OCTETS: usize = 32;
-
 /// The key in `path`, as lower-case hexadecimal digits, and whether it was there already; otherwise a fresh one, which
 /// now is there.
 pub fn in_file(path: &Path) -> Result<(String, bool)> {
     let cannot = || format!("cannot write the key file {}", path.display());
     match private(path) {
         Ok(mut file) => {
-            let key = fresh()?;
+            let key = key::fresh()?.to_hex();
             file.write_all(format!("{key}\n").as_bytes()).with_context(cannot)?;
             Ok((key, false))
         }
@@ -33,11 +30,4 @@ pub fn in_file(path: &Path) -> Result<(String, bool)> {
 /// As the system gives them; `AlreadyExists` where something is there.
 pub fn private(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-fn fresh() -> Result<String> {
-    let mut octets = [0; OCTETS];
-    let drawn = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut octets));
-    drawn.context("cannot draw a key from /dev/urandom")?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }
