@@ -43,6 +43,12 @@ fn verdicts(told: &Value) -> Vec<(String, String)> {
     arms.iter().map(|arm| (word(&arm["label"]), word(&arm["verdict"]))).collect()
 }
 
+/// The demo's experiment with little patience, its results told as JSON.
+fn of_demo<'a>(twin: &'a str, output: &'a Path) -> [&'a str; 9] {
+    let output = output.to_str().unwrap();
+    ["demo", "--experiment", "--json", "--duration", "2s", "--twin", twin, "-o", output]
+}
+
 fn is(verdicts: &[(String, String)], expected: &[(&str, &str)]) {
     let owned = expected.iter().map(|(arm, word)| ((*arm).to_owned(), (*word).to_owned()));
     assert_eq!(verdicts, owned.collect::<Vec<_>>());
@@ -54,17 +60,7 @@ fn needs_tap_unfixed_against_fixed_is_collisions_against_none() {
     let Some(twin) = support::lab::twin(name) else { return };
     let dir = tempfile::tempdir().unwrap();
     let page = dir.path().join("proof.md");
-    let output = run(&[
-        "demo",
-        "--experiment",
-        "--json",
-        "--duration",
-        "2s",
-        "--twin",
-        &twin,
-        "-o",
-        page.to_str().unwrap(),
-    ]);
+    let output = run(&of_demo(&twin, &page));
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let told = told(&output);
     is(&verdicts(&told), &[("unfixed", "shows-the-bug"), ("fixed", "removed")]);
@@ -94,17 +90,7 @@ fn needs_tap_a_run_that_is_killed_goes_on_where_it_was() {
     };
     let dir = tempfile::tempdir().unwrap();
     let results = dir.path().join("r.jsonl");
-    let words = [
-        "demo",
-        "--experiment",
-        "--json",
-        "--duration",
-        "2s",
-        "--twin",
-        &twin,
-        "-o",
-        results.to_str().unwrap(),
-    ];
+    let words = of_demo(&twin, &results);
     let mut first = program(&words)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

@@ -31,7 +31,7 @@ use crate::analysis::{
     time::Timestamp,
 };
 use crate::cli::{args::DemoMode, plan::DemoPlan};
-use crate::firmware::{Key, protocol::Status, status_blocking};
+use crate::firmware::{protocol::Status, status_blocking};
 use crate::lab::{self, Lab, LabConfig};
 use crate::load::{self, ReusePlan, Totals};
 use crate::source::{feed, filter};

@@ -80,10 +80,7 @@ impl ScreenFeed {
 mod tests {
     use super::*;
     use crate::analysis::event::{FlowChange, FlowEvent, SegmentEvent, Start, Summary};
-    use crate::analysis::flow::Belongs;
-    use crate::analysis::tcp::StateView;
     use crate::analysis::time::When;
-    use crate::analysis::wire::Flags;
 
     fn flow() -> Event {
         let socket = "10.0.0.1:80".parse().unwrap();
@@ -104,25 +101,7 @@ mod tests {
 
     fn segment() -> Event {
         let socket = "10.0.0.1:80".parse().unwrap();
-        Event::Segment(SegmentEvent {
-            when: When::default(),
-            frame: 1,
-            number: 1,
-            client: socket,
-            server: socket,
-            device: None,
-            incarnation: 1,
-            place: Belongs::ThisLife,
-            kind: None,
-            from_client: true,
-            flags: Flags::ACK,
-            seq: 0,
-            ack: None,
-            len: 0,
-            window: 0,
-            client_state: StateView::Unknown,
-            server_state: StateView::Unknown,
-        })
+        Event::Segment(SegmentEvent::some(When::default(), 1, socket, socket))
     }
 
     #[test]

@@ -4,13 +4,13 @@
 //! in a live run frames wait in a ring until a finding cites their four-tuple. Both are bounded, and what did not fit is
 //! counted. Writes nothing: who asked for the evidence decides where it goes.
 
-use core::net::SocketAddr;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::safe::clip;
 use crate::analysis::{
     detect::Finding,
+    flow::FourTuple,
     input::{Frame, FrameNo, LinkType},
     time::Timestamp,
     wire::decode,
@@ -34,9 +34,6 @@ const COMMENTS: usize = 8;
 /// What a frame costs beside its octets.
 const OVERHEAD: usize = 128;
 
-/// The two sockets of a connection, the lower one first.
-type Tuple = (SocketAddr, SocketAddr);
-
 /// A frame that outlives its source's buffer.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -45,7 +42,7 @@ pub struct Kept {
     pub link: LinkType,
     pub wire_len: u32,
     pub data: Vec<u8>,
-    tuple: Option<Tuple>,
+    tuple: Option<FourTuple>,
 }
 
 /// What is cited, and the frames of it that were seen.
@@ -60,7 +57,8 @@ pub struct Excerpt {
     findings: BTreeMap<String, usize>,
     /// Findings beyond what is kept.
     pub findings_omitted: u64,
-    places: BTreeMap<Tuple, Place>,
+    /// Looked up, never listed.
+    places: HashMap<FourTuple, Place>,
     /// Octets in the places' `before`.
     before_octets: usize,
     kept: BTreeMap<FrameNo, Kept>,
@@ -87,7 +85,7 @@ impl Excerpt {
 
     /// The next frame, in the capture's order.
     pub fn offer(&mut self, frame: &Frame<'_>) {
-        let tuple = decode(frame).ok().map(|segment| ordered(segment.source, segment.destination));
+        let tuple = decode(frame).ok().map(|segment| FourTuple::of(&segment).0);
         let is_cited = self.comments.contains_key(&frame.number);
         if let Some(place) = tuple.and_then(|tuple| self.places.get_mut(&tuple)) {
             let is_within = place.spans.iter().any(|(first, last)| (*first..=*last).contains(&frame.number));
@@ -144,7 +142,7 @@ impl Excerpt {
         }
         let numbers = || finding.frames.iter().copied().chain(finding.evidence.iter().map(|row| row.frame));
         let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return };
-        let tuple = (!finding.is_of_device()).then(|| ordered(finding.client, finding.server));
+        let tuple = (!finding.is_of_device()).then(|| FourTuple::between(finding.client, finding.server).0);
         if let Some(tuple) = tuple {
             let place = self.places.entry(tuple).or_default();
             place.after = if self.ring > 0 { AROUND } else { 0 };
@@ -174,7 +172,7 @@ impl Excerpt {
         self.comments.keys().filter(|number| !self.kept.contains_key(number)).count()
     }
 
-    fn take_from_ring(&mut self, tuple: Option<Tuple>, first: FrameNo) {
+    fn take_from_ring(&mut self, tuple: Option<FourTuple>, first: FrameNo) {
         let mut wanted = Vec::new();
         let mut before = 0;
         // Backwards: a few of the same four-tuple before the first that is cited.
@@ -213,7 +211,7 @@ impl Excerpt {
     }
 
     /// Into the ring; the buffer of the oldest serves the newest.
-    fn wait(&mut self, frame: &Frame<'_>, tuple: Option<Tuple>) {
+    fn wait(&mut self, frame: &Frame<'_>, tuple: Option<FourTuple>) {
         if self.ring == 0 {
             return;
         }
@@ -230,7 +228,7 @@ impl Excerpt {
 }
 
 impl Kept {
-    fn of(frame: &Frame<'_>, tuple: Option<Tuple>, mut buffer: Vec<u8>) -> Kept {
+    fn of(frame: &Frame<'_>, tuple: Option<FourTuple>, mut buffer: Vec<u8>) -> Kept {
         buffer.clear();
         buffer.extend_from_slice(frame.data);
         let Frame { number, time, link, wire_len, data: _ } = *frame;
@@ -242,10 +240,6 @@ impl Kept {
     }
 }
 
-fn ordered(a: SocketAddr, b: SocketAddr) -> Tuple {
-    if a <= b { (a, b) } else { (b, a) }
-}
-
 fn comment(comments: &mut Vec<Arc<str>>, text: Arc<str>) {
     if comments.len() < COMMENTS && !comments.contains(&text) {
         comments.push(text);
@@ -254,6 +248,8 @@ fn comment(comments: &mut Vec<Arc<str>>, text: Arc<str>) {
 
 #[cfg(test)]
 mod tests {
+    use core::net::SocketAddr;
+
     use super::*;
     use crate::analysis::certainty::Certainty;
 

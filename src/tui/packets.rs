@@ -110,34 +110,11 @@ mod tests {
     use core::net::{Ipv4Addr, SocketAddr};
 
     use super::*;
-    use crate::analysis::{
-        flow::Belongs,
-        tcp::StateView,
-        time::{Timestamp, When},
-        wire::Flags,
-    };
+    use crate::analysis::time::{Timestamp, When};
 
     fn segment(port: u16, number: u64) -> SegmentEvent {
         let socket = |last, port| SocketAddr::from((Ipv4Addr::new(10, 77, 0, last), port));
-        SegmentEvent {
-            when: When(Timestamp::from_micros(number)),
-            frame: number,
-            number,
-            client: socket(1, port),
-            server: socket(2, 80),
-            device: None,
-            incarnation: 1,
-            place: Belongs::ThisLife,
-            kind: None,
-            from_client: true,
-            flags: Flags::ACK,
-            seq: 0,
-            ack: None,
-            len: 0,
-            window: 0,
-            client_state: StateView::Unknown,
-            server_state: StateView::Unknown,
-        }
+        SegmentEvent::some(When(Timestamp::from_micros(number)), number, socket(1, port), socket(2, 80))
     }
 
     fn key(port: u16) -> FlowKey {

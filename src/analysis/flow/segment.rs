@@ -46,6 +46,32 @@ pub struct SegmentEvent {
     pub server_state: StateView,
 }
 
+#[cfg(test)]
+impl SegmentEvent {
+    /// A bare ACK of the client, for tests to which its numbers mean nothing.
+    pub fn some(when: When, frame: FrameNo, client: SocketAddr, server: SocketAddr) -> SegmentEvent {
+        SegmentEvent {
+            when,
+            frame,
+            number: frame,
+            client,
+            server,
+            device: None,
+            incarnation: 1,
+            place: Belongs::ThisLife,
+            kind: None,
+            from_client: true,
+            flags: Flags::ACK,
+            seq: 0,
+            ack: None,
+            len: 0,
+            window: 0,
+            client_state: StateView::Unknown,
+            server_state: StateView::Unknown,
+        }
+    }
+}
+
 impl SegmentEvent {
     /// What it is, in a few words, where its flags do not say it all.
     pub fn what(&self) -> Option<&'static str> {

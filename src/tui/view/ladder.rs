@@ -2,6 +2,7 @@
 //!
 //! Knows the rows that findings bring as evidence. Refuses to judge them: what is marked is what a finding names.
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::style::Style;
@@ -120,22 +121,9 @@ impl Room {
 
 impl Canvas {
     fn heading(&self, finding: &Finding, device_opened: bool) -> Line<'static> {
-        let ellipsis = self.theme.glyphs().ellipsis;
         let (left, right) = if device_opened { ("device", "server") } else { ("client", "device") };
-        let (client, server) = (finding.client, finding.server);
-        let ways = [
-            (format!("{left} {client}"), format!("{server} {right}")),
-            (client.to_string(), server.to_string()),
-            (left.to_owned(), right.to_owned()),
-        ];
-        let fits =
-            |(client, server): &&(String, String)| fit::width(client) + fit::width(server) < self.room.arrow;
-        let (client, server) = ways.iter().find(fits).unwrap_or(&ways[2]);
-        let half = self.room.arrow.saturating_sub(fit::width(server));
-        Line::styled(
-            format!("{:>FRAME$}{:>GAP$}  {}{}", "frame", "after", fit::left(client, half, ellipsis), server,),
-            self.theme.strong(),
-        )
+        let ends = ends(self.theme, (left, finding.client), (finding.server, right), self.room.arrow);
+        Line::styled(format!("{:>FRAME$}{:>GAP$}  {ends}", "frame", "after"), self.theme.strong())
     }
 
     fn row(&self, row: &EvidenceSegment, gap: Option<f64>, is_fact: bool) -> Line<'static> {
@@ -161,6 +149,24 @@ impl Canvas {
         }
         Line::from(spans)
     }
+}
+
+/// Who stands left and who right of `room` columns, in as many words as there is room for.
+pub fn ends(
+    theme: Theme,
+    (left, client): (&str, SocketAddr),
+    (server, right): (SocketAddr, &str),
+    room: usize,
+) -> String {
+    let ways = [
+        (format!("{left} {client}"), format!("{server} {right}")),
+        (client.to_string(), server.to_string()),
+        (left.to_owned(), right.to_owned()),
+    ];
+    let fits = |(left, right): &&(String, String)| fit::width(left) + fit::width(right) < room;
+    let (left, right) = ways.iter().find(fits).unwrap_or(&ways[2]);
+    let left = fit::left(left, room.saturating_sub(fit::width(right)), theme.glyphs().ellipsis);
+    left + right
 }
 
 /// `─── SYN isn 7 ────────▶` or `◀──────── ACK seq 25 ───` in `room` columns, where the label leaves a shaft.

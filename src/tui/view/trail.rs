@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::fit;
-use super::ladder::{Rung, arrow};
+use super::ladder::{Rung, arrow, ends};
 use super::numbers::Lives;
 use crate::analysis::{
     certainty::Certainty,
@@ -190,23 +190,13 @@ struct Drawing<'a> {
 
 impl Drawing<'_> {
     fn heading(&mut self, first: &SegmentEvent) {
-        let (room, ellipsis) = (self.columns.arrow + 2, self.theme.glyphs().ellipsis);
-        let (left, right) = (self.ends.client, self.ends.server);
-        let ways = [
-            (format!("{left} {}", first.client), format!("{} {right}", first.server)),
-            (first.client.to_string(), first.server.to_string()),
-            (left.to_owned(), right.to_owned()),
-        ];
-        let fits = |(left, right): &&(String, String)| fit::width(left) + fit::width(right) < room;
-        let (left, right) = ways.iter().find(fits).unwrap_or(&ways[2]);
-        let half = room.saturating_sub(fit::width(right));
+        let (client, server) = ((self.ends.client, first.client), (first.server, self.ends.server));
         let mut text = format!("{:>FRAME$}", "frame");
         if self.columns.gap {
             text.push_str(&format!("{:>GAP$}", "after"));
         }
         text.push_str(&" ".repeat(self.columns.before_rail().saturating_sub(fit::width(&text))));
-        text.push_str(&fit::left(left, half, ellipsis));
-        text.push_str(right);
+        text.push_str(&ends(self.theme, client, server, self.columns.arrow + 2));
         if self.columns.note > 0 {
             text.push_str(&format!("{:>1$}", "window", STATE + WINDOW));
         }
