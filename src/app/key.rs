@@ -1,7 +1,7 @@
 //! The key of a device's test firmware: drawn, or read from its file.
 //!
-//! Knows how it is read, and says of it nothing but its name. The file is the user's: read it after the privileges are
-//! gone, so that it is read with their rights and no others.
+//! Knows how it is read, and says of it nothing but its name. The file is the user's: read it with their rights
+//! and no others, after the privileges are gone or by [`as_invoker`](super::privilege::as_invoker).
 
 use std::fs::{self, File};
 use std::io::Read;

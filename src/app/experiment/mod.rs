@@ -79,14 +79,15 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
     let Some(key_file) = &plan.key_file else {
         return Err(usage("these results are not complete: to go on, give --key-file FILE"));
     };
-    let key = key::read(key_file)?;
+    // Before anything is opened, so that a wrong key file leaves nothing behind; and with the user's rights, not root's.
+    let invoker = privilege::invoker()?;
+    let key = privilege::as_invoker(invoker, || key::read(key_file))??;
     let address = devices::address_of(&device)?
         .ok_or_else(|| usage("--device has no address: give it, as in -d 192.168.4.1"))?;
     let interface = match plan.interface {
         Some(name) => name,
         None => interfaces::toward(address)?,
     };
-    let invoker = privilege::invoker()?;
     let capture = open(interface, address)?;
     let results = Results::open(files, spec, invoker)?;
     privilege::drop_all(invoker)?;
