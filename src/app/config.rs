@@ -127,7 +127,8 @@ fn distrusted(file: &File, path: &Path, user: Uid) -> std::io::Result<Option<Str
 
 /// A line for each setting: name, value, where it was written.
 fn listed(settings: &Settings, path: &Path) -> Result<String> {
-    let Settings { device, iface, filter, snaplen, rules, key_file, control, ascii, theme, keys } = settings;
+    let Settings { device, iface, filter, snaplen, rules, key_file, control, ascii, user, theme, keys } =
+        settings;
     let row = |name: &str, value: Option<(String, &Origin)>, built_in: &str| {
         let (value, origin) = match value {
             Some((value, origin)) => (value, origin.to_string()),
@@ -144,6 +145,7 @@ fn listed(settings: &Settings, path: &Path) -> Result<String> {
         row("key_file", told(key_file, |path| path.display().to_string()), "none"),
         row("control", told(control, u16::to_string), "7777"),
         row("ascii", told(ascii, bool::to_string), "false"),
+        row("user", told(user, String::clone), "who called sudo, else nobody"),
         row("tui.theme", told(theme, String::clone), "the screen's own"),
     ];
     for (command, set) in keys {

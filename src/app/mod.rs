@@ -27,9 +27,11 @@ mod rule_docs;
 mod rule_fields;
 mod rule_test;
 mod rules;
+pub mod sandbox;
 mod screen;
 mod session;
 mod shutdown;
+mod successor;
 mod terminal;
 mod watch;
 

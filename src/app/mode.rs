@@ -14,7 +14,8 @@ use super::{
     devices,
     exit::{self, usage},
     print::print,
-    privilege,
+    sandbox::{self, Needs, Sockets},
+    successor::successor,
 };
 use crate::cli::mode::ModePlan;
 use crate::firmware::{Key, change::Change, change_blocking, protocol::Status, status_blocking};
@@ -28,7 +29,8 @@ pub fn run(plan: ModePlan) -> Result<u8> {
     let address = devices::address_of(&plan.device)?.ok_or_else(|| usage("--device has no address"))?;
     let device = SocketAddr::new(address, plan.port);
     // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
-    privilege::drop_all(privilege::invoker()?)?;
+    let needs = Needs { sockets: Sockets::Network, ..Needs::default() };
+    sandbox::enter(successor(plan.confinement.user.as_deref())?, &plan.confinement, &needs)?;
     let status = match key.filter(|_| !change.is_empty()) {
         Some(key) => change_blocking(device, &key, &change)?,
         None => status_blocking(device)?,

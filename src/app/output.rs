@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{exit::usage, privilege::Invoker};
+use super::{
+    exit::usage,
+    privilege::{self, Invoker},
+};
 
 /// A file that is open already and gets its contents later.
 #[derive(Debug)]
@@ -99,6 +102,15 @@ pub fn open_report(target: &Path, stem: &str, invoker: Option<Invoker>) -> Resul
     }
     let path = if target.is_dir() { target.join(timed_name(stem)) } else { target.to_owned() };
     OutputFile::open(&path, invoker)
+}
+
+/// `folder`, where `successor` may make files in it; otherwise the system's folder for whatever is made in passing.
+pub fn writable(folder: PathBuf, successor: Option<Invoker>) -> Result<PathBuf> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+    let may = privilege::as_invoker(successor, || {
+        nix::unistd::eaccess(here, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).is_ok()
+    })?;
+    Ok(if may { folder } else { std::env::temp_dir() })
 }
 
 /// `<stem>-20261122T234348Z.md`

@@ -14,9 +14,10 @@ use super::{
     devices,
     exit::usage,
     pipeline::WhenStopped,
-    privilege, rules,
+    rules, sandbox,
     session::{Files, Session, Shown},
     shutdown::{self, Stop},
+    successor::successor,
     terminal, watch,
 };
 use crate::analysis::{event::Start, host::DeviceScope};
@@ -39,15 +40,23 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let file = open(path)?;
-    let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, Some(&file))?;
-    privilege::drop_all(invoker)?;
+    let (files, remarks) = confined(&plan, Some(&file))?;
     let scope = scope(Some(&file), devices);
     let source = CaptureFile::from_reader(Box::new(file), &path.display().to_string())?;
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
-    let session = session(&plan, files, rules, scope, &stop, path.display().to_string());
+    let session =
+        Session { remarks, ..session(&plan, files, rules, scope, &stop, path.display().to_string()) };
     session.start(source)?.finish()?.exit_code()
+}
+
+/// Opens what is written, and then gives up everything but that and `reads`.
+fn confined(plan: &WatchPlan, reads: Option<&File>) -> Result<(Files, Vec<String>)> {
+    let successor = successor(plan.confinement.user.as_deref())?;
+    let files = Files::open(&plan.output, successor, reads)?;
+    let needs = files.needs(&plan.output, Shown::of(plan.output.view));
+    let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
+    Ok((files, remarks))
 }
 
 /// Opens what is to be read; done early, while we may still be root.
@@ -64,9 +73,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     }
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
-    let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, invoker, None)?;
-    privilege::drop_all(invoker)?;
+    let (files, remarks) = confined(&plan, None)?;
     let scope = scope(None, devices);
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -76,7 +83,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .name("stdin".into())
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
-    let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned());
+    let session = Session { remarks, ..session(&plan, files, rules, scope, &stop, "stdin".to_owned()) };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -132,5 +139,6 @@ fn session(
         },
         stop: stop.clone(),
         when_stopped: if is_file { WhenStopped::AtOnce } else { WhenStopped::AtEnd },
+        remarks: Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 //! Knows which of the two it was given by the first octet: an event is an object, and no capture begins with `{`.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -11,7 +12,9 @@ use super::{
     exit::{self, usage},
     output::OutputFile,
     print::print,
-    privilege, replay, rules,
+    replay, rules,
+    sandbox::{self, Needs},
+    successor::successor,
 };
 use crate::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
@@ -37,15 +40,15 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
         }
         None => Box::new(io::stdin()),
     };
-    let invoker = privilege::invoker()?;
-    let output = plan.output.as_ref().map(|path| OutputFile::open(path, invoker)).transpose()?;
+    let successor = successor(plan.confinement.user.as_deref())?;
+    let output = plan.output.as_ref().map(|path| OutputFile::open(path, successor)).transpose()?;
     if let (Some(file), Some(output)) = (&file, &output)
         && output.is_same_as(file)
     {
         return Err(usage(format!("-o would overwrite {name}, which is read\n  give another name to -o")));
     }
     let devices = devices::resolve(&plan.devices)?;
-    privilege::drop_all(invoker)?;
+    sandbox::enter(successor, &plan.confinement, &needs(output.as_ref()))?;
 
     let scope = replay::scope(file.as_ref(), devices);
     let mut report = Report::default();
@@ -75,6 +78,12 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
     }
     // What came before the damage is told; that there is damage decides how it ends.
     damage.map_or(Ok(exit::CLEAN), Err)
+}
+
+/// A report that comes to nothing is taken back, out of the folder that it is in.
+fn needs(output: Option<&OutputFile>) -> Needs {
+    let folder = output.and_then(|output| output.path.parent());
+    Needs { writes: folder.map(Path::to_owned).into_iter().collect(), ..Needs::default() }
 }
 
 fn from_run(input: Octets, name: &str, report: &mut Report) -> Result<()> {

@@ -17,6 +17,7 @@ use super::{
     output::{self, OutputFile},
     pipeline::{Finished, Pipeline, WhenStopped},
     privilege::Invoker,
+    sandbox::{Needs, Sockets},
     screen,
     shutdown::Stop,
     terminal,
@@ -25,8 +26,9 @@ use crate::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
     event::{Event, Start, Summary},
     host::DeviceScope,
-    input::Input,
+    input::{Input, Marker},
     rule::{RuleSet, Severity},
+    time::Timestamp,
     wire::Skip,
 };
 use crate::cli::plan::{OutputPlan, View};
@@ -71,10 +73,10 @@ pub struct Files {
 
 impl Files {
     /// `reads`: the capture that is read, which must not be written over.
-    pub fn open(plan: &OutputPlan, invoker: Option<Invoker>, reads: Option<&File>) -> Result<Files> {
+    pub fn open(plan: &OutputPlan, successor: Option<Invoker>, reads: Option<&File>) -> Result<Files> {
         let mut record = None;
         if let Some(path) = &plan.record {
-            let file = OutputFile::open(path, invoker)?;
+            let file = OutputFile::open(path, successor)?;
             if reads.is_some_and(|read| file.is_same_as(read)) {
                 let name = path.display();
                 return Err(exit::usage(format!("--write would overwrite {name}, the capture that is read")));
@@ -84,10 +86,23 @@ impl Files {
         let report = plan
             .report
             .as_ref()
-            .map(|target| output::open_report(target, "esp-tcpwatch", invoker))
+            .map(|target| output::open_report(target, "esp-tcpwatch", successor))
             .transpose()?;
         let beside = report.as_ref().and_then(|report| report.path.parent().map(Path::to_owned));
-        Ok(Files { record, report, exports: beside.unwrap_or_default() })
+        let exports = output::writable(beside.unwrap_or_default(), successor)?;
+        Ok(Files { record, report, exports })
+    }
+
+    /// What is still opened once all of these are: the folder of what is asked for from the screen, the rules.
+    pub fn needs(&self, plan: &OutputPlan, shown: Shown) -> Needs {
+        let screen = shown == Shown::Screen;
+        let makes_files = screen || self.report.is_some();
+        Needs {
+            reads: plan.rules.iter().cloned().collect(),
+            writes: makes_files.then(|| self.exports.clone()).into_iter().collect(),
+            terminal: screen,
+            sockets: Sockets::None,
+        }
     }
 }
 
@@ -104,6 +119,8 @@ pub struct Session {
     pub start: Start,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
+    /// What everybody who looks at the run must know from its start: it goes without its sandbox, say.
+    pub remarks: Vec<String>,
 }
 
 /// A session whose engine runs.
@@ -132,6 +149,12 @@ impl Session {
     /// Starts the engine on a thread of its own.
     pub fn start<S: Source + Send + 'static>(mut self, mut source: S) -> Result<Running> {
         let (asides, received) = channel();
+        for text in core::mem::take(&mut self.remarks) {
+            let at = Timestamp::ZERO;
+            let marker = Marker { at, text, mode_changed: false, device: None, mode: None };
+            // Its other end is in this hand.
+            let _ = asides.send(Input::Marker(marker));
+        }
         let (screen, events) = match self.shown {
             Shown::Screen => {
                 let (feed, events) = screen::channel();

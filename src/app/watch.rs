@@ -10,9 +10,10 @@ use super::{
     devices,
     exit::{NotPermitted, usage},
     pipeline::WhenStopped,
-    privilege, rules,
+    privilege, rules, sandbox,
     session::{Files, Session, Shown},
     shutdown::{self, Stop},
+    successor::successor,
     terminal,
 };
 use crate::analysis::{event::Start, host::DeviceScope};
@@ -39,10 +40,11 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         None => towards(&devices)?,
     };
     let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
-    let invoker = privilege::invoker()?;
+    let successor = successor(plan.confinement.user.as_deref())?;
     let capture = open(interface, filter.clone(), snaplen)?;
-    let files = Files::open(&plan.output, invoker, None)?;
-    privilege::drop_all(invoker)?;
+    let files = Files::open(&plan.output, successor, None)?;
+    let needs = files.needs(&plan.output, shown).and_a_capture();
+    let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -67,6 +69,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         start,
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
+        remarks,
     };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::config::{ConfigCommand, TuiSettings};
+use super::confine::ConfineArgs;
 use super::rules::RulesCommand;
 use super::settings::SNAPLEN;
 
@@ -134,6 +135,8 @@ pub struct WatchArgs {
     pub snaplen: Option<u32>,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 fn snaplen() -> clap::builder::RangedI64ValueParser<u32> {
@@ -156,6 +159,8 @@ pub struct ReportArgs {
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -187,6 +192,8 @@ pub struct DemoArgs {
     pub twin: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 const DEMO_NOTES: &str = "\

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::confine::{ConfineArgs, Confinement};
 use super::plan::{DeviceName, PlanError, error, one_device};
 
 const NOTES: &str = "\
@@ -44,6 +45,8 @@ pub struct ModeArgs {
     /// One JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,7 @@ pub struct ModePlan {
     /// Present wherever there is a change.
     pub key_file: Option<PathBuf>,
     pub json: bool,
+    pub confinement: Confinement,
 }
 
 /// Where the test firmware listens unless it was told otherwise (docs/control-protocol.md).
@@ -74,5 +78,6 @@ pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
         port: args.port.unwrap_or(CONTROL_PORT),
         key_file: args.key_file,
         json: args.json,
+        confinement: args.confine.into(),
     })
 }

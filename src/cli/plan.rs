@@ -12,6 +12,7 @@ use super::args::{
     Cli, Command, DemoArgs, DemoMode, EventKind, OutputArgs, ReportArgs, ReportFormat, WatchArgs,
 };
 use super::config::{ConfigPlan, TuiSettings};
+use super::confine::Confinement;
 use super::drive::{DrivePlan, drive};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
@@ -41,6 +42,7 @@ pub struct WatchPlan {
     /// Stop after this much wall-clock time.
     pub duration: Option<Duration>,
     pub output: OutputPlan,
+    pub confinement: Confinement,
 }
 
 /// Where the frames come from.
@@ -93,6 +95,7 @@ pub struct ReportPlan {
     pub output: Option<PathBuf>,
     pub format: ReportFormat,
     pub rules: Option<PathBuf>,
+    pub confinement: Confinement,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +108,7 @@ pub struct DemoPlan {
     pub seed: u64,
     pub twin: Option<PathBuf>,
     pub output: OutputPlan,
+    pub confinement: Confinement,
 }
 
 /// A command line that means nothing: which part, and what to type instead.
@@ -190,7 +194,13 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             "give another name to --write",
         ));
     }
-    Ok(WatchPlan { from, devices, duration: args.duration, output: output(args.output)? })
+    Ok(WatchPlan {
+        from,
+        devices,
+        duration: args.duration,
+        output: output(args.output)?,
+        confinement: args.confine.into(),
+    })
 }
 
 fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
@@ -209,6 +219,7 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
         output: args.output,
         format: args.format,
         rules: args.rules,
+        confinement: args.confine.into(),
     })
 }
 
@@ -229,6 +240,7 @@ fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         seed: args.seed,
         twin: args.twin,
         output: output(args.output)?,
+        confinement: args.confine.into(),
     })
 }
 

@@ -49,14 +49,16 @@ pub struct Settings {
     /// UDP port of a device's control channel.
     pub control: Option<Setting<u16>>,
     pub ascii: Option<Setting<bool>>,
+    /// As whom a run that root started goes on.
+    pub user: Option<Setting<String>>,
     pub theme: Option<Setting<String>>,
     /// A command of the screen, and the keys that mean it.
     pub keys: BTreeMap<String, Setting<Vec<String>>>,
 }
 
 /// What stands at the top of the file. In the environment it is `ESP_TCPWATCH_` and the name in capitals.
-pub const NAMES: [&str; 8] =
-    ["device", "iface", "filter", "snaplen", "rules", "key_file", "control", "ascii"];
+pub const NAMES: [&str; 9] =
+    ["device", "iface", "filter", "snaplen", "rules", "key_file", "control", "ascii", "user"];
 /// What stands under `[tui]`; `theme` is `ESP_TCPWATCH_THEME` in the environment.
 pub const THEME: &str = "theme";
 const PREFIX: &str = "ESP_TCPWATCH_";
@@ -105,6 +107,7 @@ impl Settings {
                 self.control = Some(Setting { value: value as u16, origin });
             }
             "ascii" => self.ascii = Some(Setting { value: flag(value)?, origin }),
+            "user" => self.user = Some(Setting { value: text(value)?, origin }),
             THEME => self.theme = Some(Setting { value: text(value)?, origin }),
             _ => return Err("is no setting".to_owned()),
         }
@@ -135,6 +138,7 @@ impl Settings {
             key_file: self.key_file.or(lower.key_file),
             control: self.control.or(lower.control),
             ascii: self.ascii.or(lower.ascii),
+            user: self.user.or(lower.user),
             theme: self.theme.or(lower.theme),
             keys,
         }
@@ -248,6 +252,7 @@ mod tests {
             ("ESP_TCPWATCH_KEY_FILE", "/k"),
             ("ESP_TCPWATCH_CONTROL", "7778"),
             ("ESP_TCPWATCH_ASCII", "1"),
+            ("ESP_TCPWATCH_USER", "tcpwatch"),
             ("ESP_TCPWATCH_THEME", "dark"),
         ])
         .unwrap();
@@ -260,6 +265,7 @@ mod tests {
         assert_eq!(settings.key_file.unwrap().value, Path::new("/k"));
         assert_eq!(settings.control.unwrap().value, 7778);
         assert!(settings.ascii.unwrap().value);
+        assert_eq!(settings.user.unwrap().value, "tcpwatch");
         assert_eq!(settings.theme.unwrap().value, "dark");
         assert_eq!(environment(&[("ESP_TCPWATCH_DEVICE", "")]), Ok(Settings::default()));
     }
