@@ -319,12 +319,28 @@ impl Engine {
     }
 
     fn gap(&mut self, gap: Gap) {
-        if gap.lost == 0 {
-            return;
-        }
+        let counted = |whose: &str| {
+            let lost = gap.lost;
+            format!("{lost} frames were lost: {whose}. What follows from earlier frames is less certain.")
+        };
+        let text = match gap.cause {
+            GapCause::Kernel | GapCause::Interface | GapCause::Queue if gap.lost == 0 => return,
+            GapCause::Kernel => counted("the kernel's capture buffer was full"),
+            GapCause::Interface => counted("the interface dropped them"),
+            GapCause::Queue => counted("the analysis fell behind the capture"),
+            GapCause::Gone => {
+                "The interface went away or down. It is waited for; what passes meanwhile is not seen."
+                    .to_owned()
+            }
+            GapCause::Back(away) => format!(
+                "The interface was away for {:.1} s. How many frames passed meanwhile is not known, and what follows from \
+                 earlier frames is less certain.",
+                away.as_secs_f64()
+            ),
+        };
         self.counts.now = self.counts.now.max(gap.at);
         self.counts.quality.dropped += gap.lost;
-        self.counts.quality.gaps += 1;
+        self.counts.quality.gaps += u64::from(gap.is_counted());
         self.last_gap = Some(gap.at);
         self.table.weaken_all();
         for device in self.hosts.iter_mut() {
@@ -333,18 +349,10 @@ impl Engine {
         for detector in &mut self.detectors {
             detector.on_gap(&gap);
         }
-        let whose = match gap.cause {
-            GapCause::Kernel => "the kernel's capture buffer was full",
-            GapCause::Interface => "the interface dropped them",
-            GapCause::Queue => "the analysis fell behind the capture",
-        };
         self.events.push_back(Event::Capture(CaptureEvent {
             when: When(self.counts.now),
             quality: self.counts.quality,
-            text: format!(
-                "{} frames were lost: {whose}. What follows from earlier frames is less certain.",
-                gap.lost
-            ),
+            text,
         }));
     }
 

@@ -54,6 +54,17 @@ pub struct Gap {
     pub cause: GapCause,
 }
 
+impl Gap {
+    /// Whether a loss begins here. The end of one is told too, and counts no second time.
+    pub fn is_counted(&self) -> bool {
+        match self.cause {
+            GapCause::Kernel | GapCause::Interface | GapCause::Queue => self.lost > 0,
+            GapCause::Gone => true,
+            GapCause::Back(_) => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapCause {
     /// The kernel's capture buffer was full (`ps_drop`).
@@ -62,6 +73,10 @@ pub enum GapCause {
     Interface,
     /// Our own queue between capture and engine was full.
     Queue,
+    /// The interface went away, or down: nobody counts what passes it from here on, and `lost` is 0.
+    Gone,
+    /// It is there again, after this long. `lost` is 0.
+    Back(Duration),
 }
 
 /// Something a person or another program wants remembered at this point of the stream.
