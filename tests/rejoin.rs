@@ -14,7 +14,8 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use support::{is_root, not_run, summary};
 
-const MAKE: &str = "ip link add va address 02:00:00:00:00:01 type veth peer name vb && ip addr add 10.9.0.1/24 dev va";
+const MAKE: &str =
+    "ip link add va address 02:00:00:00:00:01 type veth peer name vb && ip addr add 10.9.0.1/24 dev va";
 const UP: &str = "ip link set va up && ip link set vb up && \
                   ip neigh replace 10.9.0.2 lladdr 24:0a:c4:00:00:02 dev va";
 /// A SYN that nobody answers.
@@ -34,7 +35,9 @@ impl Watch {
             not_run(test, "live capture and namespaces need root");
             return None;
         }
-        for (tool, version) in [("unshare", "--version"), ("nsenter", "--version"), ("ip", "-V"), ("bash", "--version")] {
+        for (tool, version) in
+            [("unshare", "--version"), ("nsenter", "--version"), ("ip", "-V"), ("bash", "--version")]
+        {
             if Command::new(tool).arg(version).output().is_err() {
                 not_run(test, &format!("{tool} is not installed"));
                 return None;
@@ -55,7 +58,8 @@ impl Watch {
     /// In the same namespace.
     fn there(&self, script: &str) {
         let target = self.child.id().to_string();
-        let status = Command::new("nsenter").args(["-t", &target, "-n", "sh", "-c", script]).status().unwrap();
+        let status =
+            Command::new("nsenter").args(["-t", &target, "-n", "sh", "-c", script]).status().unwrap();
         assert!(status.success(), "{script}");
     }
 
@@ -113,7 +117,8 @@ fn an_interface_that_is_made_again_is_watched_again() {
 
 #[test]
 fn an_interface_that_was_down_is_watched_on_and_the_hole_is_told() {
-    let Some(mut watch) = Watch::start("an_interface_that_was_down_is_watched_on_and_the_hole_is_told") else {
+    let Some(mut watch) = Watch::start("an_interface_that_was_down_is_watched_on_and_the_hole_is_told")
+    else {
         return;
     };
     watch.there("ip link set va down");
@@ -140,7 +145,9 @@ fn a_signal_ends_a_run_whose_interface_is_away() {
 /// Frames of another kind of link would be read wrongly: that is no place to come back to.
 #[test]
 fn another_kind_of_link_under_the_same_name_ends_the_run() {
-    let Some(mut watch) = Watch::start("another_kind_of_link_under_the_same_name_ends_the_run") else { return };
+    let Some(mut watch) = Watch::start("another_kind_of_link_under_the_same_name_ends_the_run") else {
+        return;
+    };
     watch.there("ip link del va");
     watch.next("capture");
     // An interface without Ethernet headers; where the kernel has no such driver there is nothing to try.

@@ -34,7 +34,8 @@ impl Place {
     /// What came of trying `action` in the sandbox: `done`, `refused: …`, or `killed`.
     fn attempt(&self, sockets: &str, action: &str, argument: &str) -> String {
         let example = Path::new(support::PROGRAM).parent().unwrap().join("examples/confined");
-        let argument = if argument.is_empty() { String::new() } else { self.path(argument).display().to_string() };
+        let argument =
+            if argument.is_empty() { String::new() } else { self.path(argument).display().to_string() };
         let output = Command::new(&example)
             .args([self.path("reads"), self.path("writes")])
             .args([sockets, action, &argument])
@@ -119,11 +120,9 @@ fn sockets_are_made_only_where_the_run_needs_them() {
         return not_run("sockets_are_made_only_where_the_run_needs_them", lack);
     }
     let place = Place::new();
-    for (action, none, local, network) in [
-        ("tcp", false, false, true),
-        ("udp", false, false, true),
-        ("interfaces", false, true, true),
-    ] {
+    for (action, none, local, network) in
+        [("tcp", false, false, true), ("udp", false, false, true), ("interfaces", false, true, true)]
+    {
         for (sockets, allowed) in [("none", none), ("local", local), ("network", network)] {
             let outcome = place.attempt(sockets, action, "");
             assert_eq!(outcome == "done", allowed, "{action}, sockets: {sockets}: {outcome}");
@@ -161,7 +160,10 @@ fn a_stranger_s_stream_is_read_in_the_sandbox_unless_one_says_so() {
         let output = run.wait_with_output().unwrap();
         assert_eq!(code(&output), 1, "{}", stderr(&output));
         let told = of_type(&support::events(&text), "marker");
-        assert_eq!(told.iter().any(|marker| marker["text"].as_str().unwrap().contains("NO SANDBOX")), !sandboxed);
+        assert_eq!(
+            told.iter().any(|marker| marker["text"].as_str().unwrap().contains("NO SANDBOX")),
+            !sandboxed
+        );
         assert_eq!(stderr(&output).contains("NO SANDBOX"), !sandboxed, "{}", stderr(&output));
     }
 }

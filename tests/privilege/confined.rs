@@ -7,7 +7,6 @@ use std::ffi::CString;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -70,7 +69,6 @@ fn attempt(action: &str, argument: &str, held: &mut fs::File) -> Result<(), Box<
         "raw6" => raw(AddressFamily::Inet6, SockType::Raw)?,
         "tcp" => drop(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?),
         "udp" => drop(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?),
-        "unix" => drop(UnixListener::bind(format!("{argument}/socket"))?),
         "interfaces" => assert!(nix::ifaddrs::getifaddrs()?.any(|entry| entry.interface_name == "lo")),
         "type" => type_into(held)?,
         "code" => make_code()?,

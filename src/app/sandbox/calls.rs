@@ -73,7 +73,7 @@ fn fatal(processor: TargetArch) -> Result<BpfProgram> {
         libc::SYS_socket,
         vec![where_(&[equal(0, libc::AF_PACKET as u64)])?, raw(libc::AF_INET)?, raw(libc::AF_INET6)?],
     );
-    rules.insert(libc::SYS_ioctl, each(1, &[libc::TIOCSTI as u64, libc::TIOCLINUX as u64])?);
+    rules.insert(libc::SYS_ioctl, each(1, TYPING)?);
     compiled(rules, SeccompAction::Allow, SeccompAction::KillProcess, processor)
 }
 
@@ -264,6 +264,7 @@ const PRCTLS: &[u64] = &[
 ];
 
 /// The terminal's settings and size, waiting or not, and an interface's index and flags.
+#[cfg_attr(target_env = "gnu", expect(clippy::unnecessary_cast, reason = "an int where libc is musl's"))]
 const IOCTLS: &[u64] = &[
     libc::TCGETS as u64,
     libc::TCSETS as u64,
@@ -283,6 +284,10 @@ const IOCTLS: &[u64] = &[
     libc::SIOCGIFFLAGS as u64,
     libc::SIOCGIFHWADDR as u64,
 ];
+
+/// Octets that the terminal's shell would take for its user's.
+#[cfg_attr(target_env = "gnu", expect(clippy::unnecessary_cast, reason = "an int where libc is musl's"))]
+const TYPING: &[u64] = &[libc::TIOCSTI as u64, libc::TIOCLINUX as u64];
 
 const NEVER: &[i64] = &[
     libc::SYS_acct,

@@ -26,12 +26,18 @@ pub(super) struct Place {
 pub(super) fn place_of(interface: &str) -> Option<Place> {
     use nix::net::if_::InterfaceFlags;
     // Asked of the kernel over netlink; whatever goes wrong there is over at the next look.
-    let mut all = nix::ifaddrs::getifaddrs().ok()?.filter(|entry| entry.interface_name == interface);
-    all.find_map(|entry| {
-        let link = entry.address.as_ref()?.as_link_addr()?;
-        let is_up = entry.flags.contains(InterfaceFlags::IFF_UP);
-        Some(Place { index: link.ifindex(), hardware: link.hatype(), is_up })
-    })
+    let all: Vec<_> =
+        nix::ifaddrs::getifaddrs().ok()?.filter(|entry| entry.interface_name == interface).collect();
+    let is_up = all.first()?.flags.contains(InterfaceFlags::IFF_UP);
+    let mut links = all.iter().filter_map(|entry| entry.address.as_ref()?.as_link_addr());
+    match links.next() {
+        Some(link) => Some(Place { index: link.ifindex(), hardware: link.hatype(), is_up }),
+        // A link without addresses of its own, as a TUN device is, is listed without one.
+        None => {
+            let index = nix::net::if_::if_nametoindex(interface).ok()? as usize;
+            Some(Place { index, hardware: nix::libc::ARPHRD_NONE, is_up })
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
