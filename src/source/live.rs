@@ -175,10 +175,10 @@ impl Running {
             }
             let is_down = self.wait(if self.feeder.is_holding() { RETRY } else { TICK })?;
             let taken = self.take();
-            if self.place.is_none() {
-                taken?;
-            } else if is_down || taken.is_err() {
+            if is_down && self.place.is_some() || taken.is_err() && self.is_elsewhere() {
                 self.leave();
+            } else {
+                taken?;
             }
             if self.counted.elapsed() >= COUNT {
                 self.count();
@@ -206,6 +206,14 @@ impl Running {
             }
             self.wait(left.min(RETRY))?;
         }
+    }
+
+    /// Whether the interface could be found before and is now gone, down or another one: any other failure is none that
+    /// waiting mends.
+    fn is_elsewhere(&self) -> bool {
+        self.place.is_some_and(|bound| {
+            away::place_of(&self.interface).is_none_or(|now| !now.is_up || now.index != bound.index)
+        })
     }
 
     /// The interface is gone or down. What the kernel holds of before is still ours.
