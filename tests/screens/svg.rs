@@ -126,7 +126,8 @@ fn draw(svg: &mut String, character: &str, (x, y): (u32, u32), ink: Rgb) -> bool
         "─" => ((x, y + HEIGHT / 2), (WIDTH, 1)),
         "│" => ((x + WIDTH / 2, y), (1, HEIGHT)),
         "▌" => ((x, y), (WIDTH / 2, HEIGHT)),
-        _ => match "▁▂▃▄▅▆▇█".chars().position(|bar| character == bar.encode_utf8(&mut [0; 4])) {
+        _ => match "▁▂▃▄▅▆▇█".chars().position(|bar| character == bar.encode_utf8(&mut [0; 4]))
+        {
             Some(index) => {
                 // A gap between neighbours, so that they can be counted.
                 let height = (HEIGHT - 3) * (index as u32 + 1) / 8;
@@ -193,7 +194,12 @@ fn look(cell: &Cell) -> Look {
 }
 
 fn ground(cell: &Cell) -> Rgb {
-    if cell.inverse() { rgb(cell.fgcolor(), INK) } else { rgb(cell.bgcolor(), GROUND) }
+    match cell.bgcolor() {
+        _ if cell.inverse() => rgb(cell.fgcolor(), INK),
+        // Behind white letters, where the red of letters would be too light.
+        Color::Idx(1) => (0xb6, 0x23, 0x24),
+        colour => rgb(colour, GROUND),
+    }
 }
 
 /// A third of the way.

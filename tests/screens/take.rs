@@ -20,12 +20,15 @@ use terminal::Terminal;
 const COLUMNS: u16 = 100;
 const ROWS: u16 = 32;
 
+/// From the alert to the first picture: the device refuses some more, and its own list is compared some times.
+const AGE: Duration = Duration::from_secs(7);
+
 /// A file's name and title, and what leads to its screen: keys, each with the words that it brings up.
 const PICTURES: [(&str, &str, &[(&str, &[&str])]); 4] = [
     (
         "overview",
         "esp-tcpwatch, overview of the demo",
-        &[("", &["CRITICAL: 10.77.0.2 refused", "time-wait-collision", "agreed"])],
+        &[("", &["CRITICAL: 10.77.0.2 refused", "time-wait-collision", "Own list: 5 in TIME-WAIT"])],
     ),
     ("alert", "esp-tcpwatch, one alert explained", &[("\r", &["What happened", "What to do"])]),
     (
@@ -64,6 +67,9 @@ fn main() -> ExitCode {
         for (keys, marks) in way {
             terminal.press(keys);
             marks.iter().for_each(|mark| terminal.shows(mark));
+        }
+        if taken.is_empty() {
+            terminal.wait_for(AGE);
         }
         let_it_be_drawn(&mut terminal);
         taken.push((name, svg::picture(terminal.seen.screen(), title)));
