@@ -121,7 +121,7 @@ fn named(page: &str) -> Vec<(&str, Option<&str>)> {
 }
 
 /// What a page names and is not so.
-fn untrue<'a>(page: &'a str, text_of: impl Fn(&str) -> Option<String>) -> Vec<&'a str> {
+fn untrue(page: &str, text_of: impl Fn(&str) -> Option<String>) -> Vec<&str> {
     let is_so = |(file, test): &(&str, Option<&str>)| {
         let text = text_of(file);
         text.is_some_and(|text| {

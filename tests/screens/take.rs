@@ -23,20 +23,36 @@ const ROWS: u16 = 32;
 /// From the alert to the first picture: the device refuses some more, and its own list is compared some times.
 const AGE: Duration = Duration::from_secs(7);
 
-/// A file's name and title, and what leads to its screen: keys, each with the words that it brings up.
-const PICTURES: [(&str, &str, &[(&str, &[&str])]); 4] = [
-    (
-        "overview",
-        "esp-tcpwatch, overview of the demo",
-        &[("", &["CRITICAL: 10.77.0.2 refused", "time-wait-collision", "Own list: 5 in TIME-WAIT"])],
-    ),
-    ("alert", "esp-tcpwatch, one alert explained", &[("\r", &["What happened", "What to do"])]),
-    (
-        "flow",
-        "esp-tcpwatch, one connection as a ladder",
-        &[("\r", &["numbers from each life's ISN"]), ("]", &["stale ACK"])],
-    ),
-    ("device", "esp-tcpwatch, what is known of the device", &[("5", &["By the wire", "By itself"])]),
+/// One screen, from the one before it.
+struct Picture {
+    /// The file's, without its ending.
+    name: &'static str,
+    title: &'static str,
+    /// Keys, each with the words that it brings up.
+    way: &'static [(&'static str, &'static [&'static str])],
+}
+
+const PICTURES: [Picture; 4] = [
+    Picture {
+        name: "overview",
+        title: "esp-tcpwatch, overview of the demo",
+        way: &[("", &["CRITICAL: 10.77.0.2 refused", "time-wait-collision", "Own list: 5 in TIME-WAIT"])],
+    },
+    Picture {
+        name: "alert",
+        title: "esp-tcpwatch, one alert explained",
+        way: &[("\r", &["What happened", "What to do"])],
+    },
+    Picture {
+        name: "flow",
+        title: "esp-tcpwatch, one connection as a ladder",
+        way: &[("\r", &["numbers from each life's ISN"]), ("]", &["stale ACK"])],
+    },
+    Picture {
+        name: "device",
+        title: "esp-tcpwatch, what is known of the device",
+        way: &[("5", &["By the wire", "By itself"])],
+    },
 ];
 
 fn main() -> ExitCode {
@@ -63,7 +79,7 @@ fn main() -> ExitCode {
     command.current_dir(elsewhere.path());
     let mut terminal = Terminal::of_size(command, COLUMNS, ROWS);
     let mut taken = Vec::new();
-    for (name, title, way) in PICTURES {
+    for Picture { name, title, way } in PICTURES {
         for (keys, marks) in way {
             terminal.press(keys);
             marks.iter().for_each(|mark| terminal.shows(mark));
