@@ -158,6 +158,12 @@ captures: build
 	take accepts-syn --ports 2 --duration 2s --remedy syn_in_time_wait=accept; \
 	take client-first --ports 2 --duration 2s --remedy close=client-first
 
+## make screenshots     takes the README's pictures from the demo again, into docs/screens
+.PHONY: screenshots
+screenshots: build
+	@$(CARGO) build --locked --example screenshots
+	@$(TARGET)/debug/examples/screenshots $(BIN) $(TWIN) docs/screens
+
 ## make soak            the tests that take longer than a minute
 .PHONY: soak
 soak: prerequisites-test build mermaid

@@ -25,6 +25,7 @@ const TOP_LEVEL: &[&str] = &[
     "LICENSE-MIT",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "benches",
     "clippy.toml",
     "deny.toml",

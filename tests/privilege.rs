@@ -273,6 +273,40 @@ fn a_capture_only_root_may_read_is_read_by_the_invoker() {
     }
 }
 
+/// A fault is told with the words that it is in, so what root alone may read must not be taken for a rule.
+#[test]
+fn rules_only_root_may_read_are_not_read_for_the_invoker() {
+    use std::os::unix::fs::PermissionsExt;
+    if !is_root() {
+        return not_run("rules_only_root_may_read_are_not_read_for_the_invoker", "only root has such files");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (capture, secret, rules) =
+        (dir.path().join("run.pcap"), dir.path().join("secret"), dir.path().join("rules"));
+    fs::write(&capture, support::refused()).unwrap();
+    fs::write(&secret, "verysecret = 1\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::create_dir(&rules).unwrap();
+    std::os::unix::fs::symlink(&secret, rules.join("mine.toml")).unwrap();
+    let (capture, rules) = (capture.to_str().unwrap(), rules.to_str().unwrap());
+    for words in [
+        &["-r", capture, "--json", "--rules", rules][..],
+        &["-i", "lo", "--json", "--duration", "1s", "--rules", rules],
+        &["rules", "check", rules],
+        &["rules", "list", "--rules", rules],
+    ] {
+        // Root itself is told, which shows that the text would be there to be seen.
+        assert!(stderr(&support::run(words)).contains("verysecret"), "{words:?}");
+        let mut command = support::program(words);
+        let command = command.env("SUDO_UID", NOBODY.to_string()).env("SUDO_GID", NOBODY.to_string());
+        let output = command.output().unwrap();
+        assert_ne!(code(&output), 0, "{words:?}");
+        assert!(stderr(&output).contains("mine.toml: Permission denied"), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("verysecret"), "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn half_an_identity_is_refused() {
     if !is_root() {

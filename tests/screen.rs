@@ -2,78 +2,22 @@
 #![cfg(unix)]
 
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::num::NonZero;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::pty::{Winsize, openpty};
-use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::Pid;
+use nix::pty::Winsize;
+use nix::sys::signal::Signal;
+use nix::sys::termios::{SetArg, tcsetattr};
 use support::lab::twin;
-
-const UP: &str = "\u{1b}[?1049h";
-const DOWN: &str = "\u{1b}[?1049l";
-
-fn cells(count: u16) -> NonZero<u16> {
-    NonZero::new(count).unwrap()
-}
-
-/// A terminal, and the program in front of it.
-struct Terminal {
-    child: Child,
-    keys: File,
-    /// Kept open, so that the settings can be looked at after the program has gone.
-    slave: OwnedFd,
-    before: Termios,
-    drawn: Receiver<Vec<u8>>,
-    text: String,
-    /// What a person would see.
-    seen: vt100::Parser,
-}
+use terminal::{DOWN, Terminal, UP, cells};
 
 impl Terminal {
-    /// Runs `command` with a terminal of its own as stdin, stdout, stderr and controlling terminal.
-    fn run(mut command: Command) -> Terminal {
-        let size = Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(&size, None).unwrap();
-        let before = tcgetattr(&pty.slave).unwrap();
-        let slave = || Stdio::from(pty.slave.try_clone().unwrap());
-        command.env("TERM", "xterm-256color").stdin(slave()).stdout(slave()).stderr(slave());
-        #[expect(unsafe_code, reason = "a controlling terminal is taken between fork and exec")]
-        // SAFETY: only calls that are safe between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                nix::unistd::setsid()?;
-                match libc::ioctl(0, libc::TIOCSCTTY as _, 0) {
-                    -1 => Err(std::io::Error::last_os_error()),
-                    _ => Ok(()),
-                }
-            });
-        }
-        let child = command.spawn().unwrap();
-        let keys = File::from(pty.master);
-        let mut screen = keys.try_clone().unwrap();
-        let (tell, drawn) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count) = screen.read(&mut buffer) {
-                if count == 0 || tell.send(buffer[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let seen = vt100::Parser::new(cells(size.ws_row), cells(size.ws_col), 0);
-        Terminal { child, keys, slave: pty.slave, before, drawn, text: String::new(), seen }
-    }
-
     fn replay(scene: &tempfile::TempDir) -> Terminal {
         let capture = scene.path().join("run.pcap");
         std::fs::write(&capture, support::refused()).unwrap();
@@ -82,80 +26,6 @@ impl Terminal {
         assert!(terminal.text.contains(UP));
         assert_ne!(terminal.local_flags(), terminal.before.local_flags, "keys come one by one");
         terminal
-    }
-
-    /// Waits until `part` was written.
-    fn until(&mut self, part: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.text.contains(part) {
-            assert!(self.reads(deadline), "{part} does not show: {}", self.text);
-        }
-    }
-
-    /// Waits until a person would see `part`.
-    fn shows(&mut self, part: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.seen.screen().contents().contains(part) {
-            assert!(self.reads(deadline), "{part} does not show:\n{}", self.seen.screen().contents());
-        }
-    }
-
-    /// Reads for `span`.
-    fn wait_for(&mut self, span: Duration) {
-        let deadline = Instant::now() + span;
-        while self.reads(deadline) {}
-    }
-
-    /// Reads on; `false` where nothing more comes in time.
-    fn reads(&mut self, deadline: Instant) -> bool {
-        match self.drawn.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(octets) => {
-                self.text.push_str(&String::from_utf8_lossy(&octets));
-                self.seen.process(&octets);
-                true
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
-        }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
-    }
-
-    fn local_flags(&self) -> nix::sys::termios::LocalFlags {
-        tcgetattr(self.slave.as_fd()).unwrap().local_flags
-    }
-
-    /// Waits for the end; the exit code, after the terminal was found restored.
-    fn end(mut self) -> Option<i32> {
-        let code = self.wait();
-        self.until(DOWN);
-        assert!(self.text.rfind(DOWN) > self.text.rfind(UP), "{}", self.text);
-        for mode in ["?1000", "?1006", "?2004"] {
-            let (on, off) = (format!("\u{1b}[{mode}h"), format!("\u{1b}[{mode}l"));
-            assert!(self.text.rfind(&off) > self.text.rfind(&on), "{mode} is left on");
-        }
-        assert_eq!(self.local_flags(), self.before.local_flags);
-        assert_eq!(tcgetattr(self.slave.as_fd()).unwrap().input_flags, self.before.input_flags);
-        code
-    }
-
-    fn wait(&mut self) -> Option<i32> {
-        let since = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            if since.elapsed() > Duration::from_secs(5) {
-                self.child.kill().unwrap();
-                panic!("it does not end: {}", self.text);
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use nix::fcntl::OFlag;
 
 use super::{
     exit::usage,
@@ -180,9 +181,8 @@ impl ReportFile {
         if asks_for_directory && !target.exists() {
             fs::create_dir(target)
                 .with_context(|| format!("cannot make the directory {}", target.display()))?;
-            if let Some(Invoker { uid, gid }) = invoker {
-                nix::unistd::chown(target, Some(uid), Some(gid))
-                    .with_context(|| format!("cannot give {} to uid {uid}", target.display()))?;
+            if let Some(invoker) = invoker {
+                give_directory(target, invoker)?;
             }
         }
         let path = if target.is_dir() { timed_name(target, stem) } else { target.to_owned() };
@@ -252,6 +252,19 @@ impl ReportFile {
     }
 }
 
+/// Gives away the directory that was just made, and no other that may stand in its place by now.
+fn give_directory(path: &Path, Invoker { uid, gid }: Invoker) -> Result<()> {
+    let cannot = || format!("cannot give {} to uid {uid}", path.display());
+    let plain = path.components().collect::<PathBuf>(); // `name/` would be followed where `name` is a link
+    let flags = (OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits();
+    let made = OpenOptions::new().read(true).custom_flags(flags).open(plain).with_context(cannot)?;
+    let owner = made.metadata().with_context(cannot)?.uid();
+    if owner != nix::unistd::geteuid().as_raw() {
+        bail!("{}: it belongs to uid {owner} and was not made by this run", cannot());
+    }
+    nix::unistd::fchown(made.as_fd(), Some(uid), Some(gid)).with_context(cannot)
+}
+
 fn is_agreed(path: &Path) -> Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Ok(false);
@@ -309,6 +322,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let report = ReportFile::open_in(&dir.path().join("new/"), "run", Existing::Ask, None).unwrap();
         assert_eq!(report.path.parent().unwrap(), dir.path().join("new"));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_new_directory_is_not_given_away() {
+        use nix::unistd::{Uid, getgid};
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let myself = Invoker { uid: Uid::effective(), gid: getgid() };
+        give_directory(&real.join(""), myself).unwrap();
+        for path in [link.clone(), link.join("")] {
+            let error = give_directory(&path, myself).unwrap_err();
+            assert!(error.to_string().contains("cannot give"), "{error}");
+        }
     }
 
     /// Under `cargo test` no terminal can be asked, or it is not answered with yes.

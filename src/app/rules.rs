@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::{
     exit::{self, usage},
     print::print,
-    rule_docs, rule_fields, rule_test,
+    privilege, rule_docs, rule_fields, rule_test,
 };
 use crate::analysis::rule::{RuleError, RuleSet, built_in_sources, load::parse};
 use crate::cli::plan::RulesPlan;
@@ -83,7 +83,13 @@ fn check(dir: Option<&Path>) -> Result<()> {
 }
 
 /// Every `*.toml` of `dir`, by name, so that the same directory always gives the same first error.
+///
+/// Read with the rights of the person who asked, never with root's: a fault is told with the words that it is in.
 fn files(dir: &Path) -> Result<Vec<(String, String)>> {
+    privilege::as_invoker(privilege::invoker()?, || read(dir))?
+}
+
+fn read(dir: &Path) -> Result<Vec<(String, String)>> {
     let cannot = || format!("cannot read the rules directory {}", dir.display());
     let mut paths = Vec::<PathBuf>::new();
     for entry in fs::read_dir(dir).with_context(cannot)? {
