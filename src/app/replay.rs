@@ -17,6 +17,7 @@ use super::{
     exit::usage,
     files::Files,
     look,
+    metrics::Listening,
     pipeline::WhenStopped,
     privilege, rules, saved_run,
     session::{Session, Shown},
@@ -87,6 +88,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let devices = devices::resolve(&plan.devices)?;
     let invoker = privilege::invoker()?;
     let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
+    let metrics = plan.metrics.map(Listening::on).transpose()?;
     privilege::drop_all(invoker)?;
     let scope = scope(None, devices);
     let stop = Stop::default();
@@ -98,6 +100,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
+    let session = Session { metrics, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -145,6 +148,7 @@ fn session(
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,
         files,
+        metrics: None,
         rules,
         devices,
         start: Start {

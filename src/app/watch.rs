@@ -11,6 +11,7 @@ use super::{
     exit::{NotPermitted, usage},
     files::Files,
     key, look,
+    metrics::Listening,
     pipeline::WhenStopped,
     privilege, rules,
     session::{Session, Shown},
@@ -46,6 +47,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let invoker = privilege::invoker()?;
     let capture = open(interface, filter.clone(), snaplen)?;
     let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
+    let metrics = plan.metrics.map(Listening::on).transpose()?;
     privilege::drop_all(invoker)?;
     let key = plan.control.and_then(|control| control.key_file).map(|path| key::read(&path)).transpose()?;
 
@@ -69,6 +71,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,
         files,
+        metrics,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

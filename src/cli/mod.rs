@@ -8,6 +8,7 @@ pub mod config;
 pub mod config_file;
 pub mod demo;
 pub mod drive;
+pub mod endpoint;
 pub mod experiment;
 pub mod firmware;
 pub mod mode;

@@ -3,7 +3,8 @@
 //! Everything that can be decided from the words alone is decided here, so that a plan can be carried out.
 //! What needs the world (does the file exist, which address has the name, is stdout a terminal) is left to `app`.
 
-use core::{fmt, net::IpAddr, time::Duration};
+use core::net::{IpAddr, SocketAddr};
+use core::{fmt, time::Duration};
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
@@ -46,6 +47,8 @@ pub struct WatchPlan {
     pub duration: Option<Duration>,
     /// Ask the test firmware of the devices.
     pub control: Option<ControlPlan>,
+    /// Where the run's numbers are served.
+    pub metrics: Option<SocketAddr>,
     pub output: OutputPlan,
 }
 
@@ -203,6 +206,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             }
             if path.as_os_str() == "-" {
                 From::Stdin
+            } else if args.metrics.is_some() {
+                return Err(error(
+                    "--metrics is for live capture and streams: a file is over before anybody asks",
+                    "leave it out; --json tells the same numbers in its last line",
+                ));
             } else if args.duration.is_some() {
                 return Err(error(
                     "--duration is for live capture and streams: a file ends by itself",
@@ -225,7 +233,8 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         return Err(error("--map is the map of a report's stand-ins", "add --report FILE|DIR"));
     }
     let redact = redact(args.redact)?;
-    Ok(WatchPlan { from, devices, duration: args.duration, control, output: output(args.output, redact)? })
+    let output = output(args.output, redact)?;
+    Ok(WatchPlan { from, devices, duration: args.duration, control, metrics: args.metrics, output })
 }
 
 /// Whoever names a port or a key means to ask.
