@@ -339,6 +339,8 @@ fn a_report_that_cannot_be_written_whole_is_not_written() {
     let scene = Scene::with(&support::refused());
     let kept = scene.name("kept.md");
     fs::write(&kept, "mine").unwrap();
+    support::give_to_successor(scene.dir.path());
+    support::give_to_successor(kept.as_ref());
     for name in ["new.md", "kept.md"] {
         // Files of at most two times 512 or 1024 octets, and no signal for it.
         let line = "trap '' XFSZ; ulimit -f 2; exec \"$@\"";

@@ -56,6 +56,10 @@ impl Watch {
         if sudo {
             command.env("SUDO_UID", NOBODY.to_string()).env("SUDO_GID", NOBODY.to_string());
         }
+        Watch::of(&mut command)
+    }
+
+    fn of(command: &mut Command) -> Watch {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
@@ -103,6 +107,14 @@ fn assert_powerless(threads: &[String]) {
             assert_eq!(field(status, set), "0000000000000000", "{set} of {}", field(status, "Name"));
         }
         assert_eq!(field(status, "NoNewPrivs"), "1", "{}", field(status, "Name"));
+        assert_eq!(field(status, "Seccomp"), "2", "{}", field(status, "Name"));
+    }
+}
+
+/// The real, effective, saved and file-system id of every thread.
+fn assert_ids(threads: &[String], id: u32) {
+    for status in threads {
+        assert_eq!(field(status, "Uid"), format!("{id}\t{id}\t{id}\t{id}"));
     }
 }
 
@@ -112,8 +124,61 @@ fn no_thread_keeps_a_capability() {
         return not_run("no_thread_keeps_a_capability", "live capture needs root");
     }
     let watch = Watch::start(&[], false);
-    assert_powerless(&watch.threads());
+    let threads = watch.threads();
+    assert_powerless(&threads);
+    assert_ids(&threads, NOBODY);
     watch.end(Signal::SIGTERM);
+}
+
+#[test]
+fn root_goes_on_as_whom_it_names() {
+    if !is_root() {
+        return not_run("root_goes_on_as_whom_it_names", "only root may become somebody");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("run.pcapng");
+    let daemon = nix::unistd::User::from_name("daemon").unwrap().map_or(1, |user| user.uid.as_raw());
+    // Named, it counts for more than sudo.
+    for (name, sudo, id) in [("root", false, 0), ("0", false, 0), ("daemon", true, daemon)] {
+        let watch = Watch::start(&["--user", name, "-w", file.to_str().unwrap()], sudo);
+        let threads = watch.threads();
+        assert_powerless(&threads);
+        assert_ids(&threads, id);
+        watch.end(Signal::SIGTERM);
+        assert_eq!(fs::metadata(&file).unwrap().uid(), id, "{name}");
+        fs::remove_file(&file).unwrap();
+    }
+    let output = support::run(&["-i", "lo", "--json", "--user", "nobody-of-that-name"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("getent passwd"), "{}", stderr(&output));
+}
+
+/// The way without sudo: the file has the one capability, whoever runs it has none.
+#[test]
+fn with_a_file_capability_an_ordinary_user_captures_in_the_same_sandbox() {
+    let test = "with_a_file_capability_an_ordinary_user_captures_in_the_same_sandbox";
+    if !is_root() {
+        return not_run(test, "only root may give a file a capability");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = support::program_for_everybody(dir.path());
+    let given = Command::new("setcap").arg("cap_net_raw=ep").arg(&program).output();
+    if !given.is_ok_and(|output| output.status.success()) {
+        return not_run(test, "setcap is not installed, or this file system keeps no capabilities");
+    }
+    let mut command = Command::new(&program);
+    command.args(["-i", "lo", "-d", "127.0.0.1", "--json"]).env("XDG_CONFIG_HOME", "/nonexistent");
+    let watch = Watch::of(command.uid(NOBODY).gid(NOBODY));
+    let threads = watch.threads();
+    // The bounding set stays: emptying it takes a capability that the file does not have, and it gives none.
+    for status in &threads {
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(field(status, set), "0000000000000000", "{set} of {}", field(status, "Name"));
+        }
+        assert_eq!((field(status, "NoNewPrivs"), field(status, "Seccomp")), ("1", "2"));
+    }
+    assert_ids(&threads, NOBODY);
+    assert_eq!(watch.end(Signal::SIGTERM).1, Some(0));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::{
     event::{CaptureEvent, Event, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
-    input::{Account, Frame, Gap, GapCause, Input, Marker},
+    input::{Account, Frame, Gap, Input, Marker},
     rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts, Raised},
     tcp::progress,
@@ -348,30 +348,20 @@ impl Engine {
     }
 
     fn gap(&mut self, gap: Gap) {
-        if gap.lost == 0 {
-            return;
-        }
+        let Some(text) = gap.told() else { return };
         self.counts.now = self.counts.now.max(gap.at);
         self.counts.quality.dropped += gap.lost;
-        self.counts.quality.gaps += 1;
+        self.counts.quality.gaps += u64::from(gap.is_counted());
         self.last_gap = Some(gap.at);
         self.table.weaken_all();
         for device in self.hosts.iter_mut() {
             device.note_gap(gap.at);
         }
         self.detectors.on_gap(&gap);
-        let whose = match gap.cause {
-            GapCause::Kernel => "the kernel's capture buffer was full",
-            GapCause::Interface => "the interface dropped them",
-            GapCause::Queue => "the analysis fell behind the capture",
-        };
         self.events.push_back(Event::Capture(CaptureEvent {
             when: When(self.counts.now),
             quality: self.counts.quality,
-            text: format!(
-                "{} frames were lost: {whose}. What follows from earlier frames is less certain.",
-                gap.lost
-            ),
+            text,
         }));
     }
 

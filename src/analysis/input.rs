@@ -54,6 +54,40 @@ pub struct Gap {
     pub cause: GapCause,
 }
 
+impl Gap {
+    /// Whether a loss begins here. The end of one is told too, and counts no second time.
+    pub fn is_counted(&self) -> bool {
+        match self.cause {
+            GapCause::Kernel | GapCause::Interface | GapCause::Queue => self.lost > 0,
+            GapCause::Gone => true,
+            GapCause::Back(_) => false,
+        }
+    }
+
+    /// In a person's words; `None` where nothing was lost.
+    pub fn told(&self) -> Option<String> {
+        let counted = |whose: &str| {
+            let lost = self.lost;
+            format!("{lost} frames were lost: {whose}. What follows from earlier frames is less certain.")
+        };
+        Some(match self.cause {
+            GapCause::Kernel | GapCause::Interface | GapCause::Queue if self.lost == 0 => return None,
+            GapCause::Kernel => counted("the kernel's capture buffer was full"),
+            GapCause::Interface => counted("the interface dropped them"),
+            GapCause::Queue => counted("the analysis fell behind the capture"),
+            GapCause::Gone => {
+                "The interface went away or down. It is waited for; what passes meanwhile is not seen."
+                    .to_owned()
+            }
+            GapCause::Back(away) => format!(
+                "The interface was away for {:.1} s. How many frames passed meanwhile is not known, and what follows from \
+                 earlier frames is less certain.",
+                away.as_secs_f64()
+            ),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapCause {
     /// The kernel's capture buffer was full (`ps_drop`).
@@ -62,6 +96,10 @@ pub enum GapCause {
     Interface,
     /// Our own queue between capture and engine was full.
     Queue,
+    /// The interface went away, or down: nobody counts what passes it from here on, and `lost` is 0.
+    Gone,
+    /// It is there again, after this long. `lost` is 0.
+    Back(Duration),
 }
 
 /// Something a person or another program wants remembered at this point of the stream.

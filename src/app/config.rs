@@ -137,6 +137,7 @@ fn listed(settings: &Settings, path: &Path) -> Result<String> {
         control,
         control_port,
         ascii,
+        user,
         theme,
         keys,
     } = settings;
@@ -157,6 +158,7 @@ fn listed(settings: &Settings, path: &Path) -> Result<String> {
         row("control", told(control, bool::to_string), "false"),
         row("control_port", told(control_port, u16::to_string), "7777"),
         row("ascii", told(ascii, bool::to_string), "false"),
+        row("user", told(user, String::clone), "who called sudo, else nobody"),
         row("tui.theme", told(theme, String::clone), "the screen's own"),
     ];
     for (command, set) in keys {

@@ -17,9 +17,11 @@ use super::{
     look, output,
     pipeline::WhenStopped,
     print::print,
-    privilege, rules,
+    rules,
+    sandbox::{self, Needs, Sockets},
     session::{Outcome, Running, Session, Shown},
     shutdown::{self, Stop},
+    successor::successor,
     terminal,
     twin_key::TwinKey,
     watch,
@@ -51,24 +53,26 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let shown = Shown::of(plan.output.view);
     let look = look::of(&plan.output)?;
     let rules = rules::load(plan.output.rules.as_deref())?;
-    // Asked before the lab makes us root of a namespace of our own.
-    let invoker = privilege::invoker()?;
+    // Asked before the lab may take us where nobody else is.
+    let successor = successor(plan.confinement.user.as_deref())?;
     let key = TwinKey::new()?;
     let config = LabConfig {
         twin: lab::find_twin(plan.twin.as_deref())?,
         twin_args: twin_args(&plan, &key),
         seed: plan.seed,
         // As whom we go on ourselves: we could not end a twin that stayed root.
-        twin_user: invoker.map(|invoker| (invoker.uid.as_raw(), invoker.gid.as_raw())),
+        twin_user: successor.map(|successor| (successor.uid.as_raw(), successor.gid.as_raw())),
         has_power_switch: false,
     };
     let lab = Lab::enter(&config)?;
+    let successor = successor.filter(|_| lab.has_other_users());
     let key = key.into_key();
     let device = lab.device();
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
-    let files = Files::open(&with_report(&plan, shown).output, &[], invoker, None)?;
-    privilege::drop_all(invoker)?;
+    let files = Files::open(&with_report(&plan, shown).output, &[], successor, None)?;
+    let needs = Needs { sockets: Sockets::Network, ..files.needs(shown).and_a_capture() };
+    let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
@@ -99,6 +103,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         start,
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
+        remarks,
     };
     let mut running = session.start(feed)?;
     running.ask(&[(device, lab.control())], Some(key))?;

@@ -15,8 +15,9 @@ use super::{
     devices,
     exit::{self, usage},
     print::print,
-    privilege,
+    sandbox::{self, Needs, Sockets},
     shutdown::{self, Stop},
+    successor::successor,
     terminal,
 };
 use crate::analysis::time::Timestamp;
@@ -32,7 +33,8 @@ use page::Facts;
 pub fn run(plan: DrivePlan) -> Result<u8> {
     let target = SocketAddr::new(address_of(&plan.device)?, plan.port);
     // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
-    privilege::drop_all(privilege::invoker()?)?;
+    let needs = Needs { sockets: Sockets::Network, ..Needs::default() };
+    sandbox::enter(successor(plan.confinement.user.as_deref())?, &plan.confinement, &needs)?;
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
 

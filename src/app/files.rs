@@ -16,6 +16,8 @@ use super::{
     privilege::Invoker,
     redaction::Redaction,
     report::format,
+    sandbox::{Needs, Sockets},
+    session::Shown,
 };
 use crate::cli::plan::{DeviceName, OutputPlan};
 use crate::report::{self, Format, excerpt::Excerpt, model::Report, template::Template};
@@ -37,7 +39,7 @@ pub struct Files {
 #[derive(Default)]
 struct Belonging {
     read: Option<ReadFile>,
-    record: Option<PathBuf>,
+    record: Option<(PathBuf, Option<File>)>,
 }
 
 /// Where what was asked for was written.
@@ -53,34 +55,35 @@ impl Files {
     pub fn open(
         plan: &OutputPlan,
         devices: &[DeviceName],
-        invoker: Option<Invoker>,
+        successor: Option<Invoker>,
         reads: Option<ReadFile>,
     ) -> Result<Files> {
-        let mut record = None;
+        let (mut record, mut recorded) = (None, None);
         if let Some(path) = &plan.record {
-            let file = OutputFile::open(path, invoker)?;
+            let file = OutputFile::open(path, successor)?;
             if reads.as_ref().is_some_and(|read| file.is_same_as(&read.file)) {
                 let name = path.display();
                 return Err(exit::usage(format!("--write would overwrite {name}, the capture that is read")));
             }
+            recorded = Some((path.clone(), file.reader()));
             record = Some(file.into_writer()?);
         }
         let existing = if plan.force { Existing::Replace } else { Existing::Ask };
         let (mut report, mut evidence) = (None, None);
         if let Some(target) = &plan.report {
-            let file = ReportFile::open_in(target, "esp-tcpwatch", existing, invoker)?;
+            let file = ReportFile::open_in(target, "esp-tcpwatch", existing, successor)?;
             match format(plan.report_format) {
                 None if file.path == *target => evidence = Some(file),
                 format => {
                     if file.path != *target {
                         let beside = file.path.with_extension("pcapng");
-                        evidence = Some(ReportFile::open(&beside, existing, invoker)?);
+                        evidence = Some(ReportFile::open(&beside, existing, successor)?);
                     }
                     report = Some((file, format.unwrap_or(Format::Markdown)));
                 }
             }
         }
-        let redaction = Redaction::open(&plan.redact, devices, invoker)?;
+        let redaction = Redaction::open(&plan.redact, devices, successor)?;
         for written in report.iter().map(|(file, _)| file).chain(&evidence) {
             let name = written.path.display();
             if reads.as_ref().is_some_and(|read| written.is_same_as(&read.file)) {
@@ -99,9 +102,24 @@ impl Files {
             report,
             evidence,
             redaction,
-            exports: exports.unwrap_or_default(),
-            belonging: Belonging { read: reads, record: plan.record.clone() },
+            exports: output::writable(exports.unwrap_or_default(), successor)?,
+            belonging: Belonging { read: reads, record: recorded },
         })
+    }
+
+    /// What is still opened by name once all of these are open: reports are put in the place of what was there, what came
+    /// to nothing is taken back, and a screen may be asked for one report more.
+    pub fn needs(&self, shown: Shown) -> Needs {
+        let is_screen = shown == Shown::Screen;
+        let reports = self.report.iter().map(|(file, _)| file).chain(&self.evidence);
+        let folders =
+            reports.flat_map(ReportFile::folders).chain(self.redaction.map().map(OutputFile::folder));
+        Needs {
+            reads: Vec::new(),
+            writes: folders.chain(is_screen.then(|| self.exports.clone())).collect(),
+            terminal: is_screen,
+            sockets: Sockets::None,
+        }
     }
 
     /// A report was asked for on the command line.
@@ -157,10 +175,10 @@ impl Files {
 impl Belonging {
     fn attach_to(&self, report: &mut Report, ended: bool) {
         let read = self.read.as_ref().map(|read| read.attached("the capture that was read"));
-        let record = self
-            .record
-            .as_deref()
-            .map(|path| if ended { attach::recording(path) } else { attach::growing_recording(path) });
+        let record = self.record.as_ref().map(|(path, file)| match ended {
+            true => attach::recording(path, file.as_ref()),
+            false => attach::growing_recording(path),
+        });
         report.attached = read.into_iter().chain(record).collect();
         let is_live = report.start.as_ref().is_some_and(|start| start.source == "live");
         report.system = is_live.then(attach::system);

@@ -1,7 +1,7 @@
 //! The key of a device's test firmware: drawn, or read from its file.
 //!
-//! Knows how it is read, and says of it nothing but its name. The file is the user's: read it with their rights
-//! and no others, after the privileges are gone or by [`as_invoker`](super::privilege::as_invoker).
+//! Knows how it is read, and says of it nothing but its name. The file is the user's, and is read with their rights
+//! and no others: `sudo` opens nobody's key.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,14 +9,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::exit::usage;
+use super::{exit::usage, privilege};
 use crate::firmware::{KEY_OCTETS, Key};
 
 /// A key file is one short line.
 const LENGTH_MAX: u64 = 4_096;
 
+/// Read before the privileges go, while there is one thread: whom a run of root's goes on as may not see root's files.
+///
 /// The error names the file, and never holds what is in it.
 pub fn read(path: &Path) -> Result<Key> {
+    privilege::as_invoker(privilege::invoker()?, || read_by_whoever_we_are(path))?
+}
+
+fn read_by_whoever_we_are(path: &Path) -> Result<Key> {
     let cannot = || format!("cannot read the key file {}", path.display());
     let length = fs::metadata(path).with_context(cannot)?.len();
     if length > LENGTH_MAX {

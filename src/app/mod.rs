@@ -36,10 +36,12 @@ mod rule_docs;
 mod rule_fields;
 mod rule_test;
 mod rules;
+pub mod sandbox;
 mod saved_run;
 mod screen;
 mod session;
 mod shutdown;
+mod successor;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod twin_key;

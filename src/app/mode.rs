@@ -13,7 +13,8 @@ use super::{
     exit::{self, usage},
     key,
     print::print,
-    privilege,
+    sandbox::{self, Needs, Sockets},
+    successor::successor,
 };
 use crate::cli::mode::ModePlan;
 use crate::firmware::{
@@ -27,9 +28,10 @@ pub fn run(plan: ModePlan) -> Result<u8> {
     let change = Change::from_words(&plan.change).map_err(usage)?;
     let address = devices::address_of(&plan.device)?.ok_or_else(|| usage("--device has no address"))?;
     let device = SocketAddr::new(address, plan.port);
-    // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
-    privilege::drop_all(privilege::invoker()?)?;
     let key = plan.key_file.as_deref().map(key::read).transpose()?;
+    // Whoever typed sudo out of habit: nothing here needs it, and answers of strangers are about to be read.
+    let needs = Needs { sockets: Sockets::Network, ..Needs::default() };
+    sandbox::enter(successor(plan.confinement.user.as_deref())?, &plan.confinement, &needs)?;
     let status = match key.filter(|_| !change.is_empty()) {
         Some(key) => change_blocking(device, &key, &change)?.status,
         None => status_blocking(device)?,

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{exit::usage, privilege::Invoker};
+use super::{
+    exit::usage,
+    privilege::{self, Invoker},
+};
 
 /// A file that is open already and gets its contents later.
 #[derive(Debug)]
@@ -58,6 +61,18 @@ impl OutputFile {
             Err(error) => return Err(error).with_context(cannot),
         };
         Ok(OutputFile { path: path.to_owned(), file, unused: ours, is_private: false })
+    }
+
+    /// For reading it again when it is complete: by its name we may no longer be allowed to. `None`: it is no file, or may
+    /// not be read.
+    pub fn reader(&self) -> Option<File> {
+        let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
+        is_file.then(|| File::open(&self.path).ok()).flatten().filter(|file| self.is_same_as(file))
+    }
+
+    /// Where it stands: one that comes to nothing is taken back out of there.
+    pub fn folder(&self) -> PathBuf {
+        folder_of(&self.path)
     }
 
     /// Would the two overwrite each other?
@@ -174,6 +189,13 @@ impl ReportFile {
         ReportFile::open(&path, existing, invoker)
     }
 
+    /// Where [`ReportFile::write`] makes and removes files: the folder of its name, and of the file that a symbolic link
+    /// leads to.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let target = fs::canonicalize(&self.path).ok();
+        [self.taken.folder()].into_iter().chain(target.as_deref().map(folder_of)).collect()
+    }
+
     /// Is this the same file as `other`, whatever the two are called?
     pub fn is_same_as(&self, other: &File) -> bool {
         self.taken.is_same_as(other)
@@ -250,6 +272,19 @@ pub fn timed_name(directory: &Path, stem: &str) -> PathBuf {
         path = directory.join(format!("{stem}-{time}-{number}.md"));
     }
     path
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// `folder`, where `successor` may make files in it; otherwise the system's folder for whatever is made in passing.
+pub fn writable(folder: PathBuf, successor: Option<Invoker>) -> Result<PathBuf> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+    let may = privilege::as_invoker(successor, || {
+        nix::unistd::eaccess(here, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).is_ok()
+    })?;
+    Ok(if may { folder } else { std::env::temp_dir() })
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ impl Running {
                     recorder.on_gap(gap);
                 }
                 self.quality.dropped += gap.lost;
-                self.quality.gaps += 1;
+                self.quality.gaps += u64::from(gap.is_counted());
             }
             Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
         }

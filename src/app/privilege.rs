@@ -8,17 +8,15 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Gid, Uid};
 
-/// The person behind `sudo`: who gets the output files, and as whom the rest of the run goes on.
+/// Who gets the output files, and as whom the rest of the run goes on: the person behind `sudo`, or whom
+/// [`successor`](super::successor::successor) finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invoker {
     pub uid: Uid,
     pub gid: Gid,
 }
 
-/// Who called us through sudo; `None` where there is nobody else to become.
-///
-/// Root without `SUDO_UID` (a container, a root shell) stays uid 0: the invoking user *is* root. Without any
-/// capability and with no_new_privs that uid still owns root's files, but it can no longer configure or capture.
+/// Who called us through sudo; `None` where nobody did: whoever we are then *is* the invoking user.
 pub fn invoker() -> Result<Option<Invoker>> {
     if !Uid::effective().is_root() {
         return Ok(None);

@@ -19,9 +19,10 @@ use super::{
     look,
     metrics::Listening,
     pipeline::WhenStopped,
-    privilege, rules, saved_run,
+    rules, sandbox, saved_run,
     session::{Session, Shown},
     shutdown::{self, Stop},
+    successor::successor,
     terminal, watch,
 };
 use crate::analysis::{event::Start, host::DeviceScope};
@@ -51,10 +52,8 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     if is_run {
         saved_run::check(&plan, &name)?;
     }
-    let invoker = privilege::invoker()?;
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
-    let files = Files::open(&plan.output, &plan.devices, invoker, Some(reads))?;
-    privilege::drop_all(invoker)?;
+    let (files, remarks) = confined(&plan, Some(reads))?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -68,8 +67,20 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     let scope = scope(Some(&file), devices);
     let source = CaptureFile::from_reader(reader, &name)?;
     shutdown::listen(&stop, None, terminal::restore)?;
-    let session = session(&plan, files, rules, scope, &stop, name)?;
+    let session = Session { remarks, ..session(&plan, files, rules, scope, &stop, name)? };
     session.start(source)?.finish()?.exit_code()
+}
+
+/// Opens what is written, and then gives up everything but that and `reads`.
+fn confined(plan: &WatchPlan, reads: Option<ReadFile>) -> Result<(Files, Vec<String>)> {
+    let successor = successor(plan.confinement.user.as_deref())?;
+    let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
+    let mut needs = files.needs(Shown::of(plan.output.view));
+    if plan.metrics.is_some() {
+        needs = needs.and_metrics();
+    }
+    let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
+    Ok((files, remarks))
 }
 
 /// Opens what is to be read; done early, while we may still be root.
@@ -86,10 +97,8 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     }
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
-    let invoker = privilege::invoker()?;
-    let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    privilege::drop_all(invoker)?;
+    let (files, remarks) = confined(&plan, None)?;
     let scope = scope(None, devices);
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -100,7 +109,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, ..session };
+    let session = Session { metrics, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -159,5 +168,6 @@ fn session(
         },
         stop: stop.clone(),
         when_stopped: if is_file { WhenStopped::AtOnce } else { WhenStopped::AtEnd },
+        remarks: Vec::new(),
     })
 }

@@ -13,11 +13,13 @@ use super::{
     attach::ReadFile,
     devices, evidence,
     exit::{self, usage},
-    output::{Existing, ReportFile},
+    output::{Existing, OutputFile, ReportFile},
     print::print,
-    privilege,
     redaction::Redaction,
-    replay, rules, saved_run,
+    replay, rules,
+    sandbox::{self, Needs},
+    saved_run,
+    successor::successor,
 };
 use crate::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
@@ -55,15 +57,15 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
     if plan.format == ReportFormat::Pcapng && plan.output.is_none() && io::stdout().is_terminal() {
         return Err(usage("packets are not for a terminal\n  name a file: -o evidence.pcapng"));
     }
-    let invoker = privilege::invoker()?;
+    let successor = successor(plan.confinement.user.as_deref())?;
     let existing = if plan.force { Existing::Replace } else { Existing::Ask };
-    let output = plan.output.as_ref().map(|path| ReportFile::open(path, existing, invoker)).transpose()?;
+    let output = plan.output.as_ref().map(|path| ReportFile::open(path, existing, successor)).transpose()?;
     if let (Some(read), Some(output)) = (&file, &output)
         && output.is_same_as(&read.file)
     {
         return Err(usage(format!("-o would overwrite {name}, which is read\n  give another name to -o")));
     }
-    let mut redaction = Redaction::open(&plan.redact, &plan.devices, invoker)?;
+    let mut redaction = Redaction::open(&plan.redact, &plan.devices, successor)?;
     if let Some(map) = redaction.map() {
         if output.as_ref().is_some_and(|output| output.is_same_file(map)) {
             return Err(usage("--map would overwrite the report\n  give another name to --map"));
@@ -75,7 +77,9 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
         }
     }
     let devices = devices::resolve(&plan.devices)?;
-    privilege::drop_all(invoker)?;
+    let folders = output.iter().flat_map(ReportFile::folders).chain(redaction.map().map(OutputFile::folder));
+    let needs = Needs { writes: folders.collect(), ..Needs::default() };
+    sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let scope = replay::scope(file.as_ref().map(|read| &read.file), devices);
     let mut report = Report::default();

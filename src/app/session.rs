@@ -27,8 +27,9 @@ use crate::analysis::{
     engine::{DEFAULT_MEMORY, Engine, EngineConfig, flows_within},
     event::{Event, Start, Summary},
     host::DeviceScope,
-    input::Input,
+    input::{Input, Marker},
     rule::{RuleSet, Severity},
+    time::Timestamp,
     wire::Skip,
 };
 use crate::cli::plan::View;
@@ -99,6 +100,8 @@ pub struct Session {
     pub start: Start,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
+    /// What everybody who looks at the run must know from its start: it goes without its sandbox, say.
+    pub remarks: Vec<String>,
 }
 
 /// A session whose engine runs.
@@ -131,6 +134,12 @@ impl Session {
     /// Starts the engine on a thread of its own.
     pub fn start<S: Source + Send + 'static>(mut self, mut source: S) -> Result<Running> {
         let (asides, received) = channel();
+        for text in core::mem::take(&mut self.remarks) {
+            let at = Timestamp::ZERO;
+            let marker = Marker { at, text, mode_changed: false, device: None, mode: None };
+            // Its other end is in this hand.
+            let _ = asides.send(Input::Marker(marker));
+        }
         let (screen, events) = match self.shown {
             Shown::Screen => {
                 let (feed, events) = screen::channel();

@@ -14,8 +14,10 @@ use super::{
     metrics::Listening,
     pipeline::WhenStopped,
     privilege, rules,
+    sandbox::{self, Sockets},
     session::{Session, Shown},
     shutdown::{self, Stop},
+    successor::successor,
     terminal,
 };
 use crate::analysis::{event::Start, host::DeviceScope};
@@ -39,17 +41,24 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let asked = plan.control.as_ref().map(|control| channels(control, &plan.devices)).transpose()?;
+    let key = plan.control.and_then(|control| control.key_file).map(|path| key::read(&path)).transpose()?;
     let interface = match interface {
         Some(name) => name,
         None => towards(&devices)?,
     };
     let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
-    let invoker = privilege::invoker()?;
+    let successor = successor(plan.confinement.user.as_deref())?;
     let capture = open(interface, filter.clone(), snaplen)?;
-    let files = Files::open(&plan.output, &plan.devices, invoker, None)?;
+    let files = Files::open(&plan.output, &plan.devices, successor, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    privilege::drop_all(invoker)?;
-    let key = plan.control.and_then(|control| control.key_file).map(|path| key::read(&path)).transpose()?;
+    let mut needs = files.needs(shown).and_a_capture();
+    if metrics.is_some() {
+        needs = needs.and_metrics();
+    }
+    if asked.is_some() {
+        needs.sockets = Sockets::Network;
+    }
+    let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -77,6 +86,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         start,
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
+        remarks,
     };
     let mut running = session.start(feed)?;
     if let Some(asked) = asked {

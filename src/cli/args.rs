@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::config::{ConfigCommand, TuiSettings};
+use super::confine::ConfineArgs;
 use super::rules::RulesCommand;
 use super::settings::SNAPLEN;
 
@@ -166,6 +167,8 @@ pub struct WatchArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     pub redact: RedactArgs,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 /// What a report may tell of people and places.
@@ -208,6 +211,8 @@ pub struct ReportArgs {
     /// Rule files (*.toml): each replaces the built-in rule of its id, or is a rule of one's own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -261,6 +266,8 @@ pub struct DemoArgs {
     pub shape: super::experiment::ShapeArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 const DEMO_NOTES: &str = "\

@@ -60,21 +60,32 @@ impl Cli {
         match &mut self.command {
             None => watch(&mut self.watch, settings),
             Some(Command::Watch(args)) => watch(args, settings),
-            Some(Command::Report(args)) => fill(&mut args.rules, &settings.rules),
-            Some(Command::Demo(args)) => output(&mut args.output, settings),
-            Some(Command::Drive(args)) => one_device(&mut args.device, settings),
+            Some(Command::Report(args)) => {
+                fill(&mut args.rules, &settings.rules);
+                fill(&mut args.confine.user, &settings.user);
+            }
+            Some(Command::Demo(args)) => {
+                output(&mut args.output, settings);
+                fill(&mut args.confine.user, &settings.user);
+            }
+            Some(Command::Drive(args)) => {
+                one_device(&mut args.device, settings);
+                fill(&mut args.confine.user, &settings.user);
+            }
             Some(Command::Mode(args)) => {
                 one_device(&mut args.device, settings);
                 fill(&mut args.key_file, &settings.key_file);
                 fill(&mut args.port, &settings.control_port);
+                fill(&mut args.confine.user, &settings.user);
             }
             Some(Command::Experiment(args)) if args.resume.is_none() => {
                 one_device(&mut args.device, settings);
                 fill(&mut args.key_file, &settings.key_file);
                 fill(&mut args.iface, &settings.iface);
+                fill(&mut args.confine.user, &settings.user);
             }
             // Its results name the device.
-            Some(Command::Experiment(_)) => {}
+            Some(Command::Experiment(args)) => fill(&mut args.confine.user, &settings.user),
             Some(Command::Rules(RulesCommand::List { rules } | RulesCommand::Show { rules, .. })) => {
                 fill(rules, &settings.rules);
             }
@@ -101,6 +112,7 @@ fn watch(args: &mut WatchArgs, settings: &Settings) {
         }
     }
     output(&mut args.output, settings);
+    fill(&mut args.confine.user, &settings.user);
 }
 
 fn output(args: &mut OutputArgs, settings: &Settings) {

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use super::args::{DemoArgs, DemoMode};
+use super::confine::Confinement;
 use super::experiment::{Shape, shape};
 use super::plan::{OutputPlan, PlanError, RedactPlan, error, output};
 
@@ -17,7 +18,8 @@ pub struct DemoPlan {
     pub seed: u64,
     pub twin: Option<PathBuf>,
     pub output: OutputPlan,
-    /// In the place of all that is above, but for the twin and its seed.
+    pub confinement: Confinement,
+    /// In the place of all that is above, but for the twin, its seed and the confinement.
     pub experiment: Option<Shape>,
 }
 
@@ -51,6 +53,7 @@ pub(super) fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         twin: args.twin,
         // The addresses of the lab are the same everywhere and name nobody.
         output: output(args.output, RedactPlan::Keep)?,
+        confinement: args.confine.into(),
     })
 }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use clap::Args;
 
+use super::confine::{ConfineArgs, Confinement};
 use super::plan::{DeviceName, PlanError, error, one_device};
 
 const NOTES: &str = "\
@@ -81,6 +82,8 @@ pub struct DriveArgs {
     /// The numbers as one JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 /// Where connections come from.
@@ -105,6 +108,7 @@ pub struct DrivePlan {
     pub response_timeout: Duration,
     pub duration: Option<Duration>,
     pub json: bool,
+    pub confinement: Confinement,
 }
 
 /// The ports below belong to the system's own services, and binding one takes a privilege.
@@ -164,6 +168,7 @@ pub(super) fn drive(args: DriveArgs) -> Result<DrivePlan, PlanError> {
         response_timeout: args.response_timeout,
         duration: args.duration,
         json: args.json,
+        confinement: args.confine.into(),
     })
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::confine::{ConfineArgs, Confinement};
 use super::plan::{DeviceName, PlanError, device, error};
 
 const NOTES: &str = "\
@@ -78,6 +79,8 @@ pub struct ExperimentArgs {
     /// The comparison as one JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 /// What an experiment and the demo of one have in common.
@@ -105,6 +108,7 @@ pub struct ExperimentPlan {
     pub resume: Option<PathBuf>,
     pub shape: Shape,
     pub json: bool,
+    pub confinement: Confinement,
 }
 
 /// The experiment itself, as it was typed.
@@ -148,6 +152,7 @@ pub(super) fn experiment(args: ExperimentArgs) -> Result<ExperimentPlan, PlanErr
         resume: args.resume,
         shape,
         json: args.json,
+        confinement: args.confine.into(),
     })
 }
 

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod config;
 pub mod config_file;
+pub mod confine;
 pub mod demo;
 pub mod drive;
 pub mod endpoint;

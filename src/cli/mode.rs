@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::confine::{ConfineArgs, Confinement};
 use super::plan::{DeviceName, PlanError, error, one_device};
 
 const NOTES: &str = "\
@@ -47,6 +48,8 @@ pub struct ModeArgs {
     /// One JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub confine: ConfineArgs,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,7 @@ pub struct ModePlan {
     /// Present wherever there is a change.
     pub key_file: Option<PathBuf>,
     pub json: bool,
+    pub confinement: Confinement,
 }
 
 pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
@@ -74,5 +78,6 @@ pub fn mode(args: ModeArgs) -> Result<ModePlan, PlanError> {
         port: args.port.unwrap_or(PORT),
         key_file: args.key_file,
         json: args.json,
+        confinement: args.confine.into(),
     })
 }

@@ -13,6 +13,7 @@ use super::args::{
     Cli, Command, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs,
 };
 use super::config::{ConfigPlan, TuiSettings};
+use super::confine::Confinement;
 use super::demo::demo;
 use super::drive::{DrivePlan, drive};
 use super::experiment::{ExperimentPlan, experiment};
@@ -50,6 +51,7 @@ pub struct WatchPlan {
     /// Where the run's numbers are served.
     pub metrics: Option<SocketAddr>,
     pub output: OutputPlan,
+    pub confinement: Confinement,
 }
 
 /// How the test firmware of the devices is asked, and with what it can be switched.
@@ -130,6 +132,7 @@ pub struct ReportPlan {
     pub force: bool,
     pub redact: RedactPlan,
     pub rules: Option<PathBuf>,
+    pub confinement: Confinement,
 }
 
 /// A command line that means nothing: which part, and what to type instead.
@@ -233,8 +236,15 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         return Err(error("--map is the map of a report's stand-ins", "add --report FILE|DIR"));
     }
     let redact = redact(args.redact)?;
-    let output = output(args.output, redact)?;
-    Ok(WatchPlan { from, devices, duration: args.duration, control, metrics: args.metrics, output })
+    Ok(WatchPlan {
+        from,
+        devices,
+        duration: args.duration,
+        control,
+        metrics: args.metrics,
+        output: output(args.output, redact)?,
+        confinement: args.confine.into(),
+    })
 }
 
 /// Whoever names a port or a key means to ask.
@@ -273,6 +283,7 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
         force: args.force,
         redact: redact(args.redact)?,
         rules: args.rules,
+        confinement: args.confine.into(),
     })
 }
 

@@ -51,14 +51,16 @@ pub struct Settings {
     /// UDP port of a device's control channel.
     pub control_port: Option<Setting<u16>>,
     pub ascii: Option<Setting<bool>>,
+    /// As whom a run that root started goes on.
+    pub user: Option<Setting<String>>,
     pub theme: Option<Setting<String>>,
     /// A command of the screen, and the keys that mean it.
     pub keys: BTreeMap<String, Setting<Vec<String>>>,
 }
 
 /// What stands at the top of the file. In the environment it is `ESP_TCPWATCH_` and the name in capitals.
-pub const NAMES: [&str; 9] =
-    ["device", "iface", "filter", "snaplen", "rules", "key_file", "control", "control_port", "ascii"];
+pub const NAMES: [&str; 10] =
+    ["device", "iface", "filter", "snaplen", "rules", "key_file", "control", "control_port", "ascii", "user"];
 /// What stands under `[tui]`; `theme` is `ESP_TCPWATCH_THEME` in the environment.
 pub const THEME: &str = "theme";
 const PREFIX: &str = "ESP_TCPWATCH_";
@@ -108,6 +110,7 @@ impl Settings {
                 self.control_port = Some(Setting { value: value as u16, origin });
             }
             "ascii" => self.ascii = Some(Setting { value: flag(value)?, origin }),
+            "user" => self.user = Some(Setting { value: text(value)?, origin }),
             THEME => self.theme = Some(Setting { value: text(value)?, origin }),
             _ => return Err("is no setting".to_owned()),
         }
@@ -139,6 +142,7 @@ impl Settings {
             control: self.control.or(lower.control),
             control_port: self.control_port.or(lower.control_port),
             ascii: self.ascii.or(lower.ascii),
+            user: self.user.or(lower.user),
             theme: self.theme.or(lower.theme),
             keys,
         }
@@ -252,6 +256,7 @@ mod tests {
             ("ESP_TCPWATCH_KEY_FILE", "/k"),
             ("ESP_TCPWATCH_CONTROL_PORT", "7778"),
             ("ESP_TCPWATCH_ASCII", "1"),
+            ("ESP_TCPWATCH_USER", "tcpwatch"),
             ("ESP_TCPWATCH_THEME", "dark"),
         ])
         .unwrap();
@@ -264,6 +269,7 @@ mod tests {
         assert_eq!(settings.key_file.unwrap().value, Path::new("/k"));
         assert_eq!(settings.control_port.unwrap().value, 7778);
         assert!(settings.ascii.unwrap().value);
+        assert_eq!(settings.user.unwrap().value, "tcpwatch");
         assert_eq!(settings.theme.unwrap().value, "dark");
         assert_eq!(environment(&[("ESP_TCPWATCH_DEVICE", "")]), Ok(Settings::default()));
     }

@@ -95,35 +95,25 @@ impl Twin {
         // is read once it is over; a full one loses them rather than stopping the twin.
         let (stderr, its_stderr) =
             pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|error| not_started(path, error.into()))?;
-        let tap = device_end.try_clone().map_err(|error| not_started(path, error))?;
-        let mut command = Command::new(path);
-        command
-            .arg("--tap-fd")
-            .arg(tap.as_raw_fd().to_string())
-            .args(&start.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::from(its_stderr))
-            // A Ctrl-C goes to the terminal's whole foreground group; when the twin ends is for us to say.
-            .process_group(0);
-        if let Some((uid, gid)) = start.user {
-            command.uid(uid).gid(gid);
-        }
-        // SAFETY: the process has one thread (namespace::only_one_thread saw to it), so its child may do whatever the process
-        // may, allocating included.
-        #[expect(unsafe_code, reason = "what happens between fork and exec is the caller's word")]
-        unsafe {
-            command.pre_exec(move || before_exec(&tap))
+        let child = match spawn(start, path, &device_end, &its_stderr) {
+            // That user may not go where it lies, as into root's home: then by a descriptor, which we may still open.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && start.user.is_some() => {
+                fs::File::open(path).and_then(|file| {
+                    let program = format!("/proc/self/fd/{}", file.as_raw_fd());
+                    spawn(start, program.as_ref(), &device_end, &its_stderr)
+                })
+            }
+            outcome => outcome,
         };
-        let child = command.spawn().map_err(|error| not_started(path, error))?;
+        let child = child.map_err(|error| not_started(path, error))?;
         let mut twin = Twin {
             path: path.to_owned(),
             child: Some(child),
             stderr: fs::File::from(stderr),
             stack: String::new(),
         };
-        // From here on this end is the twin's alone.
-        drop(device_end);
+        // From here on these ends are the twin's alone.
+        drop((device_end, its_stderr));
         twin.stack = twin.ready()?;
         Ok(twin)
     }
@@ -232,6 +222,32 @@ impl Drop for Twin {
         // Nobody is left to hear of it; `Lab::finish` is for those who want to.
         let _unheard = self.stop();
     }
+}
+
+/// The process on its way to becoming the twin, with its words going into `stderr`.
+fn spawn(start: &Start, program: &Path, device_end: &OwnedFd, stderr: &OwnedFd) -> io::Result<Child> {
+    let tap = device_end.try_clone()?;
+    let mut command = Command::new(program);
+    command
+        .arg0(&start.path)
+        .arg("--tap-fd")
+        .arg(tap.as_raw_fd().to_string())
+        .args(&start.arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(stderr.try_clone()?))
+        // A Ctrl-C goes to the terminal's whole foreground group; when the twin ends is for us to say.
+        .process_group(0);
+    if let Some((uid, gid)) = start.user {
+        command.uid(uid).gid(gid);
+    }
+    // SAFETY: the process has one thread (namespace::only_one_thread saw to it), so its child may do whatever the process
+    // may, allocating included.
+    #[expect(unsafe_code, reason = "what happens between fork and exec is the caller's word")]
+    unsafe {
+        command.pre_exec(move || before_exec(&tap))
+    };
+    command.spawn()
 }
 
 /// In the child, on its way to becoming the twin: it keeps the device's end of the wire, and no power of ours.

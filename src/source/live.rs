@@ -2,12 +2,15 @@
 //!
 //! Knows how the kernel hands frames over: in blocks that are given to us when they are full or a little old. Waits
 //! in a poll() of its own, so that an idle link holds up neither a stop nor the reading of the loss counters, and
-//! never waits for the engine: what does not fit the feed is lost there, and said to be.
+//! never waits for the engine: what does not fit the feed is lost there, and said to be. An interface that goes away is
+//! waited for.
+
+mod away;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,6 +20,8 @@ use super::{SourceError, feed::Feeder, filter, record::link_type};
 use crate::analysis::input::{Gap, GapCause, LinkType};
 use crate::analysis::time::Timestamp;
 use crate::analysis::wire::link::is_monitor_mode;
+
+use self::away::Place;
 
 /// Headers and options, and the first octets of a payload.
 pub const SNAPLEN: i32 = 192;
@@ -59,6 +64,7 @@ pub struct LiveCapture {
     capture: Capture<Active>,
     interface: String,
     link: LinkType,
+    place: Option<Place>,
 }
 
 /// Opens an interface. This needs privilege; nothing after it does.
@@ -92,7 +98,8 @@ pub fn open(config: &LiveConfig) -> Result<LiveCapture, SourceError> {
             what: said(&error),
         })?;
     }
-    Ok(LiveCapture { capture, interface: interface.to_owned(), link })
+    let place = away::place_of(interface);
+    Ok(LiveCapture { capture, interface: interface.to_owned(), link, place })
 }
 
 /// A link that cannot carry a VLAN tag refuses the tagged half of a filter; the other half is all it needs.
@@ -112,7 +119,8 @@ impl LiveCapture {
         &self.interface
     }
 
-    /// Feeds frames until `stop` is set, the interface goes away, or nobody reads any more.
+    /// Feeds frames until `stop` is set or nobody reads any more. An interface that goes away is told of as a gap and
+    /// waited for; the capture fails where it cannot be found again.
     ///
     /// After a stop, what the kernel still holds is fed first: no frame from before it is lost. An error is told to
     /// the feed as well.
@@ -126,6 +134,8 @@ impl LiveCapture {
             capture: self.capture,
             interface: self.interface,
             link: self.link,
+            place: self.place,
+            away_since: None,
             feeder,
         };
         let outcome = running.run(stop);
@@ -138,6 +148,9 @@ struct Running {
     capture: Capture<Active>,
     interface: String,
     link: LinkType,
+    /// Where the capture is bound to; `None` where it could not be bound again.
+    place: Option<Place>,
+    away_since: Option<Instant>,
     feeder: Feeder,
     /// The latest frame's time.
     last: Timestamp,
@@ -155,8 +168,18 @@ impl Running {
             if self.feeder.is_abandoned() {
                 return Ok(());
             }
-            self.wait(if self.feeder.is_holding() { RETRY } else { TICK })?;
-            self.take()?;
+            if let Some(since) = self.away_since {
+                std::thread::sleep(TICK);
+                self.return_to_it(since)?;
+                continue;
+            }
+            let is_down = self.wait(if self.feeder.is_holding() { RETRY } else { TICK })?;
+            let taken = self.take();
+            if is_down && self.place.is_some() || taken.is_err() && self.is_elsewhere() {
+                self.leave();
+            } else {
+                taken?;
+            }
             if self.counted.elapsed() >= COUNT {
                 self.count();
             }
@@ -168,8 +191,12 @@ impl Running {
     fn drain(&mut self) -> Result<(), SourceError> {
         let deadline = Instant::now() + DRAIN;
         loop {
-            self.take()?;
+            let taken = self.take();
             self.count();
+            if self.away_since.is_some() {
+                return Ok(());
+            }
+            taken?;
             // All that was ever captured has been seen. (Never so on a loopback interface, where libpcap leaves out
             // the sent half: there the deadline decides.)
             let captured = self.counts.received.wrapping_sub(self.counts.dropped);
@@ -181,13 +208,57 @@ impl Running {
         }
     }
 
-    /// Until frames are there, or `most` is over.
-    fn wait(&self, most: Duration) -> Result<(), SourceError> {
+    /// Whether the interface could be found before and is now gone, down or another one: any other failure is none that
+    /// waiting mends.
+    fn is_elsewhere(&self) -> bool {
+        self.place.is_some_and(|bound| {
+            away::place_of(&self.interface).is_none_or(|now| !now.is_up || now.index != bound.index)
+        })
+    }
+
+    /// The interface is gone or down. What the kernel holds of before is still ours.
+    fn leave(&mut self) {
+        self.away_since = Some(Instant::now());
+        self.feeder.gap(Gap { at: system_time(), lost: 0, cause: GapCause::Gone });
+        self.feeder.flush();
+    }
+
+    /// Goes on where the interface is now, if it is anywhere.
+    fn return_to_it(&mut self, since: Instant) -> Result<(), SourceError> {
+        // The last block before it went is closed by a timer; libpcap's complaint is known already.
+        let _known = self.take();
+        let Some((bound, now)) = self.place.zip(away::place_of(&self.interface)) else { return Ok(()) };
+        let vanished =
+            |what: &str| SourceError::Vanished { interface: self.interface.clone(), what: what.to_owned() };
+        if now.hardware != bound.hardware {
+            return Err(vanished("what came back under its name is another kind of link"));
+        }
+        if now.index != bound.index {
+            match away::rejoin(self.capture.as_fd(), now.index) {
+                Ok(()) => self.place = Some(now),
+                // It went again in the same moment.
+                Err(error) if error.raw_os_error() == Some(Errno::ENODEV as i32) => return Ok(()),
+                Err(error) => return Err(vanished(&error.to_string())),
+            }
+        }
+        // The kernel hooks a socket that is bound to an interface when that is set up.
+        if now.is_up {
+            self.away_since = None;
+            let cause = GapCause::Back(since.elapsed());
+            self.feeder.gap(Gap { at: system_time(), lost: 0, cause });
+            self.feeder.flush();
+        }
+        Ok(())
+    }
+
+    /// Until frames are there, or `most` is over. Returns whether the kernel says that the interface is gone or down.
+    fn wait(&self, most: Duration) -> Result<bool, SourceError> {
         let timeout = PollTimeout::try_from(most).unwrap_or(PollTimeout::ZERO);
         let mut fds = [PollFd::new(self.capture.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, timeout) {
-            // An error on the descriptor is libpcap's to name, when it is read from.
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            // libpcap names a device that is gone when it is read from, and some versions keep silent of one that is down.
+            Ok(_) => Ok(fds.iter().any(|fd| fd.revents().is_some_and(|is| is.contains(PollFlags::POLLERR)))),
+            Err(Errno::EINTR) => Ok(false),
             Err(errno) => {
                 Err(SourceError::Capture { interface: self.interface.clone(), what: errno.desc().to_owned() })
             }
@@ -248,6 +319,12 @@ fn stamp(seconds: impl Into<i64>, fraction: impl Into<i64>) -> Timestamp {
     let seconds = seconds.into().saturating_mul(1_000_000_000);
     let nanos = seconds.saturating_add(fraction.into().saturating_mul(NANOS_PER_UNIT));
     Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
+/// What stamps the frames of an interface.
+fn system_time() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
 }
 
 fn opening_failed(interface: &str, error: &Error) -> SourceError {

@@ -62,6 +62,10 @@ impl Detector for CaptureGap {
     }
 
     fn on_gap(&mut self, gap: &Gap) {
+        if gap.cause == GapCause::Gone {
+            // Told when it is over: only then is it known how much was missed.
+            return;
+        }
         let busy = self.busy.iter().filter(|(.., time)| gap.at.since(*time) <= BUSY);
         let lost = self.lost.get_or_insert_with(|| Lost {
             before: busy.map(|(device, frame, _)| (*device, *frame)).collect(),
@@ -106,16 +110,24 @@ impl CaptureGap {
 
 impl Lost {
     fn of(&self, device: IpAddr, last_before: FrameNo) -> Finding {
-        let whose = match self.cause {
-            GapCause::Kernel => "the kernel's capture buffer was full",
-            GapCause::Interface => "the interface dropped them",
-            GapCause::Queue => "the analysis fell behind the capture",
+        let counted = |whose: &str| {
+            format!(
+                "The capture lost {frames} frames after frame {last_before}, the last of {device} before that: {whose}. What \
+                 they were is not known; some will have been to or from {device}.",
+                frames = self.frames,
+            )
         };
-        let text = format!(
-            "The capture lost {frames} frames after frame {last_before}, the last of {device} before that: {whose}. What they \
-             were is not known; some will have been to or from {device}.",
-            frames = self.frames,
-        );
+        let text = match self.cause {
+            GapCause::Kernel => counted("the kernel's capture buffer was full"),
+            GapCause::Interface => counted("the interface dropped them"),
+            GapCause::Queue => counted("the analysis fell behind the capture"),
+            GapCause::Gone => counted("the interface went away"),
+            GapCause::Back(away) => format!(
+                "The interface was away for {:.1} s after frame {last_before}, the last of {device} before that. What passed \
+                 meanwhile is not known; some may have been to or from {device}.",
+                away.as_secs_f64()
+            ),
+        };
         // That frames were lost is counted; that they were this device's is only likely.
         Finding::of_device(SPEC.id, Certainty::Inferred, self.last, device, vec![last_before], text)
             .with_quantity("lost_frames", self.frames as f64)

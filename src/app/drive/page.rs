@@ -258,7 +258,7 @@ pub fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Tally;
+    use crate::{cli::confine::ConfineArgs, load::Tally};
 
     fn plan() -> DrivePlan {
         DrivePlan {
@@ -274,6 +274,7 @@ mod tests {
             response_timeout: Duration::from_secs(10),
             duration: None,
             json: false,
+            confinement: ConfineArgs::default().into(),
         }
     }
 

@@ -4,8 +4,8 @@
 
 use anyhow::Result;
 
-use super::{Place, check, go, open, results_of_demo};
-use crate::app::{privilege, twin_key::TwinKey};
+use super::{Place, check, go, needs, open, results_of_demo};
+use crate::app::{sandbox, successor::successor, twin_key::TwinKey};
 use crate::cli::{
     experiment::Shape,
     plan::{DemoPlan, View},
@@ -14,20 +14,22 @@ use crate::lab::{self, Lab, LabConfig};
 
 pub fn run(plan: &DemoPlan, shape: &Shape) -> Result<u8> {
     check(shape)?;
-    let invoker = privilege::invoker()?;
+    // Asked before the lab may take us where nobody else is.
+    let successor = successor(plan.confinement.user.as_deref())?;
     let key = TwinKey::new()?;
     let lab = Lab::enter(&LabConfig {
         twin: lab::find_twin(plan.twin.as_deref())?,
         twin_args: key.arguments().to_vec(),
         seed: plan.seed,
-        twin_user: invoker.map(|invoker| (invoker.uid.as_raw(), invoker.gid.as_raw())),
+        twin_user: successor.map(|successor| (successor.uid.as_raw(), successor.gid.as_raw())),
         has_power_switch: false,
     })?;
+    let successor = successor.filter(|_| lab.has_other_users());
     let key = key.into_key();
     let device = lab.device();
     let capture = open(lab.interface().to_owned(), device)?;
-    let results = results_of_demo(shape, device, invoker)?;
-    privilege::drop_all(invoker)?;
+    let results = results_of_demo(shape, device, successor)?;
+    sandbox::enter(successor, &plan.confinement, &needs(&results))?;
     let place = Place { server: lab.server(), control: lab.control(), key, capture };
     let code = go(place, results, plan.output.view == View::Json)?;
     lab.finish()?;

@@ -20,8 +20,10 @@ use super::{
     exit::{self, usage},
     key,
     print::print,
-    privilege::{self, Invoker},
+    privilege::Invoker,
+    sandbox::{self, Needs, Sockets},
     shutdown::{self, Stop},
+    successor::successor,
     terminal, watch,
 };
 use crate::cli::{
@@ -58,6 +60,7 @@ pub struct Place {
 }
 
 pub fn run(plan: ExperimentPlan) -> Result<u8> {
+    let successor = successor(plan.confinement.user.as_deref())?;
     let (device, spec, files) = match &plan.resume {
         Some(path) => {
             let files = Files::of(path)?;
@@ -65,7 +68,7 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
                 return Err(usage(format!("{} holds no results yet", path.display())));
             };
             if stored.is_complete() {
-                privilege::drop_all(privilege::invoker()?)?;
+                sandbox::enter(successor, &plan.confinement, &Needs::default())?;
                 return conclude(&stored, None, plan.json);
             }
             (named(&stored.spec.device), stored.spec, files)
@@ -79,9 +82,8 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
     let Some(key_file) = &plan.key_file else {
         return Err(usage("these results are not complete: to go on, give --key-file FILE"));
     };
-    // Before anything is opened, so that a wrong key file leaves nothing behind; and with the user's rights, not root's.
-    let invoker = privilege::invoker()?;
-    let key = privilege::as_invoker(invoker, || key::read(key_file))??;
+    // Before anything is opened, so that a wrong key file leaves nothing behind.
+    let key = key::read(key_file)?;
     let address = devices::address_of(&device)?
         .ok_or_else(|| usage("--device has no address: give it, as in -d 192.168.4.1"))?;
     let interface = match plan.interface {
@@ -89,8 +91,8 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         None => interfaces::toward(address)?,
     };
     let capture = open(interface, address)?;
-    let results = Results::open(files, spec, invoker)?;
-    privilege::drop_all(invoker)?;
+    let results = Results::open(files, spec, successor)?;
+    sandbox::enter(successor, &plan.confinement, &needs(&results))?;
     let place = Place {
         server: SocketAddr::new(address, plan.port),
         control: SocketAddr::new(address, plan.control_port),
@@ -100,10 +102,16 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
     go(place, results, plan.json)
 }
 
-/// The results of the demo's experiment, opened while they can be given to `invoker`.
-pub fn results_of_demo(shape: &Shape, device: IpAddr, invoker: Option<Invoker>) -> Result<Results> {
+/// What is still made or opened once the results are open: sockets, for requests and for the control channel.
+fn needs(results: &Results) -> Needs {
+    let writes = results.folder().into_iter().collect();
+    Needs { writes, sockets: Sockets::Network, ..Needs::default() }.and_a_capture()
+}
+
+/// The results of the demo's experiment, opened while they can be given to `successor`.
+pub fn results_of_demo(shape: &Shape, device: IpAddr, successor: Option<Invoker>) -> Result<Results> {
     let spec = spec(shape, &DeviceName::Address(device))?;
-    Results::open(Files::named(shape.output.as_deref())?, spec, invoker)
+    Results::open(Files::named(shape.output.as_deref())?, spec, successor)
 }
 
 /// Before anything is opened or anybody's network is left: do the arms mean anything?

@@ -78,7 +78,7 @@ pub struct Results {
 
 impl Results {
     /// Goes on with what is there, where it is the same experiment.
-    pub fn open(files: Files, spec: Spec, invoker: Option<Invoker>) -> Result<Results> {
+    pub fn open(files: Files, spec: Spec, successor: Option<Invoker>) -> Result<Results> {
         let Files { lines: path, page } = files;
         let earlier = Files { lines: path.clone(), page: None }.earlier()?;
         if earlier.as_ref().is_some_and(|earlier| earlier.spec != spec) {
@@ -88,8 +88,8 @@ impl Results {
             )));
         }
         // Opened by the one who hands files over; then kept: from now on there is no right to do so again.
-        let mut file = OutputFile::open(&path, invoker)?.into_appender()?;
-        let page = page.map(|page| OutputFile::open(&page, invoker)).transpose()?;
+        let mut file = OutputFile::open(&path, successor)?.into_appender()?;
+        let page = page.map(|page| OutputFile::open(&page, successor)).transpose()?;
         let stored = match earlier {
             Some(stored) => {
                 // Half a line of a run that was killed.
@@ -114,6 +114,11 @@ impl Results {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Out of which a page that comes to nothing is taken back.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.page.as_ref().map(OutputFile::folder)
     }
 
     pub fn stored(&self) -> &Stored {

@@ -1,0 +1,166 @@
+//! An interface that goes away while it is watched: the run waits, goes on by itself, and says what it missed.
+//!
+//! In a network namespace of its own, with a pair of veth interfaces; the other end is nobody, so that only SYNs pass.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use support::{is_root, not_run, summary};
+
+const MAKE: &str =
+    "ip link add va address 02:00:00:00:00:01 type veth peer name vb && ip addr add 10.9.0.1/24 dev va";
+const UP: &str = "ip link set va up && ip link set vb up && \
+                  ip neigh replace 10.9.0.2 lladdr 24:0a:c4:00:00:02 dev va";
+/// A SYN that nobody answers.
+const KNOCK: &str = "timeout 0.3 bash -c 'exec 3<>/dev/tcp/10.9.0.2/80' 2>&-; true";
+
+/// A watch in a namespace of its own.
+struct Watch {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    text: String,
+}
+
+impl Watch {
+    /// `None`, and said loudly, where it cannot be tried.
+    fn start(test: &str) -> Option<Watch> {
+        if !is_root() {
+            not_run(test, "live capture and namespaces need root");
+            return None;
+        }
+        for (tool, version) in
+            [("unshare", "--version"), ("nsenter", "--version"), ("ip", "-V"), ("bash", "--version")]
+        {
+            if Command::new(tool).arg(version).output().is_err() {
+                not_run(test, &format!("{tool} is not installed"));
+                return None;
+            }
+        }
+        let words = support::program(&["-i", "va", "-d", "10.9.0.2", "--json"]);
+        let script = format!("{MAKE} && {UP} && exec \"$0\" \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["-n", "sh", "-c", &script]).arg(words.get_program()).args(words.get_args());
+        command.env_remove("SUDO_UID").env_remove("SUDO_GID").env("XDG_CONFIG_HOME", "/nonexistent");
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut watch = Watch { child, out, text: String::new() };
+        watch.next("start");
+        Some(watch)
+    }
+
+    /// In the same namespace.
+    fn there(&self, script: &str) {
+        let target = self.child.id().to_string();
+        let status =
+            Command::new("nsenter").args(["-t", &target, "-n", "sh", "-c", script]).status().unwrap();
+        assert!(status.success(), "{script}");
+    }
+
+    /// The next event of this kind. The end of the stream is none.
+    fn next(&mut self, kind: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            assert!(self.out.read_line(&mut line).unwrap() > 0, "no {kind} in {}", self.text);
+            self.text.push_str(&line);
+            let event: Value = serde_json::from_str(&line).unwrap();
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    fn end(mut self) -> (Value, Option<i32>) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        self.out.read_to_string(&mut self.text).unwrap();
+        (summary(&self.text), self.child.wait().unwrap().code())
+    }
+}
+
+fn says(event: &Value, words: &str) {
+    assert!(event["text"].as_str().unwrap().contains(words), "{event}");
+}
+
+#[test]
+fn an_interface_that_is_made_again_is_watched_again() {
+    let Some(mut watch) = Watch::start("an_interface_that_is_made_again_is_watched_again") else { return };
+    watch.there(KNOCK);
+    watch.there("ip link del va");
+    let began = Instant::now();
+    says(&watch.next("capture"), "went away or down. It is waited for");
+    std::thread::sleep(Duration::from_millis(600));
+    // Made first and set up later, as a USB adapter is.
+    watch.there(MAKE);
+    watch.there("sleep 0.2");
+    watch.there(UP);
+    let back = watch.next("capture");
+    says(&back, "was away for ");
+    let away = back["text"].as_str().unwrap().split(' ').find_map(|word| word.parse::<f64>().ok()).unwrap();
+    assert!((0.7..=began.elapsed().as_secs_f64() + 0.1).contains(&away), "{away}");
+    assert_eq!((&back["gaps"], &back["dropped"]), (&1.into(), &0.into()));
+    let finding = watch.next("finding");
+    assert_eq!((&finding["rule"], &finding["certainty"]), (&"capture-gap".into(), &"inferred".into()));
+    watch.there(KNOCK);
+    std::thread::sleep(Duration::from_millis(200));
+    let (last, exit) = watch.end();
+    assert_eq!(exit, Some(0));
+    // A SYN before and one after; each may have been sent twice.
+    assert!(last["flows"] == 2 && last["frames"].as_u64().unwrap() >= 2, "{last}");
+    assert_eq!(last["capture"]["gaps"], 1, "{last}");
+}
+
+#[test]
+fn an_interface_that_was_down_is_watched_on_and_the_hole_is_told() {
+    let Some(mut watch) = Watch::start("an_interface_that_was_down_is_watched_on_and_the_hole_is_told")
+    else {
+        return;
+    };
+    watch.there("ip link set va down");
+    says(&watch.next("capture"), "went away or down");
+    watch.there(UP);
+    says(&watch.next("capture"), "was away for 0.");
+    watch.there(KNOCK);
+    std::thread::sleep(Duration::from_millis(200));
+    let (last, exit) = watch.end();
+    assert_eq!((&last["flows"], exit), (&1.into(), Some(0)), "{last}");
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_interface_is_away() {
+    let Some(mut watch) = Watch::start("a_signal_ends_a_run_whose_interface_is_away") else { return };
+    watch.there("ip link del va");
+    watch.next("capture");
+    let began = Instant::now();
+    let (last, exit) = watch.end();
+    assert_eq!(exit, Some(0), "{last}");
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+/// Frames of another kind of link would be read wrongly: that is no place to come back to.
+#[test]
+fn another_kind_of_link_under_the_same_name_ends_the_run() {
+    let Some(mut watch) = Watch::start("another_kind_of_link_under_the_same_name_ends_the_run") else {
+        return;
+    };
+    watch.there("ip link del va");
+    watch.next("capture");
+    // An interface without Ethernet headers; where the kernel has no such driver there is nothing to try.
+    let target = watch.child.id().to_string();
+    let made = Command::new("nsenter")
+        .args(["-t", &target, "-n", "ip", "tuntap", "add", "dev", "va", "mode", "tun"])
+        .status()
+        .unwrap();
+    if !made.success() {
+        watch.end();
+        return not_run("another_kind_of_link_under_the_same_name_ends_the_run", "no tun device can be made");
+    }
+    watch.out.read_to_string(&mut watch.text).unwrap();
+    summary(&watch.text);
+    assert_eq!(watch.child.wait().unwrap().code(), Some(4));
+}
