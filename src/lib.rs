@@ -21,7 +21,7 @@ pub mod sink;
 pub mod source;
 pub mod text;
 
-#[cfg(all(feature = "live", feature = "tui", feature = "control"))]
+#[cfg(all(feature = "live", feature = "tui", feature = "control", feature = "metrics"))]
 pub mod app;
 #[cfg(all(feature = "control", target_os = "linux"))]
 pub mod lab;

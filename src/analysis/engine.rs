@@ -155,6 +155,16 @@ impl Engine {
         self.detectors.hear_everything();
     }
 
+    /// What was counted so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Four-tuples that are remembered now.
+    pub fn tracked(&self) -> usize {
+        self.table.len()
+    }
+
     /// The gravest severity alerted so far.
     pub fn worst(&self) -> Option<Severity> {
         self.alerts.worst()

@@ -93,6 +93,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         title: "demo".to_owned(),
         shown,
         look,
+        metrics: None,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

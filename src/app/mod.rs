@@ -22,6 +22,7 @@ pub mod host;
 mod interfaces;
 mod key;
 mod look;
+mod metrics;
 mod mode;
 mod output;
 mod pages;

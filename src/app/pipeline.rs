@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::{screen::ScreenFeed, shutdown::Stop};
 use crate::analysis::{
@@ -16,15 +16,17 @@ use crate::analysis::{
     event::{CaptureQuality, Event, Summary},
     input::{Frame, Input, Marker},
     rule::Severity,
+    time::Timestamp,
 };
 use crate::report::{excerpt::Excerpt, model::Report};
-use crate::sink::{Sink, record::Recorder};
+use crate::sink::{Sink, metrics::Metrics, record::Recorder};
 use crate::source::{Source, SourceError};
 
 /// After the stop flag went up, the source has this long to hand over what it still holds.
 const GRACE: Duration = Duration::from_secs(2);
 /// A reader behind a pipe waits no longer than this for an event.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
+const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// When the loop ends after the stop flag went up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub struct Pipeline {
     /// Keeps the frames that findings cite, where evidence was asked for.
     pub excerpt: Option<Excerpt>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
+    pub metrics: Option<Metrics>,
     /// What comes from elsewhere than the source: markers, and what the device says of itself.
     pub asides: Receiver<Input<'static>>,
     pub stop: Stop,
@@ -73,6 +76,7 @@ impl Pipeline {
             finished: Finished::default(),
             quality: CaptureQuality::default(),
             flushed: None,
+            counted: Timestamp::ZERO,
         };
         running.run(source);
         running.finished
@@ -85,6 +89,8 @@ struct Running {
     quality: CaptureQuality,
     /// When stdout was flushed last.
     flushed: Option<Instant>,
+    /// From when on the engine's counts are told to the metrics again, by the frames' time.
+    counted: Timestamp,
 }
 
 impl Running {
@@ -135,8 +141,10 @@ impl Running {
     /// Returns whether the source is idle.
     fn take(&mut self, input: Input<'_>) -> bool {
         let idle = matches!(input, Input::Tick(_));
+        let mut time = None;
         match &input {
             Input::Frame(frame) => {
+                time = Some(frame.time);
                 self.record(frame);
                 if let Some(excerpt) = &mut self.parts.excerpt {
                     excerpt.offer(frame);
@@ -152,7 +160,22 @@ impl Running {
             Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
         }
         self.parts.engine.handle(input);
+        self.count(time, idle);
         idle
+    }
+
+    /// Tells the metrics what was counted, ten times a second. `frame`: the time of the one that was looked at.
+    fn count(&mut self, frame: Option<Timestamp>, idle: bool) {
+        let Some(metrics) = &mut self.parts.metrics else { return };
+        if let Some(time) = frame.filter(|time| *time >= self.counted) {
+            self.counted = time.saturating_add(COUNT_EVERY);
+            // Clocks of two machines, where the capture is another's: never less than nothing.
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            metrics.on_lag((now.as_secs_f64() - time.epoch_seconds()).max(0.0));
+        } else if !idle {
+            return;
+        }
+        metrics.on_counts(self.parts.engine.counts(), self.parts.engine.tracked());
     }
 
     fn take_asides(&mut self) {
@@ -225,6 +248,9 @@ impl Running {
         while let Some(event) = self.parts.engine.poll_event() {
             if let Some(report) = &self.parts.report {
                 report.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
+            }
+            if let Some(metrics) = &mut self.parts.metrics {
+                metrics.on_event(&event);
             }
             if let Event::Summary(summary) = &event {
                 self.finished.summary = Some(summary.clone());

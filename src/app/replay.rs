@@ -17,6 +17,7 @@ use super::{
     exit::usage,
     files::Files,
     look,
+    metrics::Listening,
     pipeline::WhenStopped,
     rules, sandbox, saved_run,
     session::{Session, Shown},
@@ -74,7 +75,10 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
 fn confined(plan: &WatchPlan, reads: Option<ReadFile>) -> Result<(Files, Vec<String>)> {
     let successor = successor(plan.confinement.user.as_deref())?;
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
-    let needs = files.needs(Shown::of(plan.output.view));
+    let mut needs = files.needs(Shown::of(plan.output.view));
+    if plan.metrics.is_some() {
+        needs = needs.and_metrics();
+    }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
     Ok((files, remarks))
 }
@@ -93,6 +97,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     }
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
+    let metrics = plan.metrics.map(Listening::on).transpose()?;
     let (files, remarks) = confined(&plan, None)?;
     let scope = scope(None, devices);
     let stop = Stop::default();
@@ -103,7 +108,8 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .name("stdin".into())
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
-    let session = Session { remarks, ..session(&plan, files, rules, scope, &stop, "stdin".to_owned())? };
+    let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
+    let session = Session { metrics, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -151,6 +157,7 @@ fn session(
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,
         files,
+        metrics: None,
         rules,
         devices,
         start: Start {

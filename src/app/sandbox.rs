@@ -31,8 +31,8 @@ pub struct Needs {
     pub sockets: Sockets,
 }
 
-/// Which sockets may still be made. Raw and packet sockets never are: a capture has its own from before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Which sockets may still be made, from the fewest on. Raw and packet sockets never are: a capture has its own from before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sockets {
     #[default]
     None,
@@ -48,9 +48,16 @@ impl Needs {
     #[must_use]
     pub fn and_a_capture(mut self) -> Needs {
         self.reads.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
-        if self.sockets == Sockets::None {
-            self.sockets = Sockets::Local;
-        }
+        self.sockets = self.sockets.max(Sockets::Local);
+        self
+    }
+
+    /// What serving metrics takes: connections of a socket that listens already, and when the system started, from which
+    /// the kernel counts when this process did.
+    #[must_use]
+    pub fn and_metrics(mut self) -> Needs {
+        self.reads.push("/proc/stat".into());
+        self.sockets = self.sockets.max(Sockets::Local);
         self
     }
 }

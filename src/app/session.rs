@@ -17,6 +17,7 @@ use super::{
     exit,
     files::Files,
     host::ScreenHost,
+    metrics::{Listening, Serving},
     pipeline::{Finished, Pipeline, WhenStopped},
     screen,
     shutdown::Stop,
@@ -41,6 +42,7 @@ use crate::sink::{
     Sink,
     json::JsonLines,
     lines::{LinesOptions, PlainLines},
+    metrics::Metrics,
     record::{Recorder, RecorderInfo},
 };
 use crate::source::{Source, SourceError};
@@ -91,6 +93,8 @@ pub struct Session {
     /// What the analysis may take, octets.
     pub memory: Option<u64>,
     pub files: Files,
+    /// Where the run's numbers are served.
+    pub metrics: Option<Listening>,
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
@@ -107,6 +111,7 @@ pub struct Running {
     report: Arc<Mutex<Report>>,
     asides: Sender<Input<'static>>,
     control: Option<Control>,
+    metrics: Option<Serving>,
     files: Files,
     options: TuiOptions,
     stop: Stop,
@@ -154,7 +159,16 @@ impl Session {
         // Written at the end, or asked for from the screen.
         let wants_report =
             self.files.want_a_report() || self.files.want_evidence() || self.shown == Shown::Screen;
+        let (metrics, serving) = match self.metrics {
+            Some(listening) => {
+                let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).context("cannot count for the metrics")?;
+                let serving = listening.serve(metrics.exposition())?;
+                (Some(metrics), Some(serving))
+            }
+            None => (None, None),
+        };
         let pipeline = Pipeline {
+            metrics,
             sink: sink(self.shown, self.flow_events),
             sink_takes_flows: self.flow_events,
             screen,
@@ -190,6 +204,7 @@ impl Session {
             report,
             asides,
             control: None,
+            metrics: serving,
             files: self.files,
             options,
             stop: self.stop,
@@ -232,6 +247,9 @@ impl Running {
         })?;
         if let Some(control) = self.control.take() {
             control.finish()?;
+        }
+        if let Some(serving) = self.metrics.take() {
+            serving.finish()?;
         }
         let mut outcome = Outcome {
             worst: finished.worst,

@@ -11,6 +11,7 @@ use super::{
     exit::{NotPermitted, usage},
     files::Files,
     key, look,
+    metrics::Listening,
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
@@ -49,7 +50,11 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let successor = successor(plan.confinement.user.as_deref())?;
     let capture = open(interface, filter.clone(), snaplen)?;
     let files = Files::open(&plan.output, &plan.devices, successor, None)?;
+    let metrics = plan.metrics.map(Listening::on).transpose()?;
     let mut needs = files.needs(shown).and_a_capture();
+    if metrics.is_some() {
+        needs = needs.and_metrics();
+    }
     if asked.is_some() {
         needs.sockets = Sockets::Network;
     }
@@ -75,6 +80,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,
         files,
+        metrics,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

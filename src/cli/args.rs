@@ -2,6 +2,7 @@
 //!
 //! Knows names, defaults and spelling. Whether options make sense together is `plan`'s business.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -158,6 +159,10 @@ pub struct WatchArgs {
     /// does
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Test firmware")]
     pub key_file: Option<PathBuf>,
+    /// Serve the run's numbers to Prometheus at http://ADDRESS:PORT/metrics; PORT alone means 127.0.0.1, port 0 any that
+    /// is free
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = super::endpoint::parse, help_heading = "Output")]
+    pub metrics: Option<SocketAddr>,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

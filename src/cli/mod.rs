@@ -9,6 +9,7 @@ pub mod config_file;
 pub mod confine;
 pub mod demo;
 pub mod drive;
+pub mod endpoint;
 pub mod experiment;
 pub mod firmware;
 pub mod mode;

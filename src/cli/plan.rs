@@ -3,7 +3,8 @@
 //! Everything that can be decided from the words alone is decided here, so that a plan can be carried out.
 //! What needs the world (does the file exist, which address has the name, is stdout a terminal) is left to `app`.
 
-use core::{fmt, net::IpAddr, time::Duration};
+use core::net::{IpAddr, SocketAddr};
+use core::{fmt, time::Duration};
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
@@ -47,6 +48,8 @@ pub struct WatchPlan {
     pub duration: Option<Duration>,
     /// Ask the test firmware of the devices.
     pub control: Option<ControlPlan>,
+    /// Where the run's numbers are served.
+    pub metrics: Option<SocketAddr>,
     pub output: OutputPlan,
     pub confinement: Confinement,
 }
@@ -206,6 +209,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             }
             if path.as_os_str() == "-" {
                 From::Stdin
+            } else if args.metrics.is_some() {
+                return Err(error(
+                    "--metrics is for live capture and streams: a file is over before anybody asks",
+                    "leave it out; --json tells the same numbers in its last line",
+                ));
             } else if args.duration.is_some() {
                 return Err(error(
                     "--duration is for live capture and streams: a file ends by itself",
@@ -233,6 +241,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         devices,
         duration: args.duration,
         control,
+        metrics: args.metrics,
         output: output(args.output, redact)?,
         confinement: args.confine.into(),
     })

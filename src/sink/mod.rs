@@ -8,6 +8,8 @@ use crate::analysis::event::Event;
 
 pub mod json;
 pub mod lines;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod record;
 
 /// One reader of the event stream.

@@ -41,6 +41,7 @@ impl Watcher {
         let (_, asides) = channel();
         let stop = Stop::default();
         let pipeline = Pipeline {
+            metrics: None,
             engine: Engine::new(EngineConfig {
                 devices: self.devices.clone(),
                 rules: self.rules.clone(),
