@@ -48,8 +48,11 @@ test: prerequisites-test
 .PHONY: prerequisites prerequisites-test
 prerequisites:
 	@packaging/prerequisites.sh build
-prerequisites-test:
+prerequisites-test: promtool
 	@packaging/prerequisites.sh test
+.PHONY: promtool
+promtool:
+	@packaging/promtool.sh $(TARGET)/tools
 
 ## make build           the program and the twin, unoptimised (quick to build; `make install` optimises)
 .PHONY: build twin

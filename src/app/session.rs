@@ -161,7 +161,8 @@ impl Session {
             self.files.want_a_report() || self.files.want_evidence() || self.shown == Shown::Screen;
         let (metrics, serving) = match self.metrics {
             Some(listening) => {
-                let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).context("cannot count for the metrics")?;
+                let metrics =
+                    Metrics::new(env!("CARGO_PKG_VERSION")).context("cannot count for the metrics")?;
                 let serving = listening.serve(metrics.exposition())?;
                 (Some(metrics), Some(serving))
             }
