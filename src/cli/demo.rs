@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use super::args::{DemoArgs, DemoMode};
-use super::experiment::{Shape, shape};
+use super::experiment::{PagePlan, Shape, shape};
 use super::plan::{OutputPlan, PlanError, RedactPlan, error, output};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -32,14 +32,17 @@ pub(super) fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
     }
     if !args.experiment && !args.shape.is_empty() {
         return Err(error(
-            "--arms, --rounds and -o are of an experiment",
+            "--arms, --rounds, --keep and -o are of an experiment",
             "add --experiment, or leave them out",
         ));
     }
-    let experiment = args.experiment.then(|| Shape {
+    // The addresses of the lab are the same everywhere and name nobody.
+    let output = output(args.output, RedactPlan::Keep)?;
+    let page = PagePlan { report: output.report.clone(), force: output.force, redact: output.redact.clone() };
+    let experiment = args.experiment.then(|| shape(args.shape, page)).transpose()?.map(|shape| Shape {
         seed: args.seed,
         patience: args.duration.unwrap_or(Duration::from_secs(20)),
-        ..shape(args.shape)
+        ..shape
     });
     Ok(DemoPlan {
         experiment,
@@ -49,8 +52,7 @@ pub(super) fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         patience: args.duration,
         seed: args.seed,
         twin: args.twin,
-        // The addresses of the lab are the same everywhere and name nobody.
-        output: output(args.output, RedactPlan::Keep)?,
+        output,
     })
 }
 

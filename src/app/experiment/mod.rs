@@ -5,11 +5,15 @@
 mod bench;
 #[cfg(target_os = "linux")]
 pub mod demo;
-mod results;
+mod holding;
+mod keeping;
+mod page;
+pub mod results;
+pub mod telling;
 mod watching;
 
 use core::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -33,7 +37,7 @@ use crate::experiment::{
     compare::{self, Comparison, Conclusion},
     schedule::{self, order},
     section::{Section, section},
-    spec::{Arm, Spec, Traffic},
+    spec::{Arm, Spec, Traffic, least_rounds},
     store::{CONTROL, Stored},
 };
 use crate::firmware::{Key, change::Change, status_blocking};
@@ -41,7 +45,9 @@ use crate::source::{feed, filter, interfaces, live::LiveCapture};
 use crate::text::escape;
 
 use bench::Bench;
-use results::{Files, Results};
+use keeping::Keep;
+use page::Page;
+use results::Results;
 
 /// How often one block is begun before it is given up.
 const TRIES: u32 = 3;
@@ -57,27 +63,57 @@ pub struct Place {
     pub capture: LiveCapture,
 }
 
+/// What a run leaves behind, open while it can be given to the user.
+pub struct Outputs {
+    results: Results,
+    keep: Option<Keep>,
+    page: Page,
+}
+
+impl Outputs {
+    pub fn open(
+        spec: Spec,
+        results: PathBuf,
+        shape: &Shape,
+        interface: &str,
+        invoker: Option<Invoker>,
+    ) -> Result<Outputs> {
+        let device = named(&spec.device);
+        let page = Page::open(&shape.page, &device, invoker)?;
+        let results = Results::open(results, spec, invoker)?;
+        let next_turn = results.stored().next_turn;
+        let keep =
+            shape.keep.as_ref().map(|keep| Keep::open(keep, interface, next_turn, invoker)).transpose()?;
+        Ok(Outputs { results, keep, page })
+    }
+}
+
 pub fn run(plan: ExperimentPlan) -> Result<u8> {
-    let (device, spec, files) = match &plan.resume {
+    let (device, spec, results) = match &plan.resume {
         Some(path) => {
-            let files = Files::of(path)?;
-            let Some(stored) = files.earlier()? else {
+            let Some(stored) = results::earlier(path)? else {
                 return Err(usage(format!("{} holds no results yet", path.display())));
             };
+            let device = named(&stored.spec.device);
             if stored.is_complete() {
-                privilege::drop_all(privilege::invoker()?)?;
-                return conclude(&stored, None, plan.json);
+                let invoker = privilege::invoker()?;
+                let page = Page::open(&plan.shape.page, &device, invoker)?;
+                privilege::drop_all(invoker)?;
+                return conclude(&stored, page, plan.json);
             }
-            (named(&stored.spec.device), stored.spec, files)
+            (device, stored.spec, path.clone())
         }
         None => {
             let device = plan.device.clone().ok_or_else(|| usage("no device is named"))?;
-            (device.clone(), spec(&plan.shape, &device)?, Files::named(plan.shape.output.as_deref())?)
+            (device.clone(), spec(&plan.shape, &device)?, results::named(plan.shape.output.as_deref())?)
         }
     };
     check_words(&spec)?;
     let Some(key_file) = &plan.key_file else {
-        return Err(usage("these results are not complete: to go on, give --key-file FILE"));
+        return Err(usage(
+            "these results are not complete: to go on, give --key-file FILE; \
+             `esp-tcpwatch report FILE` tells what there is",
+        ));
     };
     // Before anything is opened, so that a wrong key file leaves nothing behind; and with the user's rights, not root's.
     let invoker = privilege::invoker()?;
@@ -89,7 +125,7 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         None => interfaces::toward(address)?,
     };
     let capture = open(interface, address)?;
-    let results = Results::open(files, spec, invoker)?;
+    let outputs = Outputs::open(spec, results, &plan.shape, capture.interface(), invoker)?;
     privilege::drop_all(invoker)?;
     let place = Place {
         server: SocketAddr::new(address, plan.port),
@@ -97,13 +133,18 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         key,
         capture,
     };
-    go(place, results, plan.json)
+    go(place, outputs, plan.json)
 }
 
-/// The results of the demo's experiment, opened while they can be given to `invoker`.
-pub fn results_of_demo(shape: &Shape, device: IpAddr, invoker: Option<Invoker>) -> Result<Results> {
+/// What the demo's experiment leaves behind.
+pub fn outputs_of_demo(
+    shape: &Shape,
+    device: IpAddr,
+    interface: &str,
+    invoker: Option<Invoker>,
+) -> Result<Outputs> {
     let spec = spec(shape, &DeviceName::Address(device))?;
-    Results::open(Files::named(shape.output.as_deref())?, spec, invoker)
+    Outputs::open(spec, results::named(shape.output.as_deref())?, shape, interface, invoker)
 }
 
 /// Before anything is opened or anybody's network is left: do the arms mean anything?
@@ -116,7 +157,8 @@ pub fn open(interface: String, device: IpAddr) -> Result<LiveCapture> {
 }
 
 /// Runs what is missing, with the privileges gone and one thread as yet. Shows the comparison.
-pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
+pub fn go(place: Place, outputs: Outputs, as_json: bool) -> Result<u8> {
+    let Outputs { mut results, keep, page } = outputs;
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
     eprintln!("results: {}", results.path().display());
@@ -126,7 +168,7 @@ pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
         let device = place.server.ip();
         let (server, control, key) = (place.server, place.control, place.key);
         let thread = watch::spawn(place.capture, feeder, &capturing)?;
-        let mut bench = Bench::new(server, control, key, device, feed, stop.clone())?;
+        let mut bench = Bench::new(server, control, key, device, feed, keep, stop.clone())?;
         let ran = run_blocks(&mut bench, &mut results, &stop);
         capturing.raise();
         drop(bench);
@@ -134,8 +176,7 @@ pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
         ran?;
         captured?;
     }
-    let page = results.page(&|stored| page(stored))?;
-    conclude(results.stored(), page.as_deref(), as_json)
+    conclude(results.stored(), page, as_json)
 }
 
 /// The control first, then every place that has no block yet.
@@ -233,13 +274,15 @@ fn wait_for(control: SocketAddr, stop: &Stop) -> Result<()> {
 }
 
 fn spec(shape: &Shape, device: &DeviceName) -> Result<Spec> {
+    let arms: Vec<Arm> =
+        shape.arms.iter().map(|arm| Arm::parse(arm.trim())).collect::<Result<_, _>>().map_err(usage)?;
     let spec = Spec {
         device: match device {
             DeviceName::Address(address) => address.to_string(),
             DeviceName::Name(name) => name.clone(),
         },
-        arms: shape.arms.iter().map(|arm| Arm::parse(arm.trim())).collect::<Result<_, _>>().map_err(usage)?,
-        rounds: shape.rounds,
+        rounds: shape.rounds.unwrap_or_else(|| least_rounds(arms.len())),
+        arms,
         seed: shape.seed,
         traffic: Traffic {
             reused: shape.reuse,
@@ -270,14 +313,9 @@ fn compared(stored: &Stored) -> (Comparison, Section) {
     (compared, section)
 }
 
-fn page(stored: &Stored) -> String {
-    let (_, section) = compared(stored);
-    let lines = section.markdown();
-    lines.split_inclusive('\n').map(|line| escape(line.trim_end_matches('\n')).into_owned() + "\n").collect()
-}
-
-fn conclude(stored: &Stored, page: Option<&Path>, as_json: bool) -> Result<u8> {
+fn conclude(stored: &Stored, page: Page, as_json: bool) -> Result<u8> {
     let (compared, section) = compared(stored);
+    let page = page.write(stored)?;
     if as_json {
         let told = json!({
             "type": "experiment",
@@ -291,9 +329,9 @@ fn conclude(stored: &Stored, page: Option<&Path>, as_json: bool) -> Result<u8> {
         let text = section.text();
         let text: String = text.lines().map(|line| escape(line).into_owned() + "\n").collect();
         print(text)?;
-        if let Some(page) = page {
-            print(format!("page: {}\n", page.display()))?;
-        }
+    }
+    if let Some(page) = page {
+        eprintln!("report: {}", page.display());
     }
     Ok(match compared.conclusion {
         Conclusion::AsDeclared => exit::CLEAN,
