@@ -142,8 +142,9 @@ impl Bench {
         Ok(block)
     }
 
-    /// Until the device holds nothing in TIME-WAIT: by its own count, and no longer than it may by its own MSL.
-    pub fn settle(&mut self, stop: &Stop) -> Result<()> {
+    /// Until the device holds nothing in TIME-WAIT: by its own count, and no longer than it may by its own MSL. How long that
+    /// took.
+    pub fn settle(&mut self, stop: &Stop) -> Result<Duration> {
         let watching = self.watcher.start(self.feed.take().context("the capture is gone")?, None)?;
         let began = Instant::now();
         let settled = loop {
@@ -169,7 +170,7 @@ impl Bench {
             std::thread::sleep(LOOK);
         };
         self.feed = Some(watching.finish()?.feed);
-        settled
+        settled.map(|()| began.elapsed())
     }
 
     /// The traffic until what came of it has settled; and what the device says that it holds meanwhile.

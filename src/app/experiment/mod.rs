@@ -216,7 +216,7 @@ fn run_block(
         let ports = schedule::ports(&traffic, turn);
         if ports.must_settle {
             eprintln!("every source port was used once: waiting until the device has let go of all");
-            bench.settle(stop)?;
+            eprintln!("it had after {:.1} s", bench.settle(stop)?.as_secs_f64());
         }
         let change = Change::from_words(&arm.words).map_err(usage)?;
         let block = bench.block(turn, slot, arm, &change, &traffic, ports.first)?;
