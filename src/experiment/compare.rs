@@ -521,4 +521,42 @@ mod tests {
         // `demo --experiment --arms msl_ms=3000,msl_ms=3000 --duration 12s --rounds 5 --seed 3 -o FILE`.
         assert!(alike(include_str!("../../tests/data/short-against-short.jsonl")) >= 19);
     }
+
+    /// Every arm's blocks drawn anew from those that were measured, some twice and some not at all.
+    #[test]
+    fn what_was_measured_of_each_remedy_hangs_on_no_single_block() {
+        let recorded = crate::experiment::store::parse(include_str!("../../tests/data/remedies.jsonl"))
+            .unwrap()
+            .unwrap();
+        let places = order(&recorded.spec);
+        let mut as_measured = [0; 10];
+        for seed in 0..20 {
+            let mut draws = crate::experiment::schedule::Draws::new(seed);
+            let mut drawn = |slot: usize| {
+                let alike: Vec<usize> =
+                    (0..places.len()).filter(|other| places[*other] == places[slot]).collect();
+                let other = alike[(draws.draw() % alike.len() as u64) as usize];
+                Block { slot: Some(slot), ..recorded.of_slot(other).unwrap().clone() }
+            };
+            let control = recorded.control().unwrap().clone();
+            let blocks = std::iter::once(control).chain((0..places.len()).map(&mut drawn)).collect();
+            let compared = compare(&Stored { blocks, ..Stored::new(recorded.spec.clone()) });
+            let verdicts = [
+                Verdict::ShowsTheBug,
+                Verdict::Shortened,
+                Verdict::OlderPortsFreed,
+                Verdict::Removed,
+                Verdict::Removed,
+                Verdict::Removed, // close=client-first
+                Verdict::Removed, // close=keep-alive
+                Verdict::Removed,
+                Verdict::Removed,
+                Verdict::Removed,
+            ];
+            for (nth, arm) in compared.arms.iter().enumerate() {
+                as_measured[nth] += u32::from(arm.verdict == verdicts[nth]);
+            }
+        }
+        assert!(as_measured.iter().all(|count| *count >= 19), "{as_measured:?}");
+    }
 }

@@ -10,9 +10,6 @@ use super::section::seconds;
 use super::spec::Declares;
 use super::store::Stored;
 
-/// Firmware and chip as the twin names them.
-const TWIN: &str = " on twin,";
-
 /// What was met first, what holds of every experiment last.
 pub fn limits(stored: &Stored, compared: &Comparison) -> Vec<String> {
     let mut limits = Vec::new();
@@ -28,7 +25,7 @@ pub fn limits(stored: &Stored, compared: &Comparison) -> Vec<String> {
         let named = Vec::from_iter(firmware.iter().copied()).join("; ");
         limits.push(format!("The firmware was not the same in all blocks: {named}."));
     }
-    if firmware.iter().any(|firmware| firmware.contains(TWIN)) {
+    if firmware.iter().any(|firmware| is_the_twin(firmware)) {
         limits.push(
             "The device is the simulated one: the real lwIP on a wire without loss. How a chip behaves on its Wi-Fi was not \
              measured."
@@ -56,6 +53,11 @@ pub fn firmware(stored: &Stored) -> BTreeSet<&str> {
     let devices =
         stored.blocks.iter().filter(|block| block.counts()).filter_map(|block| block.device.as_ref());
     devices.map(|device| device.firmware.as_str()).filter(|firmware| !firmware.is_empty()).collect()
+}
+
+/// Whether `firmware` names the simulated device as its chip.
+pub fn is_the_twin(firmware: &str) -> bool {
+    firmware.contains(" on twin,")
 }
 
 fn of_arm(arm: &ArmNumbers) -> Vec<String> {

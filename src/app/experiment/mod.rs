@@ -80,10 +80,11 @@ impl Outputs {
     ) -> Result<Outputs> {
         let device = named(&spec.device);
         let page = Page::open(&shape.page, &device, invoker)?;
-        let results = Results::open(results, spec, invoker)?;
-        let next_turn = results.stored().next_turn;
+        // The results last: they begin to be written at once.
+        let next_turn = results::earlier(&results)?.map_or(0, |stored| stored.next_turn);
         let keep =
             shape.keep.as_ref().map(|keep| Keep::open(keep, interface, next_turn, invoker)).transpose()?;
+        let results = Results::open(results, spec, invoker)?;
         Ok(Outputs { results, keep, page })
     }
 }

@@ -12,7 +12,7 @@ use super::compared;
 use crate::experiment::{
     block::Block,
     compare::{Comparison, Control, Difference},
-    limits::firmware,
+    limits::{firmware, is_the_twin},
     numbers::{ArmNumbers, Share},
     section::Section,
     series::{Series, series},
@@ -86,7 +86,7 @@ fn set_up(stored: &Stored, compared: &Comparison, method: Vec<String>) -> SetUp 
         last: stored.blocks.last().map(|block| block.began.clone()),
         ports: (spec.traffic.first_port, spec.traffic.last_port),
         method,
-        command: command(spec, firmware.iter().any(|firmware| firmware.contains(" on twin,"))),
+        command: command(spec, firmware.iter().any(|firmware| is_the_twin(firmware))),
         firmware,
     }
 }
