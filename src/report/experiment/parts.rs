@@ -278,7 +278,7 @@ fn held(experiment: &Experiment) -> Vec<Block> {
         Block::Paragraph(text!(
             "Connects of ports that were used again; a request over a connection that was kept needs none. Held: connections \
              from the block's own ports in TIME-WAIT on the device, the most at one time of the average block. The wire \
-             shows what entered, and not what a device's cap let go of again."
+             shows what entered, and neither that its time ended nor what a device's cap let go of."
         )),
     ]
 }

@@ -138,8 +138,8 @@ fn held(experiment: &Experiment) -> Option<Picture> {
     }
     out.push_str("</svg>\n");
     let caption = "Connections from a block's ports in TIME-WAIT on the device, in the average block of each arm. Bars: as the \
-                   wire shows it; line: by the device's own list, which is asked once a second. One scale of height for \
-                   all; each has its own of time.";
+                   wire shows it; line: by the device's own list, which is asked once a second and stands until it is \
+                   asked again. One scale of height for all; each has its own of time.";
     Some(Picture { heading: "Held in TIME-WAIT", caption: caption.to_owned(), svg: out })
 }
 
