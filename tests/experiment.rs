@@ -11,9 +11,11 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use running::{Probe, no_tap};
 use serde_json::Value;
 use support::{PROGRAM, code, events, not_run, of_type, program, run, stderr, stdout};
@@ -59,8 +61,10 @@ fn needs_tap_unfixed_against_fixed_is_collisions_against_none() {
     let name = "needs_tap_unfixed_against_fixed_is_collisions_against_none";
     let Some(twin) = support::lab::twin(name) else { return };
     let dir = tempfile::tempdir().unwrap();
-    let page = dir.path().join("proof.md");
-    let output = run(&of_demo(&twin, &page));
+    let (page, kept) = (dir.path().join("proof.md"), dir.path().join("kept"));
+    let mut words = of_demo(&twin, &page).to_vec();
+    words.extend(["--keep", kept.to_str().unwrap()]);
+    let output = run(&words);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let told = told(&output);
     is(&verdicts(&told), &[("unfixed", "shows-the-bug"), ("fixed", "removed")]);
@@ -73,14 +77,34 @@ fn needs_tap_unfixed_against_fixed_is_collisions_against_none() {
         assert_eq!((&arm["disagreements"], &arm["frames_lost"]), (&0.into(), &0.into()), "{arm}");
     }
     let page = fs::read_to_string(page).unwrap();
-    assert!(page.starts_with("## Experiment: unfixed against fixed\n"), "{page}");
+    assert!(page.starts_with("# Experiment: unfixed against fixed\n"), "{page}");
     let results = dir.path().join("proof.jsonl");
+    recordings_say_the_same(&blocks(&results), &kept);
+    assert!(page.contains("block-000-control.pcapng"), "{page}");
+    // Made again without a device, it is the same page but for whose addresses it may show.
+    let again = run(&["report", results.to_str().unwrap(), "--no-redact"]);
+    assert_eq!(stdout(&again), page);
     let ports: Vec<u64> = blocks(&results)
         .iter()
         .flat_map(|block| block["reuses"].as_array().unwrap().clone())
         .map(|reuse| reuse["port"].as_u64().unwrap())
         .collect();
     assert_eq!(ports.len(), ports.iter().collect::<BTreeSet<_>>().len(), "no block reuses another's ports");
+}
+
+/// What was counted while the block ran is in its recording.
+fn recordings_say_the_same(blocks: &[Value], kept: &Path) {
+    assert_eq!(fs::read_dir(kept).unwrap().count(), blocks.len());
+    for block in blocks {
+        let path = kept.join(block["recording"].as_str().unwrap());
+        let output = run(&["-r", path.to_str().unwrap(), "-d", "10.77.0.2", "--json"]);
+        let summary = of_type(&events(&stdout(&output)), "summary").remove(0);
+        let (wire, device) = (&block["wire"], &summary["devices"][0]);
+        let replayed = (&summary["frames"], &summary["findings"], &device["time_wait"]["entered"]);
+        assert_eq!(replayed, (&wire["frames"], &wire["findings"], &wire["entered"]), "{block}");
+        assert_eq!(device["msl_s"]["at_least"], wire["msl_at_least_s"], "{block}");
+        assert!(wire["frames"].as_u64().unwrap() > 100);
+    }
 }
 
 #[test]
@@ -127,23 +151,67 @@ fn needs_tap_a_run_that_is_killed_goes_on_where_it_was() {
 }
 
 /// In the lab of a probe: the experiment as it is run against a device of the network.
-fn in_a_lab(dir: &Path, options: &[&str], more: &str) -> (Value, std::path::PathBuf) {
+fn in_a_lab(dir: &Path, options: &[&str], more: &str) -> (Value, PathBuf) {
+    let (command, results) = prepared(dir, more);
+    (run_in_a_lab(dir, options, &command, &mut |_| {}), results)
+}
+
+/// The command and where its results go.
+fn prepared(dir: &Path, more: &str) -> (String, PathBuf) {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     let (key, results) = (dir.join("key"), dir.join("r.jsonl"));
     fs::write(&key, KEY).unwrap();
-    let command = format!(
-        "{PROGRAM} experiment -d 10.77.0.2 --key-file {} -o {} --patience 2s --json {more}",
-        key.display(),
-        results.display()
-    );
-    let run = Probe::new()
+    let (key, out) = (key.display(), results.display());
+    let command =
+        format!("{PROGRAM} experiment -d 10.77.0.2 --key-file {key} -o {out} --patience 2s --json {more}");
+    (command, results)
+}
+
+/// `meanwhile` gets the twin's pid.
+fn run_in_a_lab(dir: &Path, options: &[&str], command: &str, meanwhile: &mut dyn FnMut(Pid)) -> Value {
+    let mut running = Probe::new()
         .args(options)
-        .args(&["--run", &command])
-        .twin_args(&["--key-file", key.to_str().unwrap()])
-        .run();
-    let ran = run.line("ran");
-    run.nothing_is_left();
-    (ran.clone(), results)
+        .args(&["--run", command])
+        .twin_args(&["--key-file", dir.join("key").to_str().unwrap()])
+        .start();
+    running.until("entered");
+    let (twin, _) = running.twin_and_namespace();
+    meanwhile(Pid::from_raw(twin.cast_signed()));
+    let ended = running.end();
+    let ran = ended.line("ran").clone();
+    ended.nothing_is_left();
+    ran
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}: not within a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// An experiment of two arms in which turn 1 did not count, and everything else did.
+fn only_turn_1_was_spoilt(ran: &Value, results: &Path) -> String {
+    assert_eq!(ran["ran"], 0, "{ran}");
+    let blocks = blocks(results);
+    let spoilt: Vec<_> = blocks.iter().filter(|block| !block["spoilt"].is_null()).collect();
+    assert_eq!(spoilt.len(), 1, "{spoilt:?}");
+    assert_eq!(spoilt[0]["turn"], 1, "{spoilt:?}");
+    assert_eq!(blocks.len(), 10, "it was done again");
+    let again = blocks.iter().find(|block| block["turn"] == 2).unwrap();
+    assert_eq!((&again["slot"], &again["arm"]), (&spoilt[0]["slot"], &spoilt[0]["arm"]));
+    let told: Value = serde_json::from_str(ran["stdout"].as_str().unwrap()).unwrap();
+    is(&verdicts(&told), &[("unfixed", "shows-the-bug"), ("fixed", "removed")]);
+    assert_eq!(told["comparison"]["blocks_spoilt"], 1);
+    let counted: u64 = told["comparison"]["arms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arm| arm["blocks"].as_u64().unwrap())
+        .sum();
+    assert_eq!(counted, 8, "never counted");
+    spoilt[0]["spoilt"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -156,15 +224,91 @@ fn needs_tap_a_device_that_restarts_in_a_block_spoils_it_and_no_more() {
     let watched = dir.path().join("r.jsonl");
     let options = [cycle[0], cycle[1], cycle[2], watched.to_str().unwrap()];
     let (ran, results) = in_a_lab(dir.path(), &options, "--reuse 2 --between 0");
+    assert_eq!(only_turn_1_was_spoilt(&ran, &results), "the device restarted");
+}
+
+#[test]
+fn needs_tap_a_device_that_goes_silent_in_a_block_spoils_it_and_no_more() {
+    if let Some(why) = no_tap() {
+        return not_run("needs_tap_a_device_that_goes_silent_in_a_block_spoils_it_and_no_more", why);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (command, results) = prepared(dir.path(), "--reuse 2 --between 0");
+    let ran = run_in_a_lab(dir.path(), &[], &command, &mut |twin| {
+        wait_until("turn 1 begins", || of_type(&lines(&results), "begin").len() == 2);
+        std::thread::sleep(Duration::from_millis(800));
+        kill(twin, Signal::SIGSTOP).unwrap();
+        let is_spoilt = |block: &Value| !block["spoilt"].is_null();
+        wait_until("the block is spoilt", || blocks(&results).iter().any(is_spoilt));
+        // It stays away for a while: nobody may try again before it is back.
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(of_type(&lines(&results), "begin").len(), 2);
+        kill(twin, Signal::SIGCONT).unwrap();
+    });
+    let why = only_turn_1_was_spoilt(&ran, &results);
+    assert!(why.starts_with("it went silent: "), "{why}");
+}
+
+#[test]
+fn needs_tap_a_device_that_others_switch_in_a_block_spoils_it_and_no_more() {
+    if let Some(why) = no_tap() {
+        return not_run("needs_tap_a_device_that_others_switch_in_a_block_spoils_it_and_no_more", why);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (command, results) = prepared(dir.path(), "--reuse 2 --between 0");
+    let script = dir.path().join("both.sh");
+    let text = format!(
+        "{command} &\nours=$!\nuntil grep -q '\"turn\":1}}' {results}; do sleep 0.05; done\nsleep 0.8\n\
+         {PROGRAM} mode fixed-all -d 10.77.0.2 --key-file {key} > {said}\nwait $ours\n",
+        results = results.display(),
+        key = dir.path().join("key").display(),
+        said = dir.path().join("said").display(),
+    );
+    running::write_script(&script, &text);
+    let ran = run_in_a_lab(dir.path(), &[], &format!("sh {}", script.display()), &mut |_| {});
+    assert_eq!(only_turn_1_was_spoilt(&ran, &results), "it left its mode and is in fixed-all now");
+}
+
+/// Twelve source ports and four in a block: before the fourth and the seventh turn the device must have let go of all. It
+/// holds them for as long as the arm of the block before says, and that is how long is waited.
+#[test]
+fn needs_tap_where_ports_run_out_the_device_is_waited_for_as_long_as_it_holds_them() {
+    let name = "needs_tap_where_ports_run_out_the_device_is_waited_for_as_long_as_it_holds_them";
+    if let Some(why) = no_tap() {
+        return not_run(name, why);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let more = "--arms msl_ms=500,msl_ms=3000 --reuse 2 --between 0 --source-ports 20000-20011 --seed";
+    // The blocks before the two waits are of different arms.
+    let arms = |seed: u64| {
+        let text = fs::read_to_string("tests/data/unfixed-against-unfixed.jsonl").unwrap();
+        let stored = esp_tcpwatch::experiment::store::parse(&text).unwrap().unwrap();
+        let spec = esp_tcpwatch::experiment::spec::Spec { seed, rounds: 2, ..stored.spec };
+        let order = esp_tcpwatch::experiment::schedule::order(&spec);
+        (order[1], order[4])
+    };
+    let seed = (1..100).find(|seed| arms(*seed) == (0, 1)).unwrap();
+    let (ran, results) = in_a_lab(dir.path(), &[], &format!("{more} {seed}"));
     assert_eq!(ran["ran"], 0, "{ran}");
+    let said = ran["stderr"].as_str().unwrap();
+    let waited: Vec<f64> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("it had after ")?.strip_suffix(" s")?.parse().ok())
+        .collect();
+    let [short, long] = waited[..] else { panic!("{said}") };
+    // One second in TIME-WAIT, which is over when the block is; six seconds.
+    assert!(short < 2.5 && (3.0..9.0).contains(&long), "{waited:?}: {said}");
     let blocks = blocks(&results);
-    let spoilt: Vec<_> = blocks.iter().filter(|block| !block["spoilt"].is_null()).collect();
-    assert_eq!(spoilt.len(), 1, "{spoilt:?}");
-    assert_eq!((&spoilt[0]["turn"], &spoilt[0]["spoilt"]), (&1.into(), &"the device restarted".into()));
-    assert_eq!(blocks.len(), 10, "it was done again");
-    let told: Value = serde_json::from_str(ran["stdout"].as_str().unwrap()).unwrap();
-    is(&verdicts(&told), &[("unfixed", "shows-the-bug"), ("fixed", "removed")]);
-    assert_eq!(told["comparison"]["blocks_spoilt"], 1);
+    assert_eq!(blocks.len(), 9);
+    for block in &blocks {
+        assert_eq!(block["firsts"], serde_json::json!({ "asked": 4, "answered": 4 }), "{block}");
+        let port = block["reuses"][0]["port"].as_u64().unwrap();
+        assert!((20_000..=20_011).contains(&port), "{block}");
+    }
+    let ports =
+        |turn: usize| blocks[turn]["reuses"].as_array().unwrap().iter().map(|reuse| reuse["port"].as_u64());
+    let first = |turn: usize| ports(turn).min().unwrap();
+    assert_eq!((first(3), first(6)), (first(0), first(0)), "the same ports, once round");
 }
 
 #[test]

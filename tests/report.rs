@@ -2,15 +2,17 @@
 
 mod story;
 
+use core::net::SocketAddr;
+
 use proptest::prelude::*;
 
 use esp_tcpwatch::{
     analysis::{
-        event::{DeviceEvent, Event, MarkerEvent, Start},
+        event::{DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, Start},
         rule::AlertPhase,
         time::When,
     },
-    report::{Format, model::Report, render, template::Template},
+    report::{Format, model::Report, render, series::Series, template::Template},
     text::acts_or_hides,
 };
 
@@ -192,4 +194,49 @@ proptest! {
         prop_assert_eq!(&read["schema"], 1);
         prop_assert!(read["series"]["buckets"].as_array().unwrap().len() <= 120);
     }
+}
+
+/// Ports that are used again while the device's facts are a moment old: each is held once.
+#[test]
+fn a_port_that_is_let_in_and_closed_again_is_not_held_twice() {
+    let when = |at_ms: u64| When(story::at(at_ms * 1_000));
+    let device = |held, at_ms| {
+        let mut facts = story::facts();
+        facts.time_wait.held_now = held;
+        Event::Device(DeviceEvent { when: when(at_ms), facts })
+    };
+    let flow = |change, port: u16, at_ms, client: &str, server: &str| {
+        let address: SocketAddr = "10.77.0.2:80".parse().unwrap();
+        Event::Flow(FlowEvent {
+            when: when(at_ms),
+            change,
+            client: SocketAddr::from(([10, 77, 0, 1], port)),
+            server: address,
+            device: Some(address.ip()),
+            incarnation: 1,
+            frame: 1,
+            client_state: client.to_owned(),
+            server_state: server.to_owned(),
+            client_bytes: 0,
+            server_bytes: 0,
+        })
+    };
+    let closed =
+        |port, at_ms| flow(FlowChange::Closed, port, at_ms, "CLOSED (inferred)", "TIME-WAIT (proven)");
+    let let_in = |port, at_ms| flow(FlowChange::State, port, at_ms, "ESTABLISHED (proven)", "");
+    let mut series = Series::default();
+    (1..=3).for_each(|port| series.fold(&closed(port, 0)));
+    series.fold(&device(3, 100));
+    for (port, at_ms) in [(1, 200), (2, 300)] {
+        series.fold(&let_in(port, at_ms));
+        series.fold(&closed(port, at_ms + 10));
+    }
+    series.fold(&let_in(3, 400));
+    series.fold(&let_in(9, 500));
+    let held = |series: &Series| series.buckets.iter().map(|bucket| bucket.held).collect::<Vec<_>>();
+    assert_eq!(held(&series), [3, 3, 3, 3, 3, 2]);
+    series.fold(&device(0, 600));
+    series.fold(&let_in(1, 700));
+    series.fold(&closed(4, 800));
+    assert_eq!(held(&series)[7..], [0, 1], "what was held has expired");
 }

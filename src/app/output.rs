@@ -178,12 +178,8 @@ impl ReportFile {
         invoker: Option<Invoker>,
     ) -> Result<ReportFile> {
         let asks_for_directory = target.as_os_str().as_bytes().ends_with(b"/");
-        if asks_for_directory && !target.exists() {
-            fs::create_dir(target)
-                .with_context(|| format!("cannot make the directory {}", target.display()))?;
-            if let Some(invoker) = invoker {
-                give_directory(target, invoker)?;
-            }
+        if asks_for_directory {
+            directory(target, invoker)?;
         }
         let path = if target.is_dir() { timed_name(target, stem) } else { target.to_owned() };
         ReportFile::open(&path, existing, invoker)
@@ -250,6 +246,15 @@ impl ReportFile {
         let _ = File::open(directory).and_then(|directory| directory.sync_all());
         Ok(true)
     }
+}
+
+/// Makes `path` where nothing is there, and gives it to `invoker`.
+pub fn directory(path: &Path, invoker: Option<Invoker>) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    fs::create_dir(path).with_context(|| format!("cannot make the directory {}", path.display()))?;
+    invoker.map_or(Ok(()), |invoker| give_directory(path, invoker))
 }
 
 /// Gives away the directory that was just made, and no other that may stand in its place by now.

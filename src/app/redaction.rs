@@ -34,6 +34,15 @@ impl Redaction {
         Ok(Redaction { redactor: Some(redactor), map })
     }
 
+    /// A device as a file names it: what is no address is a host's name.
+    pub fn name_host(&mut self, device: &str) {
+        if let Some(redactor) = &mut self.redactor
+            && device.parse::<core::net::IpAddr>().is_err()
+        {
+            drop(redactor.name("host", device));
+        }
+    }
+
     pub fn map(&self) -> Option<&OutputFile> {
         self.map.as_ref()
     }

@@ -1,7 +1,7 @@
-//! The `report` command: a capture, or the events of a run that was saved with `--json`, becomes a report; of a capture
-//! also the packets that the report cites.
+//! The `report` command: a capture, the events of a run that was saved with `--json`, or the results of an experiment become
+//! a report; of a capture also the packets that the report cites.
 //!
-//! Knows which of the two it was given by its first octet.
+//! Knows which of the three it was given by how it begins.
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read, Seek};
@@ -13,6 +13,7 @@ use super::{
     attach::ReadFile,
     devices, evidence,
     exit::{self, usage},
+    experiment::{results, telling},
     output::{Existing, OutputFile, ReportFile},
     print::print,
     redaction::Redaction,
@@ -89,9 +90,24 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
         .then(|| Excerpt::new(if again.is_some() { 0 } else { excerpt::RING }));
     let mut input = BufReader::new(input);
     let is_run = saved_run::begins(&mut input).with_context(|| format!("cannot read {name}"))?;
+    let is_experiment =
+        is_run && telling::begins(&mut input).with_context(|| format!("cannot read {name}"))?;
     let (damage, what) = match is_run {
         true if !plan.devices.is_empty() => {
             return Err(usage(format!("{name} is a saved run and has its devices; leave -d out")));
+        }
+        true if is_experiment && excerpt.is_some() => {
+            return Err(usage(format!(
+                "{name} has the results of an experiment and holds no packets\n  \
+                 give a recording of a block (experiment --keep DIR)"
+            )));
+        }
+        true if is_experiment => {
+            let stored =
+                results::read(input, &name)?.ok_or_else(|| usage(format!("{name} holds no results yet")))?;
+            redaction.name_host(&stored.spec.device);
+            report = telling::report(&stored);
+            (None, "the results that were read")
         }
         true => {
             let damage = from_run(input, &name, &mut report).err();

@@ -54,7 +54,7 @@ pub enum Command {
     /// Watch an interface, a capture or a stream (what happens when no command is given)
     #[command(after_help = EXAMPLES)]
     Watch(WatchArgs),
-    /// Write a report of a capture or of a saved --json run
+    /// Write a report of a capture, of a saved --json run or of an experiment's results
     Report(ReportArgs),
     /// Show the bug and catch it, without hardware: the real lwIP, a client that reuses ports, and the watcher
     Demo(DemoArgs),
@@ -188,7 +188,7 @@ fn snaplen() -> clap::builder::RangedI64ValueParser<u32> {
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A capture, a saved --json run, or - for stdin
+    /// A capture, a saved --json run, the results of an experiment, or - for stdin
     #[arg(value_name = "RUN|CAPTURE", value_hint = ValueHint::FilePath)]
     pub input: PathBuf,
     /// Devices, by address or name (captures only: a saved run has its devices)
@@ -260,7 +260,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub twin: Option<PathBuf>,
     /// Compare the device's remedies instead, as `esp-tcpwatch experiment` does; about two minutes
-    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "headless", "events", "write", "report", "ascii", "rules"], help_heading = "Experiment")]
+    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "headless", "events", "write", "ascii", "rules"], help_heading = "Experiment")]
     pub experiment: bool,
     #[command(flatten)]
     pub shape: super::experiment::ShapeArgs,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::args::{DemoArgs, DemoMode};
 use super::confine::Confinement;
-use super::experiment::{Shape, shape};
+use super::experiment::{PagePlan, Shape, shape};
 use super::plan::{OutputPlan, PlanError, RedactPlan, error, output};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -34,14 +34,17 @@ pub(super) fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
     }
     if !args.experiment && !args.shape.is_empty() {
         return Err(error(
-            "--arms, --rounds and -o are of an experiment",
+            "--arms, --rounds, --keep and -o are of an experiment",
             "add --experiment, or leave them out",
         ));
     }
-    let experiment = args.experiment.then(|| Shape {
+    // The addresses of the lab are the same everywhere and name nobody.
+    let output = output(args.output, RedactPlan::Keep)?;
+    let page = PagePlan { report: output.report.clone(), force: output.force, redact: output.redact.clone() };
+    let experiment = args.experiment.then(|| shape(args.shape, page)).transpose()?.map(|shape| Shape {
         seed: args.seed,
         patience: args.duration.unwrap_or(Duration::from_secs(20)),
-        ..shape(args.shape)
+        ..shape
     });
     Ok(DemoPlan {
         experiment,
@@ -52,7 +55,7 @@ pub(super) fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         seed: args.seed,
         twin: args.twin,
         // The addresses of the lab are the same everywhere and name nobody.
-        output: output(args.output, RedactPlan::Keep)?,
+        output,
         confinement: args.confine.into(),
     })
 }

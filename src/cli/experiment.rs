@@ -3,21 +3,23 @@
 //! Knows which options make sense together. Which remedies a device takes, and what a file of results holds, is `app`'s.
 
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
+use super::args::{RedactArgs, ReportFormat};
 use super::confine::{ConfineArgs, Confinement};
-use super::plan::{DeviceName, PlanError, device, error};
+use super::plan::{DeviceName, PlanError, RedactPlan, device, error, format_of, redact};
 
 const NOTES: &str = "\
 Which remedy helps how much: switch the test firmware, provoke the bug, watch,
 and compare. The device runs the esp-tcpwatch test firmware, with a key.
 
   sudo esp-tcpwatch experiment -d 192.168.4.1 --key-file key
-  sudo esp-tcpwatch experiment -d 192.168.4.1 --key-file key -o proof.md \\
+  sudo esp-tcpwatch experiment -d 192.168.4.1 --key-file key -o proof.html \\
        --arms unfixed,msl_ms=6000,close=keep-alive,pcb_cap=12,fixed
   esp-tcpwatch experiment --resume proof.jsonl     shows a finished one again
+  esp-tcpwatch report proof.jsonl -o proof.html    its report, made again
   esp-tcpwatch demo --experiment                   all of it without hardware
 
 An arm is a mode (unfixed, fixed, fixed-app, fixed-all), a remedy over unfixed
@@ -29,7 +31,14 @@ mirrored order. In a block each source port is new to the device and fetches
 one page; then the newest and the oldest of them are used again. Results are
 written after each block, to FILE.jsonl; a block in which the device restarted,
 went silent or left its mode is done again, at most three times.
-The same -o, or --resume, goes on after an interruption.
+The same -o, or --resume, goes on after an interruption. While it runs, the
+device is asked once a second for its own list of connections in TIME-WAIT.
+
+The more arms, the surer each must be: p-values are corrected for their number
+(Holm), and three arms or more take three rounds.
+
+--keep DIR leaves each block's packets in a file of its own, named by its number
+and its arm; the report names them, and `esp-tcpwatch -r` reads them.
 
 --json prints one object at the end: type \"experiment\", schema, spec,
 comparison (control, arms, differences, conclusion) and section.
@@ -71,6 +80,14 @@ pub struct ExperimentArgs {
     /// How long a second connection may take
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = super::span::parse)]
     pub patience: Duration,
+    /// Write a report at the end: FILE.md, FILE.html or FILE.json; in a directory Markdown under a name with the time
+    #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub report: Option<PathBuf>,
+    /// Write over a report that exists, without asking
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub redact: RedactArgs,
     /// Go on with these results, or show them again
     #[arg(long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath, conflicts_with = "output")]
     pub resume: Option<PathBuf>,
@@ -89,12 +106,15 @@ pub struct ShapeArgs {
     /// What is compared, each against the first that declares the bug [default: unfixed,fixed]
     #[arg(long, value_name = "ARMS", value_delimiter = ',', help_heading = "Experiment")]
     pub arms: Vec<String>,
-    /// Rounds: two blocks of each arm in each [default: 2]
+    /// Rounds: two blocks of each arm in each [default: 2, with three arms or more 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=500), help_heading = "Experiment")]
     pub rounds: Option<u32>,
-    /// The results (JSON Lines); with .md a page, and the results beside it [default: a name with the time]
-    #[arg(short, long, value_name = "FILE.md|FILE.jsonl", value_hint = ValueHint::FilePath, help_heading = "Experiment")]
+    /// The results (JSON Lines); with .md or .html the report, and the results beside it [default: a name with the time]
+    #[arg(short, long, value_name = "FILE.jsonl|FILE.md|FILE.html", value_hint = ValueHint::FilePath, help_heading = "Experiment")]
     pub output: Option<PathBuf>,
+    /// Keep the packets of each block, as block-NUMBER-ARM.pcapng
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Experiment")]
+    pub keep: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -115,13 +135,33 @@ pub struct ExperimentPlan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     pub arms: Vec<String>,
-    pub rounds: u32,
+    /// `None`: as many as there must be for so many arms.
+    pub rounds: Option<u32>,
     pub seed: u64,
     pub reuse: u16,
     pub between: u16,
     pub patience: Duration,
     pub source_ports: (u16, u16),
+    /// Of the results; `None`: a name with the time.
     pub output: Option<PathBuf>,
+    /// The directory of the recordings.
+    pub keep: Option<PathBuf>,
+    pub page: PagePlan,
+}
+
+/// The report, where one is asked for; its ending tells the format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PagePlan {
+    pub report: Option<PathBuf>,
+    /// One that exists is written over.
+    pub force: bool,
+    pub redact: RedactPlan,
+}
+
+impl PagePlan {
+    pub fn format(&self) -> ReportFormat {
+        format_of(self.report.as_deref())
+    }
 }
 
 pub(super) fn experiment(args: ExperimentArgs) -> Result<ExperimentPlan, PlanError> {
@@ -137,7 +177,11 @@ pub(super) fn experiment(args: ExperimentArgs) -> Result<ExperimentPlan, PlanErr
             "--key-file FILE, with the key that its firmware was built or started with",
         ));
     }
-    let mut shape = shape(args.shape);
+    if args.redact.map.is_some() && args.report.is_none() && !is_page(args.shape.output.as_deref()) {
+        return Err(error("--map is the map of a report's stand-ins", "add --report FILE"));
+    }
+    let page = PagePlan { report: args.report, force: args.force, redact: redact(args.redact)? };
+    let mut shape = shape(args.shape, page)?;
     shape.seed = args.seed;
     shape.reuse = args.reuse;
     shape.between = args.between;
@@ -158,23 +202,54 @@ pub(super) fn experiment(args: ExperimentArgs) -> Result<ExperimentPlan, PlanErr
 
 impl ShapeArgs {
     pub(super) fn is_empty(&self) -> bool {
-        self.arms.is_empty() && self.rounds.is_none() && self.output.is_none()
+        self.arms.is_empty() && self.rounds.is_none() && self.output.is_none() && self.keep.is_none()
     }
 }
 
 /// What the demo takes of it; the rest is as `experiment` has it where nothing is said.
-pub(super) fn shape(args: ShapeArgs) -> Shape {
+pub(super) fn shape(args: ShapeArgs, mut page: PagePlan) -> Result<Shape, PlanError> {
+    let mut output = args.output;
+    if is_page(output.as_deref()) {
+        if page.report.is_some() {
+            return Err(error(
+                "-o and --report both name a report",
+                "give the results to -o: -o proof.jsonl",
+            ));
+        }
+        let results = output.as_ref().map(|page| page.with_extension("jsonl"));
+        page.report = core::mem::replace(&mut output, results);
+    }
+    if page.report.as_ref().is_some_and(|report| report.as_os_str() == "-") {
+        return Err(error("--report - is not supported: stdout carries the comparison", "name a file"));
+    }
+    if page.report.is_some() && page.format() == ReportFormat::Pcapng {
+        return Err(error(
+            "a report of an experiment holds no packets",
+            "--keep DIR keeps those of each block; name the report .md, .html or .json",
+        ));
+    }
+    if page.report.is_some() && page.report == output {
+        return Err(error("--report would overwrite the results", "give another name to --report"));
+    }
     let left_out = ["unfixed", "fixed"].map(str::to_owned).to_vec();
-    Shape {
+    Ok(Shape {
         arms: if args.arms.is_empty() { left_out } else { args.arms },
-        rounds: args.rounds.unwrap_or(2),
+        rounds: args.rounds,
         seed: 1,
         reuse: 5,
         between: 10,
         patience: Duration::from_secs(20),
         source_ports: (20_000, 59_999),
-        output: args.output,
-    }
+        output,
+        keep: args.keep,
+        page,
+    })
+}
+
+/// `-o` names a report, and the results are beside it.
+fn is_page(output: Option<&Path>) -> bool {
+    let ending = output.and_then(Path::extension).and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ["md", "html", "htm"].contains(&ending.to_ascii_lowercase().as_str()))
 }
 
 fn range(text: &str) -> Result<(u16, u16), String> {
@@ -206,9 +281,39 @@ mod tests {
     #[test]
     fn what_is_left_out_is_unfixed_against_fixed() {
         let plan = plan("-d 10.0.0.2 --key-file k").unwrap();
-        assert_eq!(plan.shape, shape(ShapeArgs::default()));
-        assert_eq!((plan.shape.arms, plan.shape.rounds), (vec!["unfixed".to_owned(), "fixed".to_owned()], 2));
+        let page = PagePlan { report: None, force: false, redact: RedactPlan::Redact { map: None } };
+        assert_eq!(plan.shape, shape(ShapeArgs::default(), page).unwrap());
+        assert_eq!(
+            (plan.shape.arms, plan.shape.rounds),
+            (vec!["unfixed".to_owned(), "fixed".to_owned()], None)
+        );
         assert_eq!((plan.port, plan.control_port, plan.json), (80, 7777, false));
+    }
+
+    #[test]
+    fn a_page_has_its_results_beside_it() {
+        let places = |words: &str| {
+            let shape = plan(&format!("-d 10.0.0.2 --key-file k {words}"))?.shape;
+            let name = |path: Option<PathBuf>| path.map_or(String::new(), |path| path.display().to_string());
+            Ok::<_, String>((name(shape.output), name(shape.page.report)))
+        };
+        let both = |results: &str, report: &str| Ok((results.to_owned(), report.to_owned()));
+        assert_eq!(places(""), both("", ""));
+        assert_eq!(places("-o p.jsonl"), both("p.jsonl", ""));
+        assert_eq!(places("-o p.md"), both("p.jsonl", "p.md"));
+        assert_eq!(places("-o p.html"), both("p.jsonl", "p.html"));
+        assert_eq!(places("-o p --report q.json"), both("p", "q.json"));
+        assert_eq!(places("--report q.html"), both("", "q.html"));
+        for (words, next) in [
+            ("-o p.md --report q.md", "-o proof.jsonl"),
+            ("-o p.jsonl --report p.jsonl", "another name"),
+            ("--report -", "name a file"),
+            ("--report p.pcapng", "--keep DIR"),
+            ("--map m", "add --report"),
+        ] {
+            let message = places(words).unwrap_err();
+            assert!(message.contains(next), "{words}: {message}");
+        }
     }
 
     #[test]

@@ -288,7 +288,7 @@ fn report(args: ReportArgs) -> Result<ReportPlan, PlanError> {
 }
 
 /// What the ending of a report's name asks for; Markdown where it asks for nothing that we know.
-fn format_of(path: Option<&Path>) -> ReportFormat {
+pub(super) fn format_of(path: Option<&Path>) -> ReportFormat {
     let ending = path.and_then(Path::extension).and_then(|ending| ending.to_str()).unwrap_or_default();
     match ending.to_ascii_lowercase().as_str() {
         "html" | "htm" => ReportFormat::Html,
@@ -298,7 +298,7 @@ fn format_of(path: Option<&Path>) -> ReportFormat {
     }
 }
 
-fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
+pub(super) fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
     match (args.no_redact, args.map) {
         (true, Some(_)) => Err(error(
             "--no-redact makes no stand-ins, so there is no map of them",

@@ -27,6 +27,12 @@ pub struct Block {
     pub reuses: Vec<Reuse>,
     pub wire: Option<Wire>,
     pub device: Option<Device>,
+    /// What was held in TIME-WAIT meanwhile; results of older programs have none.
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
+    pub held: Held,
+    /// The file with its frames, by name, where they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
 }
 
 /// The first use of each port.
@@ -77,10 +83,29 @@ pub struct Wire {
     pub behaves_as: String,
 }
 
+/// Connections from the block's own ports that the device held in TIME-WAIT: seconds since the block began, and how many
+/// from then on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// As the wire shows it.
+    pub wire: Vec<(f64, u64)>,
+    /// By the device's own list, whenever it was asked; empty where it has none to tell.
+    pub device: Vec<(f64, u64)>,
+}
+
+impl Held {
+    pub fn is_empty(&self) -> bool {
+        self.wire.is_empty() && self.device.is_empty()
+    }
+}
+
 /// What the device counted between the switch and the end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     pub mode: String,
+    /// Its firmware, chip and TCP, in a few words; empty in results of older programs.
+    #[serde(default)]
+    pub firmware: String,
     pub boot: Option<u32>,
     /// SYNs answered by the stale ACK.
     pub stale_acks: u32,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::block::{Age, Block, Reuse};
 use super::numbers::{ArmNumbers, numbers};
 use super::spec::Declares;
-use super::statistics::{ALPHA, fisher, mann_whitney, newcombe, permutation, smallest_effect};
+use super::statistics::{ALPHA, fisher, holm, mann_whitney, newcombe, permutation, smallest_effect};
 use super::store::Stored;
 
 /// Everything that may be said.
@@ -87,8 +87,10 @@ pub struct Difference {
     pub suffered: f64,
     /// At 95 %, a block as one observation.
     pub interval: (f64, f64),
-    /// Of how long a reuse took, by rank of the blocks: this one decides.
+    /// Of how long a reuse took, by rank of the blocks.
     pub p_took: f64,
+    /// The same, corrected for the number of arms: this one decides.
+    pub p_corrected: f64,
     /// Of the share that suffered, by permutation of the blocks.
     pub p_suffered: f64,
     /// Fisher's, were every port an observation of its own. It is not: told, never used.
@@ -109,24 +111,21 @@ pub fn compare(stored: &Stored) -> Comparison {
     let blocks: Vec<Vec<&Block>> = (0..spec.arms.len()).map(of_arm).collect();
     let mut arms: Vec<ArmNumbers> =
         spec.arms.iter().zip(&blocks).map(|(arm, blocks)| numbers(arm, blocks)).collect();
+    for block in stored.blocks.iter().filter(|block| !block.counts()) {
+        let arm = block.slot.and_then(|slot| places.get(slot)).and_then(|arm| arms.get_mut(*arm));
+        arm.into_iter().for_each(|arm| arm.spoilt += 1);
+    }
     let baseline = spec.baseline();
-    let mut differences = Vec::new();
-    if let Some(base) = blocks.get(baseline) {
-        let base = Observed::of(base, patience);
-        for (arm, blocks) in blocks.iter().enumerate() {
-            let seen = Observed::of(blocks, patience);
-            let verdict = if arm == baseline {
-                alone(&seen)
-            } else {
-                let difference = difference(arm, &base, &seen, spec.seed);
-                let verdict = arms.get(arm).map(|arm| verdict(arm, &base, &seen, &difference, spec.seed));
-                differences.push(difference);
-                verdict.unwrap_or(Verdict::NotMeasurable)
-            };
-            if let Some(arm) = arms.get_mut(arm) {
-                arm.verdict = verdict;
-            }
-        }
+    let observed: Vec<Observed> = blocks.iter().map(|blocks| Observed::of(blocks, patience)).collect();
+    let base = observed.get(baseline);
+    let differences = base.map_or_else(Vec::new, |base| differences(&observed, baseline, base, spec.seed));
+    for (nth, (arm, seen)) in arms.iter_mut().zip(&observed).enumerate() {
+        let difference = differences.iter().find(|difference| difference.arm == nth);
+        arm.verdict = match (base, difference) {
+            (Some(base), Some(difference)) => verdict(arm, base, seen, difference, spec.seed),
+            (_, None) => alone(seen),
+            (None, Some(_)) => Verdict::NotMeasurable,
+        };
     }
     let control = stored.control().map(control);
     let conclusion = conclusion(control, baseline, &arms, stored.is_complete());
@@ -215,10 +214,26 @@ fn mean_of(numbers: &[f64]) -> f64 {
     mean(numbers.iter().copied())
 }
 
-fn difference(arm: usize, base: &Observed, seen: &Observed, seed: u64) -> Difference {
+/// Of each arm but the baseline.
+fn differences(observed: &[Observed], baseline: usize, base: &Observed, seed: u64) -> Vec<Difference> {
+    let others = || observed.iter().enumerate().filter(|(arm, _)| *arm != baseline);
+    // What Holm asks of the smallest of so many p-values.
+    let level = ALPHA / others().count().max(1) as f64;
+    let mut differences: Vec<Difference> =
+        others().map(|(arm, seen)| difference(arm, base, seen, level, seed)).collect();
+    let corrected = holm(&differences.iter().map(|difference| difference.p_took).collect::<Vec<_>>());
+    for (difference, p) in differences.iter_mut().zip(corrected) {
+        difference.p_corrected = p;
+    }
+    differences
+}
+
+/// Not corrected for the others yet.
+fn difference(arm: usize, base: &Observed, seen: &Observed, level: f64, seed: u64) -> Difference {
     let sum = |numbers: &[f64]| numbers.iter().sum::<f64>();
     let count = |numbers: &[f64]| numbers.len() as f64;
     let ((hit, of), (base_hit, base_of)) = (seen.ports, base.ports);
+    let p_took = mann_whitney(&seen.took, &base.took, seed);
     Difference {
         arm,
         suffered: mean_of(&seen.suffered) - mean_of(&base.suffered),
@@ -228,13 +243,15 @@ fn difference(arm: usize, base: &Observed, seen: &Observed, seed: u64) -> Differ
             sum(&base.suffered),
             count(&base.suffered),
         ),
-        p_took: mann_whitney(&seen.took, &base.took, seed),
+        p_took,
+        p_corrected: p_took,
         p_suffered: permutation(&seen.suffered, &base.suffered, seed),
         p_ports: fisher(hit, of, base_hit, base_of),
         smallest: smallest_effect(
             mean_of(&base.suffered),
             base.suffered.len() as u64,
             seen.suffered.len() as u64,
+            level,
         ),
     }
 }
@@ -248,8 +265,8 @@ fn alone(seen: &Observed) -> Verdict {
     }
 }
 
-/// Whether an arm differs is one test's to say, decided beforehand: how long reuses took, where one that failed took all of the
-/// patience. In which way it differs is then read off what suffered.
+/// Whether an arm differs is one test's to say, decided beforehand and corrected for the number of arms: how long reuses took,
+/// where one that failed took all of the patience. In which way it differs is then read off what suffered.
 fn verdict(
     arm: &ArmNumbers,
     base: &Observed,
@@ -264,7 +281,7 @@ fn verdict(
     if arm.blocks == 0 || untried {
         return Verdict::NotMeasurable;
     }
-    if !shown(difference.p_took) {
+    if !shown(difference.p_corrected) {
         return Verdict::NotShown;
     }
     if !less(&seen.took, &base.took) {
@@ -330,6 +347,8 @@ mod tests {
                 ..Wire::default()
             }),
             device: Some(Device { stale_acks: u32::try_from(collisions).unwrap(), ..Device::default() }),
+            held: Default::default(),
+            recording: None,
         }
     }
 
@@ -429,6 +448,49 @@ mod tests {
         assert!(difference.interval.0 < -0.5 && difference.interval.1 > -0.5);
         assert!((difference.p_suffered - 2.0 / 70.0).abs() < 1e-12, "one of 70 deals, and its mirror");
         assert!(difference.p_ports < 1e-6, "as if ports were independent: told, not used");
+        assert_eq!(difference.p_corrected, difference.p_took, "there is one comparison");
+        assert_eq!((arm.firsts, arm.stale_acks, arm.suffered_otherwise), (80, Some(120), 0));
+    }
+
+    /// Eight comparisons at 2 of 70 deals each would find a difference by chance in one run of five.
+    #[test]
+    fn the_more_arms_the_more_an_arm_must_differ() {
+        let arms: Vec<_> = ["unfixed", "fixed", "fixed-app", "fixed-all"].map(|arm| (arm, "quick")).into();
+        let mut stored = ran(&[&[("unfixed", "refused")], &arms[1..]].concat());
+        let all = compare(&stored);
+        let p = 2.0 / 924.0;
+        for difference in &all.differences {
+            assert!(
+                (difference.p_took - p).abs() < 1e-12 && (difference.p_corrected - 3.0 * p).abs() < 1e-12
+            );
+        }
+        assert_eq!(all.conclusion, Conclusion::AsDeclared);
+        // Results of too few rounds, as an older program took them.
+        stored.spec.rounds = 2;
+        stored.blocks.retain(|block| block.slot.is_none());
+        let blocks = order(&stored.spec).into_iter().enumerate().map(|(slot, arm)| {
+            of_kind(Some(slot), &stored.spec.arms[arm].label, if arm == 0 { "refused" } else { "quick" })
+        });
+        stored.blocks.extend(blocks);
+        let few = compare(&stored);
+        assert!(few.differences.iter().all(|difference| difference.p_took < ALPHA));
+        assert_eq!(few.arms[1].verdict, Verdict::NotShown);
+        assert!(few.differences[0].smallest.is_none(), "no effect would have been seen");
+        assert_eq!(few.conclusion, Conclusion::NotMeasurable);
+    }
+
+    #[test]
+    fn what_suffered_without_a_refusal_and_what_was_spoilt_is_told() {
+        let mut stored = ran(&[("unfixed", "refused"), ("fixed", "slow air")]);
+        stored.blocks[1].spoilt = Some("it went silent".to_owned());
+        let arm = stored.blocks[1].arm.clone();
+        let compared = compare(&stored);
+        let of = |label: &str| compared.arms.iter().find(|arm| arm.label == label).unwrap();
+        assert_eq!((of(&arm).spoilt, of(&arm).blocks), (1, 3));
+        let fixed = of("fixed");
+        assert_eq!((fixed.suffered_otherwise, fixed.oldest.suffered), (5 * fixed.blocks, 0));
+        stored.blocks.iter_mut().for_each(|block| block.device = None);
+        assert_eq!(compare(&stored).arms[0].stale_acks, None, "no account is not a count of none");
     }
 
     /// The blocks of one recording dealt out to two arms in twenty ways: how often no difference is shown.
@@ -458,5 +520,43 @@ mod tests {
         // These blocks do vary: a client that just misses the end of TIME-WAIT waits four seconds more.
         // `demo --experiment --arms msl_ms=3000,msl_ms=3000 --duration 12s --rounds 5 --seed 3 -o FILE`.
         assert!(alike(include_str!("../../tests/data/short-against-short.jsonl")) >= 19);
+    }
+
+    /// Every arm's blocks drawn anew from those that were measured, some twice and some not at all.
+    #[test]
+    fn what_was_measured_of_each_remedy_hangs_on_no_single_block() {
+        let recorded = crate::experiment::store::parse(include_str!("../../tests/data/remedies.jsonl"))
+            .unwrap()
+            .unwrap();
+        let places = order(&recorded.spec);
+        let mut as_measured = [0; 10];
+        for seed in 0..20 {
+            let mut draws = crate::experiment::schedule::Draws::new(seed);
+            let mut drawn = |slot: usize| {
+                let alike: Vec<usize> =
+                    (0..places.len()).filter(|other| places[*other] == places[slot]).collect();
+                let other = alike[(draws.draw() % alike.len() as u64) as usize];
+                Block { slot: Some(slot), ..recorded.of_slot(other).unwrap().clone() }
+            };
+            let control = recorded.control().unwrap().clone();
+            let blocks = std::iter::once(control).chain((0..places.len()).map(&mut drawn)).collect();
+            let compared = compare(&Stored { blocks, ..Stored::new(recorded.spec.clone()) });
+            let verdicts = [
+                Verdict::ShowsTheBug,
+                Verdict::Shortened,
+                Verdict::OlderPortsFreed,
+                Verdict::Removed,
+                Verdict::Removed,
+                Verdict::Removed, // close=client-first
+                Verdict::Removed, // close=keep-alive
+                Verdict::Removed,
+                Verdict::Removed,
+                Verdict::Removed,
+            ];
+            for (nth, arm) in compared.arms.iter().enumerate() {
+                as_measured[nth] += u32::from(arm.verdict == verdicts[nth]);
+            }
+        }
+        assert!(as_measured.iter().all(|count| *count >= 19), "{as_measured:?}");
     }
 }

@@ -5,9 +5,11 @@
 
 pub mod block;
 pub mod compare;
+pub mod limits;
 pub mod numbers;
 pub mod schedule;
 pub mod section;
+pub mod series;
 pub mod spec;
 pub mod statistics;
 pub mod store;

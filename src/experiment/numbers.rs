@@ -14,6 +14,10 @@ pub struct ArmNumbers {
     pub declares: Declares,
     pub verdict: Verdict,
     pub blocks: u64,
+    /// Attempts that do not count.
+    pub spoilt: u64,
+    /// Ports used once.
+    pub firsts: u64,
     /// Ports used again.
     pub reuses: u64,
     /// Of those, this computer would not use itself: it holds them in TIME-WAIT in the device's place.
@@ -30,6 +34,10 @@ pub struct ArmNumbers {
     pub newest: Share,
     pub collisions: u64,
     pub ignored_rsts: u64,
+    /// Refused SYNs by the device's own count; absent where a block has no account of it.
+    pub stale_acks: Option<u64>,
+    /// Reuses that failed or stalled in a block where nobody saw a refusal.
+    pub suffered_otherwise: u64,
     /// Connections that entered TIME-WAIT on the device.
     pub entered: u64,
     /// Of connects that came about, seconds.
@@ -59,7 +67,7 @@ pub struct Quantiles {
     pub max: f64,
 }
 
-/// Of the blocks of `arm` that count. Its verdict is the comparison's, and open as yet.
+/// Of the blocks of `arm` that count. Its verdict is the comparison's and open as yet, and so is how many were spoilt.
 pub fn numbers(arm: &Arm, blocks: &[&Block]) -> ArmNumbers {
     let reuses: Vec<&Reuse> = blocks.iter().flat_map(|block| &block.reuses).collect();
     let sent = || reuses.iter().filter(|reuse| reuse.was_sent());
@@ -89,6 +97,8 @@ pub fn numbers(arm: &Arm, blocks: &[&Block]) -> ArmNumbers {
         declares: arm.declares,
         verdict: Verdict::NotMeasurable,
         blocks: blocks.len() as u64,
+        spoilt: 0,
+        firsts: sum(&|block| block.firsts.asked),
         reuses: reuses.len() as u64,
         held_here: count(&|reuse| !reuse.was_sent()),
         kept: count(&|reuse| reuse.kept),
@@ -99,6 +109,11 @@ pub fn numbers(arm: &Arm, blocks: &[&Block]) -> ArmNumbers {
         newest: share(Age::Newest),
         collisions: sum(&Block::collisions),
         ignored_rsts: sum(&Block::ignored_rsts),
+        stale_acks: blocks.iter().map(|block| Some(u64::from(block.device.as_ref()?.stale_acks))).sum(),
+        suffered_otherwise: sum(&|block| {
+            let suffered = block.sent().filter(|reuse| reuse.suffered()).count() as u64;
+            if block.shows_a_refusal() { 0 } else { suffered }
+        }),
         entered: wire(|wire| wire.entered),
         connect_s: quantiles(sent().filter_map(|reuse| reuse.connect_s).collect()),
         lost_s: sent().filter(|reuse| reuse.suffered()).map(|reuse| reuse.took_s).sum(),

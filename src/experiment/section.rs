@@ -1,4 +1,4 @@
-//! What an experiment has to say, as rows, sentences and series: for a terminal, a page, a report or a plot.
+//! What an experiment has to say, as rows and sentences: for a terminal, and for a report.
 //!
 //! Knows words. Every number in it is the comparison's.
 
@@ -7,9 +7,9 @@ use core::fmt::Write as _;
 use serde::Serialize;
 
 use super::compare::{Comparison, Conclusion, Difference, Verdict};
+use super::limits::limits;
 use super::numbers::{ArmNumbers, Share};
-use super::schedule::order;
-use super::spec::{Arm, Declares, Spec};
+use super::spec::Spec;
 use super::statistics::ALPHA;
 use super::store::Stored;
 
@@ -21,17 +21,10 @@ pub struct Section {
     pub verdict: Vec<String>,
     pub head: Vec<&'static str>,
     pub rows: Vec<Vec<String>>,
-    /// What weakens it, and how it was measured.
-    pub notes: Vec<String>,
-    pub series: Vec<Series>,
-}
-
-/// What one arm's reuses took, for a plot.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Series {
-    pub arm: String,
-    /// Seconds, in the order of the blocks; one that failed took as long as it was waited for.
-    pub took_s: Vec<f64>,
+    /// How it was measured.
+    pub method: Vec<String>,
+    /// What weakens it, and what cannot be concluded from it.
+    pub limits: Vec<String>,
 }
 
 const HEAD: [&str; 10] = [
@@ -58,8 +51,8 @@ pub fn section(stored: &Stored, compared: &Comparison) -> Section {
         verdict: verdict(spec, compared, stored),
         head: HEAD.to_vec(),
         rows: compared.arms.iter().map(row).collect(),
-        notes: notes(spec, compared),
-        series: series(stored),
+        method: method(spec, compared),
+        limits: limits(stored, compared),
     }
 }
 
@@ -89,7 +82,7 @@ fn row(arm: &ArmNumbers) -> Vec<String> {
     ]
 }
 
-fn seconds(seconds: f64) -> String {
+pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
         0.0 => "0 s".to_owned(),
         _ if seconds < 0.995 => format!("{:.0} ms", (seconds * 1e3).max(1.0)),
@@ -181,7 +174,7 @@ fn of_arm(spec: &Spec, arm: &ArmNumbers, base: &ArmNumbers, difference: &Differe
         difference.suffered * 100.0,
         low * 100.0,
         high * 100.0,
-        p(difference.p_took),
+        p(difference.p_corrected),
         p(difference.p_suffered)
     );
     if arm.verdict == Verdict::NotShown {
@@ -236,11 +229,6 @@ fn additions(arm: &ArmNumbers) -> Vec<String> {
     texts
 }
 
-/// Without what Markdown would take for emphasis or for the end of a cell.
-fn plain(text: &str) -> String {
-    text.replace('_', "\\_").replace('|', "\\|")
-}
-
 /// ` (receive-failed ECONNRESET 40)`
 fn named(failures: &[(String, u64)]) -> String {
     let each: Vec<String> = failures.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -251,9 +239,13 @@ fn p(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
-fn notes(spec: &Spec, compared: &Comparison) -> Vec<String> {
+fn method(spec: &Spec, compared: &Comparison) -> Vec<String> {
     let traffic = &spec.traffic;
-    let mut notes = vec![
+    let comparisons = match compared.differences.len() {
+        1 => "".to_owned(),
+        many => format!("; the first is corrected for {many} comparisons (Holm), the others are not"),
+    };
+    vec![
         format!(
             "A block: {} source ports that no earlier block used, each fetching one page; then the {} newest and the {} \
              oldest of them at once again, with {} of patience. Refused: failed, or took longer than 1 s, where wire or \
@@ -266,49 +258,12 @@ fn notes(spec: &Spec, compared: &Comparison) -> Vec<String> {
         format!(
             "{} blocks of each arm, in an order drawn by seed {} and mirrored. Whether an arm differs is decided by how long \
              reuses took (one that failed: all of the patience). A block is one observation: p-values are \
-             exact over all ways to deal the blocks out (drawn where those are too many), two-sided, against {ALPHA}, one \
-             for each arm and not corrected for their number. They hold if the order of the blocks does not matter.",
-            compared.arms.first().map_or(0, |arm| arm.blocks),
+             exact over all ways to deal the blocks out (drawn where those are too many), two-sided, against {ALPHA}{comparisons}.",
+            spec.blocks() / spec.arms.len().max(1),
             spec.seed
         ),
-    ];
-    if compared.blocks_spoilt > 0 {
-        notes.push(format!(
-            "{} attempts were spoilt and repeated; none of them counts.",
-            compared.blocks_spoilt
-        ));
-    }
-    for arm in &compared.arms {
-        if arm.disagreements > 0 {
-            notes.push(format!(
-                "{}: in {} of {} blocks the wire and the device counted refused SYNs differently ({} frames were lost).",
-                arm.label, arm.disagreements, arm.blocks, arm.frames_lost
-            ));
-        }
-        if arm.firsts_failed > 0 {
-            notes.push(format!(
-                "{}: {} first requests were not answered whole. A port that was not even connected was not used again.",
-                arm.label, arm.firsts_failed
-            ));
-        }
-        if arm.declares == Declares::Bug && arm.verdict == Verdict::Removed {
-            notes.push(format!("{}: declares the bug, and does not show it.", arm.label));
-        }
-    }
-    notes
+    ]
 }
-
-fn series(stored: &Stored) -> Vec<Series> {
-    let empty = |arm: &Arm| Series { arm: arm.label.clone(), took_s: Vec::new() };
-    let mut series: Vec<Series> = stored.spec.arms.iter().map(empty).collect();
-    for (slot, arm) in order(&stored.spec).into_iter().enumerate() {
-        if let (Some(block), Some(series)) = (stored.of_slot(slot), series.get_mut(arm)) {
-            series.took_s.extend(block.sent().map(|reuse| reuse.took_s));
-        }
-    }
-    series
-}
-
 impl Section {
     /// For a terminal: the table, then a sentence a line.
     pub fn text(&self) -> String {
@@ -329,8 +284,8 @@ impl Section {
             text.push('\n');
         }
         text.push('\n');
-        for note in &self.notes {
-            text.push_str(note);
+        for sentence in self.method.iter().chain(&self.limits) {
+            text.push_str(sentence);
             text.push('\n');
         }
         text
@@ -361,28 +316,5 @@ impl Section {
             }
         }
         groups
-    }
-
-    /// A section of a page, from its heading on.
-    pub fn markdown(&self) -> String {
-        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let mut text = format!("## {}\n\n", plain(&self.title));
-        for sentence in &self.verdict {
-            let _written = writeln!(text, "{}\n", plain(sentence));
-        }
-        text.push_str(&line(self.head.iter().map(|word| plain(word)).collect()));
-        text.push_str(&line(self.head.iter().map(|_| "---".to_owned()).collect()));
-        for row in &self.rows {
-            let cells = row.iter().enumerate();
-            let cell = |(column, cell): (usize, &String)| {
-                if column == 0 { format!("`{cell}`") } else { plain(cell) }
-            };
-            text.push_str(&line(cells.map(cell).collect()));
-        }
-        text.push('\n');
-        for note in &self.notes {
-            let _written = writeln!(text, "- {}", plain(note));
-        }
-        text
     }
 }

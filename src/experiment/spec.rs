@@ -5,8 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The fewest rounds whose blocks can differ at all at the level of 5 %: see [`super::statistics::permutation`].
-pub const LEAST_ROUNDS: u32 = 2;
+use super::statistics::ALPHA;
+
+/// The most rounds that anybody is thought to wait for.
+pub const MOST_ROUNDS: u32 = 500;
 /// Blocks of each arm in a round.
 pub const BLOCKS_IN_A_ROUND: u32 = 2;
 
@@ -65,9 +67,11 @@ pub enum SpecError {
     OneArm,
     #[error("`{0}` is no arm: give a mode, a REMEDY=VALUE, or several of them joined by +")]
     Arm(String),
-    #[error("{0} rounds can show no difference, however large: give at least {LEAST_ROUNDS}")]
-    Rounds(u32),
-    #[error("{0} rounds are more than anybody will wait for: give at most 500")]
+    #[error(
+        "{given} rounds can show no difference between {arms} arms, however large: give at least {least}"
+    )]
+    Rounds { given: u32, arms: usize, least: u32 },
+    #[error("{0} rounds are more than anybody will wait for: give at most {MOST_ROUNDS}")]
     ManyRounds(u32),
     #[error("no reused ports, so nothing is provoked: give at least 1")]
     NoReuse,
@@ -92,10 +96,12 @@ impl Spec {
             }
         }
         let Traffic { reused, patience_s, first_port, last_port, .. } = self.traffic;
-        if self.rounds < LEAST_ROUNDS {
-            return Err(SpecError::Rounds(self.rounds));
+        let (given, arms) = (self.rounds, self.arms.len());
+        let least = least_rounds(arms);
+        if given < least {
+            return Err(SpecError::Rounds { given, arms, least });
         }
-        if self.rounds > 500 {
+        if self.rounds > MOST_ROUNDS {
             return Err(SpecError::ManyRounds(self.rounds));
         }
         if reused == 0 {
@@ -121,6 +127,19 @@ impl Spec {
     pub fn baseline(&self) -> usize {
         self.arms.iter().position(|arm| arm.declares == Declares::Bug).unwrap_or_default()
     }
+}
+
+/// The fewest rounds whose blocks can differ at all at the level of 5 % when so many arms are compared: of two arms' blocks,
+/// two of all deals are the farthest apart, and [`holm`](super::statistics::holm) weighs the best p-value by the number of
+/// comparisons.
+pub fn least_rounds(arms: usize) -> u32 {
+    let comparisons = arms.saturating_sub(1) as f64;
+    let farthest = |rounds: u32| {
+        let blocks = rounds * BLOCKS_IN_A_ROUND;
+        // Two over the number of ways to choose half of all blocks.
+        (1..=blocks).fold(2.0, |share, taken| share * f64::from(taken) / f64::from(blocks + taken))
+    };
+    (1..MOST_ROUNDS).find(|rounds| farthest(*rounds) * comparisons <= ALPHA).unwrap_or(MOST_ROUNDS)
 }
 
 impl Traffic {
@@ -169,7 +188,7 @@ pub(super) mod tests {
         Spec {
             device: "10.77.0.2".to_owned(),
             arms: arms.iter().map(|arm| Arm::parse(arm).unwrap()).collect(),
-            rounds: 2,
+            rounds: least_rounds(arms.len()),
             seed: 1,
             traffic: Traffic {
                 reused: 5,
@@ -217,7 +236,7 @@ pub(super) mod tests {
             change(&mut spec);
             spec.check()
         };
-        assert_eq!(with(|spec| spec.rounds = 1), Err(SpecError::Rounds(1)));
+        assert_eq!(with(|spec| spec.rounds = 1), Err(SpecError::Rounds { given: 1, arms: 2, least: 2 }));
         assert_eq!(with(|spec| spec.rounds = 501), Err(SpecError::ManyRounds(501)));
         assert_eq!(with(|spec| spec.traffic.reused = 0), Err(SpecError::NoReuse));
         assert_eq!(with(|spec| spec.traffic.patience_s = 1.0), Err(SpecError::Patience(1.0)));
@@ -228,6 +247,20 @@ pub(super) mod tests {
         );
         // A file that was tampered with: the label says one thing and the device is told another.
         assert!(matches!(with(|spec| spec.arms[1].words = vec!["unfixed".into()]), Err(SpecError::Arm(_))));
+    }
+
+    /// Two of 70 deals, of 924, of 12,870: times the comparisons they must not be more than one in twenty.
+    #[test]
+    fn many_arms_need_more_rounds() {
+        for (arms, rounds) in [(2, 2), (3, 3), (10, 3), (24, 3), (25, 4), (322, 4), (323, 5)] {
+            assert_eq!(least_rounds(arms), rounds, "{arms} arms");
+            let blocks = vec![0.0; 2 * rounds as usize];
+            let others = vec![1.0; 2 * rounds as usize];
+            let p = super::super::statistics::permutation(&blocks, &others, 1);
+            assert!(rounds > 4 || p * (arms as f64 - 1.0) <= ALPHA, "{arms} arms: {p}");
+        }
+        let three = Spec { rounds: 2, ..spec(&["unfixed", "fixed", "fixed-app"]) };
+        assert_eq!(three.check(), Err(SpecError::Rounds { given: 2, arms: 3, least: 3 }));
     }
 
     #[test]

@@ -96,14 +96,29 @@ pub fn newcombe(x: f64, n: f64, y: f64, m: f64) -> (f64, f64) {
     (p - q - below, p - q + above)
 }
 
-/// The smallest reduction of the share `from` that Fisher's test over `n` and `m` blocks would have called a difference in
-/// four runs of five. `None` where not even a reduction to nothing would be seen.
-pub fn smallest_effect(from: f64, n: u64, m: u64) -> Option<f64> {
+/// Holm's correction for so many tests at once: p-values that may each be held against the level, in the order of `p`, and
+/// one false difference among them all is then no likelier than the level.
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let count = p.len();
+    let mut by_size: Vec<(usize, f64)> = p.iter().copied().enumerate().collect();
+    by_size.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    let mut least = 0.0_f64;
+    for (rank, (_, p)) in by_size.iter_mut().enumerate() {
+        least = least.max(*p * (count - rank) as f64).min(1.0);
+        *p = least;
+    }
+    by_size.sort_by_key(|(place, _)| *place);
+    by_size.into_iter().map(|(_, p)| p).collect()
+}
+
+/// The smallest reduction of the share `from` that Fisher's test at `level` over `n` and `m` blocks would have called a
+/// difference in four runs of five. `None` where not even a reduction to nothing would be seen.
+pub fn smallest_effect(from: f64, n: u64, m: u64, level: f64) -> Option<f64> {
     let from = from.clamp(0.0, 1.0);
     // Shares of whole blocks and no finer than a hundredth: who reads it acts on no more.
     let steps = (from * 100.0).floor() as u32;
     let different: Vec<Vec<bool>> =
-        (0..=n).map(|x| (0..=m).map(|y| fisher(x, n, y, m) <= ALPHA).collect()).collect();
+        (0..=n).map(|x| (0..=m).map(|y| fisher(x, n, y, m) <= level).collect()).collect();
     (1..=steps).map(|step| f64::from(step) / 100.0).find(|effect| {
         let (Ok(before), Ok(after)) = (Binomial::new(from, n), Binomial::new((from - effect).max(0.0), m))
         else {
@@ -195,9 +210,18 @@ mod tests {
             close(low, &case["low"], &case);
             close(high, &case["high"], &case);
         }
+        for case in of("holm") {
+            let ours = holm(&numbers(&case["p"]));
+            let theirs = case["corrected"].as_array().unwrap();
+            assert_eq!(ours.len(), theirs.len());
+            for (ours, theirs) in ours.into_iter().zip(theirs) {
+                close(ours, theirs, &case);
+            }
+        }
         for case in of("power") {
             let n = |name: &str| case[name].as_u64().unwrap();
-            let ours = smallest_effect(case["from"].as_f64().unwrap(), n("n"), n("m"));
+            let level = case["level"].as_f64().unwrap();
+            let ours = smallest_effect(case["from"].as_f64().unwrap(), n("n"), n("m"), level);
             match (ours, case["smallest"].as_f64()) {
                 (None, None) => {}
                 (Some(ours), Some(theirs)) => assert!((ours - theirs).abs() < 1e-9, "{ours}: {case}"),
@@ -239,6 +263,7 @@ mod tests {
     fn nothing_is_compared_with_nothing() {
         assert_eq!((permutation(&[], &[1.0], 1), fisher(0, 0, 1, 2)), (1.0, 1.0));
         assert_eq!((wilson(0.0, 0.0), newcombe(0.0, 0.0, 1.0, 1.0)), ((0.0, 1.0), (-1.0, 1.0)));
-        assert_eq!(smallest_effect(1.0, 1, 1), None);
+        assert_eq!(smallest_effect(1.0, 1, 1, ALPHA), None);
+        assert!(holm(&[]).is_empty());
     }
 }

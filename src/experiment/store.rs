@@ -155,6 +155,8 @@ mod tests {
             reuses: Vec::new(),
             wire: None,
             device: None,
+            held: Default::default(),
+            recording: None,
         }
     }
 

@@ -286,6 +286,17 @@ pub fn status_blocking(device: SocketAddr) -> Result<Status, ClientError> {
     blocking(async { Client::new(device).status().await })
 }
 
+/// [`Client::pcbs`], as [`status_blocking`].
+///
+/// # Errors
+/// As [`Client::pcbs`]; `Runtime` when the runtime cannot be made.
+///
+/// # Panics
+/// When called from inside a tokio runtime.
+pub fn pcbs_blocking(device: SocketAddr) -> Result<Told, ClientError> {
+    blocking(async { Client::new(device).pcbs().await })
+}
+
 /// [`Client::change`], as [`status_blocking`].
 ///
 /// # Errors

@@ -16,6 +16,6 @@ mod client;
 #[cfg(feature = "control")]
 mod signing;
 #[cfg(feature = "control")]
-pub use client::{Changed, Client, ClientError, Told, change_blocking, status_blocking};
+pub use client::{Changed, Client, ClientError, Told, change_blocking, pcbs_blocking, status_blocking};
 #[cfg(feature = "control")]
 pub use signing::{KEY_OCTETS, Key, KeyError};

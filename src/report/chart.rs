@@ -13,9 +13,9 @@ use super::{
 };
 use crate::analysis::time::Timestamp;
 
-const WIDTH: f64 = 420.0;
-const LEFT: f64 = 8.0;
-const RIGHT: f64 = 412.0;
+pub(super) const WIDTH: f64 = 420.0;
+pub(super) const LEFT: f64 = 8.0;
+pub(super) const RIGHT: f64 = 412.0;
 /// Of one panel: its words, then its shapes.
 const WORDS: f64 = 16.0;
 const SHAPES: f64 = 56.0;
@@ -170,7 +170,7 @@ fn signs(report: &Report) -> Vec<(Timestamp, String)> {
     signs
 }
 
-fn put(out: &mut String, words: core::fmt::Arguments<'_>) {
+pub(super) fn put(out: &mut String, words: core::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = out.write_fmt(words);
 }

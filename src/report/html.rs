@@ -11,8 +11,17 @@ const STYLE: &str = include_str!("style.css");
 /// The file asks nobody for anything, even if something were to slip through.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// Renders `page`; `chart`, as [`chart::draw`](super::chart::draw) gives it, stands after the first section.
-pub fn render(page: &Page, chart: Option<&str>) -> String {
+/// What Markdown cannot have: drawn shapes, which are safe to stand in a page as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    pub heading: &'static str,
+    /// What it shows; may be empty.
+    pub caption: String,
+    pub svg: String,
+}
+
+/// Renders `page`; `pictures` stand after the first section.
+pub fn render(page: &Page, pictures: &[Picture]) -> String {
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -25,8 +34,10 @@ pub fn render(page: &Page, chart: Option<&str>) -> String {
     );
     for (at, section) in page.sections.iter().enumerate() {
         self::section(&mut out, section);
-        if let (0, Some(chart)) = (at, chart) {
-            out.push_str(&format!("<section>\n<h2>Over time</h2>\n{chart}</section>\n"));
+        for Picture { heading, caption, svg } in pictures.iter().filter(|_| at == 0) {
+            let caption =
+                if caption.is_empty() { String::new() } else { format!("<p>{}</p>\n", html(caption)) };
+            out.push_str(&format!("<section>\n<h2>{}</h2>\n{caption}{svg}</section>\n", html(heading)));
         }
     }
     out.push_str("</body>\n</html>\n");

@@ -21,7 +21,7 @@ struct Document<'a> {
     verdict: String,
     /// Something failed or waited, as the rules judge it.
     found_fault: bool,
-    /// The run had ended.
+    /// The run had ended; of an experiment, every block is there.
     complete: bool,
     /// The alert that the report is about.
     worst_alert: Option<u64>,
@@ -44,7 +44,10 @@ pub fn render(report: &Report) -> String {
         title: opening::title(report),
         verdict: opening::verdict(report),
         found_fault: report.found_fault(),
-        complete: report.summary.is_some(),
+        complete: match &report.experiment {
+            Some(experiment) => experiment.set_up.blocks_done >= experiment.set_up.blocks_planned,
+            None => report.summary.is_some(),
+        },
         worst_alert: fault.map(|(worst, _)| worst.id),
         chain: plain(episode.map(story::steps).unwrap_or_default()),
         ladder: episode.and_then(ladder::draw).map(|ladder| ladder.lines),

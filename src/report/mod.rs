@@ -11,6 +11,7 @@
 //!   [`cost`] counts, [`device`] puts a device's facts in words, [`certainty`] says how sure it is and what was ruled
 //!   out, [`vantage`] how it was captured, [`check`] how to verify, [`advice`] gives the remedies with their true
 //!   arithmetic, [`timeline`] what happened when.
+//! - [`experiment`] is what a report says of an experiment instead of a run.
 //! - [`markdown`], [`html`] (with [`chart`]) and [`json`] render.
 //! - [`redact`] gives what identifies people a stand-in, in the model and in frames; [`excerpt`] keeps the frames cited.
 //! - [`words`] writes numbers and times; [`safe`] lets no text from outside be more than text.
@@ -23,6 +24,7 @@ pub mod cost;
 pub mod device;
 pub mod episode;
 pub mod excerpt;
+pub mod experiment;
 pub mod html;
 pub mod json;
 pub mod ladder;
@@ -56,7 +58,15 @@ pub enum Format {
 pub fn render(report: &Report, format: Format, template: Template) -> String {
     match format {
         Format::Markdown => markdown::render(&template::page(report, template)),
-        Format::Html => html::render(&template::page(report, template), chart::draw(report).as_deref()),
+        Format::Html => html::render(&template::page(report, template), &pictures(report)),
         Format::Json => json::render(report),
     }
+}
+
+fn pictures(report: &Report) -> Vec<html::Picture> {
+    if let Some(experiment) = &report.experiment {
+        return experiment::plot::pictures(experiment);
+    }
+    let over_time = |svg| html::Picture { heading: "Over time", caption: String::new(), svg };
+    chart::draw(report).map(over_time).into_iter().collect()
 }

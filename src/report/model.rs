@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use super::{
     check::file_name,
     episode::{self, Episode, Tally},
+    experiment::Experiment,
     safe::clip,
     series::Series,
 };
@@ -65,6 +66,9 @@ pub struct Report {
     pub system: Option<String>,
     /// The packets cited, where they were written to a file beside the report; set by who wrote it.
     pub evidence: Option<EvidenceFile>,
+    /// An experiment that the report is about; set by who ran it, for the stream does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Experiment>,
 }
 
 /// A file with the packets that the findings cite.

@@ -11,6 +11,9 @@ use crate::analysis::host::{Behaviour, SynInTimeWait};
 use crate::text::{counted, times};
 
 pub fn title(report: &Report) -> String {
+    if let Some(experiment) = &report.experiment {
+        return shown(&experiment.title, 300);
+    }
     match report.fault() {
         Some((worst, _)) => shown(&worst.title, 300),
         None if nothing_seen(report) => "Nothing was seen".to_owned(),
@@ -25,6 +28,9 @@ fn nothing_seen(report: &Report) -> bool {
 
 /// One sentence or two, without markup.
 pub fn verdict(report: &Report) -> String {
+    if let Some(experiment) = &report.experiment {
+        return experiment.verdict.first().map_or(String::new(), |conclusion| shown(conclusion, 2_000));
+    }
     match &report.summary {
         Some(summary) => shown(&summary.verdict, 2_000),
         None => {
@@ -63,7 +69,8 @@ pub fn blocks(report: &Report) -> Vec<Block> {
 
 /// What would have been right; `None` where the report is about something else than reused ports.
 pub fn expected(report: &Report) -> Option<Text> {
-    (report.found_fault() && advice::is_about_time_wait(report)).then(|| {
+    let is_about_it = report.found_fault() && advice::is_about_time_wait(report);
+    (is_about_it || report.experiment.is_some()).then(|| {
         text!(
             "A new connection from a port that was used before is let in at once, or after one RST. RFC 1122 4.2.2.13 \
              lets a TCP accept a newer SYN in TIME-WAIT, and Linux does."

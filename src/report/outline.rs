@@ -4,7 +4,7 @@
 //! business, and what the form of a project asks for is [`template`](super::template)'s.
 
 use super::{
-    advice, certainty, check, cost, device, ladder, mermaid,
+    advice, certainty, check, cost, device, experiment, ladder, mermaid,
     model::Report,
     opening,
     page::{Block, Page, Section, Table, Text, text},
@@ -27,6 +27,13 @@ pub enum Part {
     Chain,
     Frames,
     Cost,
+    /// Of an experiment, as are the five that follow.
+    Arms,
+    Differences,
+    Held,
+    Accounts,
+    Limits,
+    SetUp,
     Devices,
     Certainty,
     Capture,
@@ -34,6 +41,8 @@ pub enum Part {
     Remedies,
     Reproduce,
     Environment,
+    /// Of an experiment's blocks.
+    Recordings,
     Packets,
     Attached,
     Timeline,
@@ -43,12 +52,18 @@ pub enum Part {
 }
 
 /// All of them, in the order that convinces.
-pub const ORDER: [Part; 18] = [
+pub const ORDER: [Part; 25] = [
     Part::Verdict,
     Part::Observable,
     Part::Chain,
     Part::Frames,
     Part::Cost,
+    Part::Arms,
+    Part::Differences,
+    Part::Held,
+    Part::Accounts,
+    Part::Limits,
+    Part::SetUp,
     Part::Devices,
     Part::Certainty,
     Part::Capture,
@@ -56,6 +71,7 @@ pub const ORDER: [Part; 18] = [
     Part::Remedies,
     Part::Reproduce,
     Part::Environment,
+    Part::Recordings,
     Part::Packets,
     Part::Attached,
     Part::Timeline,
@@ -70,9 +86,23 @@ pub fn page(report: &Report) -> Page {
     Page { title: opening::title(report), sections }
 }
 
-/// One part; `None` where there is nothing to say.
+/// One part; `None` where there is nothing to say. A report is of an experiment, or of a run that was watched.
 pub fn section(report: &Report, part: Part) -> Option<Section> {
+    match &report.experiment {
+        Some(experiment) => experiment::parts::section(experiment, part),
+        None => of_run(report, part),
+    }
+}
+
+fn of_run(report: &Report, part: Part) -> Option<Section> {
     let section = match part {
+        Part::Arms
+        | Part::Differences
+        | Part::Held
+        | Part::Accounts
+        | Part::Limits
+        | Part::SetUp
+        | Part::Recordings => return None,
         Part::Verdict => Section::new("", opening::blocks(report)),
         Part::Observable if report.found_fault() => return None,
         Part::Observable => Section::new(

@@ -38,6 +38,9 @@ pub struct Series {
     /// What entered TIME-WAIT since, and on which device.
     #[serde(skip)]
     entered: BTreeMap<(SocketAddr, SocketAddr), IpAddr>,
+    /// What entered before that and was not let in again: it is among what was told to be held.
+    #[serde(skip)]
+    told: BTreeMap<(SocketAddr, SocketAddr), IpAddr>,
     #[serde(skip)]
     opening: BTreeMap<Life, Timestamp>,
     /// Of those, in the order of their first SYN; some are gone already.
@@ -63,7 +66,7 @@ impl Series {
     /// The buckets alone, without what is needed to fold on.
     #[must_use]
     pub fn ended(&self) -> Series {
-        let Series { start, width, buckets, held: _, entered: _, opening: _, order: _ } = self;
+        let Series { start, width, buckets, held: _, entered: _, told: _, opening: _, order: _ } = self;
         Series { start: *start, width: *width, buckets: buckets.clone(), ..Series::default() }
     }
 
@@ -78,7 +81,16 @@ impl Series {
                 if self.held.len() < DEVICES || self.held.contains_key(&address) {
                     self.held.insert(address, held);
                 }
-                self.entered.retain(|_, device| *device != address);
+                let (since, others) = core::mem::take(&mut self.entered)
+                    .into_iter()
+                    .partition(|(_, device)| *device == address);
+                self.entered = others;
+                let since: BTreeMap<_, _> = since;
+                self.told.extend(since.into_iter().take(OPENING.saturating_sub(self.told.len())));
+                // As many were told, whoever is not among them any more.
+                if held == 0 {
+                    self.told.retain(|_, device| *device != address);
+                }
                 self.rise(now);
             }
             Event::Flow(flow) => self.flow(now, flow),
@@ -112,7 +124,7 @@ impl Series {
             FlowChange::State if flow.client_state.starts_with("ESTABLISHED") => {
                 // Up to here it was as before; a new life that is let in ends TIME-WAIT, one that only asks does not.
                 self.at(now);
-                self.entered.remove(&(flow.client, flow.server));
+                self.left(flow.client, flow.server);
                 let Some(opened) = self.opening.remove(&life) else { return };
                 let took = now.since(opened).as_secs_f64();
                 let bucket = self.at(now);
@@ -130,6 +142,17 @@ impl Series {
                     self.rise(now);
                 }
             }
+        }
+    }
+
+    /// A new life of this tuple was let in, so the old one is held no more.
+    fn left(&mut self, client: SocketAddr, server: SocketAddr) {
+        let tuple = (client, server);
+        if self.entered.remove(&tuple).is_none()
+            && let Some(device) = self.told.remove(&tuple)
+            && let Some(held) = self.held.get_mut(&device)
+        {
+            *held = held.saturating_sub(1);
         }
     }
 

@@ -32,7 +32,16 @@ pub fn page(report: &Report, template: Template) -> Page {
 }
 
 /// What goes into the field that asks what happened; all the rest is further information.
-const OBSERVED: [Part; 5] = [Part::Verdict, Part::Observable, Part::Chain, Part::Frames, Part::Cost];
+const OBSERVED: [Part; 8] = [
+    Part::Verdict,
+    Part::Observable,
+    Part::Chain,
+    Part::Frames,
+    Part::Cost,
+    Part::Arms,
+    Part::Differences,
+    Part::Held,
+];
 
 struct Form<'a> {
     report: &'a Report,
@@ -129,6 +138,9 @@ impl<'a> Form<'a> {
                 text!("Seen on the wire: {}, {}, TCP stack {}.", facts.address, mac, device::stack(facts))
             })
             .collect();
+        let told = self.report.experiment.iter().flat_map(|experiment| &experiment.set_up.firmware);
+        let told = told.take(4).map(|firmware| text!("Told by its test firmware: {}.", shown(firmware, 200)));
+        let seen: Vec<Text> = seen.into_iter().chain(told).collect();
         if !seen.is_empty() {
             blocks.push(Block::Bullets(seen));
         }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Makes tests/data/statistics.json: what scipy says of cases that src/experiment/statistics.rs must agree with.
 
-To make it again: pip install scipy==1.17.1 numpy && python3 tests/data/statistics.py > tests/data/statistics.json
+To make it again: pip install scipy==1.17.1 statsmodels==0.15.0 numpy && python3 tests/data/statistics.py > tests/data/statistics.json
 The p-values are two-sided in the sense of statistics.rs: for a permutation, the share of all deals whose means differ at
 least as much. Newcombe's interval and the power are written out here from Wilson's interval and from Fisher's test, which
-are scipy's.
+are scipy's. Holm's correction is statsmodels'.
 """
 
 import json
@@ -12,7 +12,9 @@ import math
 
 import numpy as np
 import scipy
+import statsmodels
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 
 def fisher(x, n, y, m):
@@ -38,9 +40,9 @@ def newcombe(x, n, y, m):
     return low, p - q + math.hypot(p_high - p, q - q_low)
 
 
-def smallest(p, n, m):
+def smallest(p, n, m, level):
     xs, ys = np.arange(n + 1), np.arange(m + 1)
-    seen = np.array([[fisher(x, n, y, m) <= 0.05 for y in ys] for x in xs])
+    seen = np.array([[fisher(x, n, y, m) <= level for y in ys] for x in xs])
     for step in range(1, int(math.floor(p * 100)) + 1):
         chance = np.outer(stats.binom.pmf(xs, n, p), stats.binom.pmf(ys, m, max(p - step / 100, 0)))
         if chance[seen].sum() >= 0.8:
@@ -65,10 +67,19 @@ UNTIED = [
     ([5.0, 1.0, 9.0, 2.0, 8.0], [3.0, 4.0, 7.0, 6.0, 0.0]),
 ]
 
+MANY = [
+    [0.03],
+    [0.002164502164502164] * 9,
+    [0.01, 0.04, 0.03, 0.005],
+    [1.0, 0.02, 0.6, 0.02, 0.9],
+    [0.0286, 0.0286, 1.0],
+    [0.0, 1.0, 0.5],
+]
+
 print(
     json.dumps(
         {
-            "made_by": f"tests/data/statistics.py, scipy {scipy.__version__}",
+            "made_by": f"tests/data/statistics.py, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}",
             "fisher": [dict(x=x, n=n, y=y, m=m, p=fisher(x, n, y, m)) for x, n, y, m in COUNTS],
             "permutation": [dict(a=a, b=b, p=permutation(a, b)) for a, b in SAMPLES],
             "mann_whitney": [dict(a=a, b=b, p=float(stats.mannwhitneyu(a, b, method="exact").pvalue)) for a, b in UNTIED]
@@ -85,9 +96,11 @@ print(
                 for x, n, y, m in COUNTS
             ],
             "power": [
-                {"from": p, "n": n, "m": m, "smallest": smallest(p, n, m)}
+                {"from": p, "n": n, "m": m, "level": level, "smallest": smallest(p, n, m, level)}
                 for p, n, m in [(1.0, 4, 4), (1.0, 2, 2), (0.5, 10, 10), (1.0, 20, 20), (0.3, 40, 40), (0.1, 4, 4)]
+                for level in [0.05, 0.05 / 9]
             ],
+            "holm": [dict(p=p, corrected=multipletests(p, method="holm")[1].tolist()) for p in MANY],
         },
         indent=1,
     )

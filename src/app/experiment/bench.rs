@@ -3,16 +3,17 @@
 //! Knows in which order a block is done, and what spoils it. Whether a remedy helped is not asked here.
 
 use core::net::{IpAddr, SocketAddr};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::super::shutdown::Stop;
-use super::watching::Watcher;
+use super::super::{account::timestamp, shutdown::Stop};
+use super::{holding, keeping::Keep, watching::Watcher};
 use crate::analysis::event::Summary;
 use crate::experiment::{
-    block::{Age, Block, Device, Firsts, Reuse, Wire},
+    block::{Age, Block, Device, Firsts, Held, Reuse, Wire},
     spec::{Arm, Traffic},
 };
 use crate::firmware::{
@@ -46,6 +47,7 @@ pub struct Bench {
     watcher: Watcher,
     /// Absent while an engine has it, and after one died.
     feed: Option<Feed>,
+    keep: Option<Keep>,
     stop: Stop,
 }
 
@@ -63,9 +65,10 @@ impl Bench {
         key: Key,
         device: IpAddr,
         feed: Feed,
+        keep: Option<Keep>,
         stop: Stop,
     ) -> Result<Bench> {
-        Ok(Bench { server, control, key, watcher: Watcher::new(device)?, feed: Some(feed), stop })
+        Ok(Bench { server, control, key, watcher: Watcher::new(device)?, feed: Some(feed), keep, stop })
     }
 
     pub fn control(&self) -> SocketAddr {
@@ -93,8 +96,10 @@ impl Bench {
             reuses: Vec::new(),
             wire: None,
             device: None,
+            held: Held::default(),
+            recording: None,
         };
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), timestamp(SystemTime::now()));
         let before = match change_blocking(self.control, &self.key, change) {
             Ok(changed) => changed.status,
             // No waiting helps against these.
@@ -113,17 +118,19 @@ impl Bench {
             block.spoilt = Some(format!("it took the switch, and then did not say {word}"));
             return Ok(block);
         }
+        let recorder = self.keep.as_ref().map(|keep| keep.begin(&mut block)).transpose()?;
         let feed = self.feed.take().context("the capture is gone")?;
-        let watching = self.watcher.start(feed)?;
-        let driven = self.drive(&before, traffic, first_port);
-        std::thread::sleep(SETTLE);
+        let watching = self.watcher.start(feed, recorder)?;
+        let (driven, held) = self.drive_and_ask(&before, traffic, first_port, began);
         let after = status_blocking(self.control);
-        let (feed, summary) = watching.finish()?;
-        self.feed = Some(feed);
+        let watched = watching.finish()?;
+        self.feed = Some(watched.feed);
         let driven = driven?;
         (block.firsts, block.reuses) = (driven.firsts, driven.reuses);
         block.took_s = to_the_microsecond(began.elapsed().as_secs_f64());
-        block.wire = Some(wire(&summary, self.server.ip()));
+        block.wire = Some(wire(&watched.summary, self.server.ip()));
+        block.held = Held { wire: watched.held.steps(began_at), device: held? };
+        block.recording = block.recording.filter(|_| watched.is_recorded);
         match after {
             Err(error) => block.spoilt = Some(format!("it went silent: {error}")),
             Ok(after) => {
@@ -135,9 +142,10 @@ impl Bench {
         Ok(block)
     }
 
-    /// Until the device holds nothing in TIME-WAIT: by its own count, and no longer than it may by its own MSL.
-    pub fn settle(&mut self, stop: &Stop) -> Result<()> {
-        let watching = self.watcher.start(self.feed.take().context("the capture is gone")?)?;
+    /// Until the device holds nothing in TIME-WAIT: by its own count, and no longer than it may by its own MSL. How long that
+    /// took.
+    pub fn settle(&mut self, stop: &Stop) -> Result<Duration> {
+        let watching = self.watcher.start(self.feed.take().context("the capture is gone")?, None)?;
         let began = Instant::now();
         let settled = loop {
             if stop.is_raised() {
@@ -161,8 +169,31 @@ impl Bench {
             }
             std::thread::sleep(LOOK);
         };
-        self.feed = Some(watching.finish()?.0);
-        settled
+        self.feed = Some(watching.finish()?.feed);
+        settled.map(|()| began.elapsed())
+    }
+
+    /// The traffic until what came of it has settled; and what the device says that it holds meanwhile.
+    fn drive_and_ask(
+        &self,
+        status: &Status,
+        traffic: &Traffic,
+        first_port: u16,
+        began: Instant,
+    ) -> (Result<Driven>, Result<Vec<(f64, u64)>>) {
+        let last_port = u32::from(first_port) + traffic.ports().saturating_sub(1);
+        let ports = first_port..=u16::try_from(last_port).unwrap_or(u16::MAX);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let asking =
+                scope.spawn(|| holding::by_the_device(self.control, self.server, &ports, began, &over));
+            let driven = self.drive(status, traffic, first_port);
+            std::thread::sleep(SETTLE);
+            over.store(true, Ordering::Relaxed);
+            let held =
+                asking.join().map_err(|_| anyhow!("asking the device stopped with a programming error"));
+            (driven, held)
+        })
     }
 
     fn drive(&self, status: &Status, traffic: &Traffic, first_port: u16) -> Result<Driven> {
@@ -340,6 +371,7 @@ fn device(before: &Status, after: &Status) -> Device {
     let (met, had) = (&after.time_wait, &before.time_wait);
     Device {
         mode: after.mode.clone(),
+        firmware: format!("{} on {}, {}", after.firmware, after.chip, after.stack),
         boot: after.boot,
         stale_acks: met.stale_acks().wrapping_sub(had.stale_acks()),
         rsts: met.rsts.wrapping_sub(had.rsts),

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::{Place, check, go, needs, open, results_of_demo};
+use super::{Place, check, go, open, outputs_of_demo};
 use crate::app::{sandbox, successor::successor, twin_key::TwinKey};
 use crate::cli::{
     experiment::Shape,
@@ -28,10 +28,10 @@ pub fn run(plan: &DemoPlan, shape: &Shape) -> Result<u8> {
     let key = key.into_key();
     let device = lab.device();
     let capture = open(lab.interface().to_owned(), device)?;
-    let results = results_of_demo(shape, device, successor)?;
-    sandbox::enter(successor, &plan.confinement, &needs(&results))?;
+    let outputs = outputs_of_demo(shape, device, lab.interface(), successor)?;
+    sandbox::enter(successor, &plan.confinement, &outputs.needs())?;
     let place = Place { server: lab.server(), control: lab.control(), key, capture };
-    let code = go(place, results, plan.output.view == View::Json)?;
+    let code = go(place, outputs, plan.output.view == View::Json)?;
     lab.finish()?;
     Ok(code)
 }

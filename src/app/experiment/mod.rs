@@ -5,11 +5,15 @@
 mod bench;
 #[cfg(target_os = "linux")]
 pub mod demo;
-mod results;
+mod holding;
+mod keeping;
+mod page;
+pub mod results;
+pub mod telling;
 mod watching;
 
 use core::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -35,7 +39,7 @@ use crate::experiment::{
     compare::{self, Comparison, Conclusion},
     schedule::{self, order},
     section::{Section, section},
-    spec::{Arm, Spec, Traffic},
+    spec::{Arm, Spec, Traffic, least_rounds},
     store::{CONTROL, Stored},
 };
 use crate::firmware::{Key, change::Change, status_blocking};
@@ -43,7 +47,9 @@ use crate::source::{feed, filter, interfaces, live::LiveCapture};
 use crate::text::escape;
 
 use bench::Bench;
-use results::{Files, Results};
+use keeping::Keep;
+use page::Page;
+use results::Results;
 
 /// How often one block is begun before it is given up.
 const TRIES: u32 = 3;
@@ -59,28 +65,66 @@ pub struct Place {
     pub capture: LiveCapture,
 }
 
+/// What a run leaves behind, open while it can be given to the user.
+pub struct Outputs {
+    results: Results,
+    keep: Option<Keep>,
+    page: Page,
+}
+
+impl Outputs {
+    pub fn open(
+        spec: Spec,
+        results: PathBuf,
+        shape: &Shape,
+        interface: &str,
+        invoker: Option<Invoker>,
+    ) -> Result<Outputs> {
+        let device = named(&spec.device);
+        let page = Page::open(&shape.page, &device, invoker)?;
+        // The results last: they begin to be written at once.
+        let next_turn = results::earlier(&results)?.map_or(0, |stored| stored.next_turn);
+        let keep =
+            shape.keep.as_ref().map(|keep| Keep::open(keep, interface, next_turn, invoker)).transpose()?;
+        let results = Results::open(results, spec, invoker)?;
+        Ok(Outputs { results, keep, page })
+    }
+
+    /// What is still made or opened: files in their folders, sockets for requests and for the control channel.
+    fn needs(&self) -> Needs {
+        let kept = self.keep.iter().map(Keep::folder);
+        let writes = self.page.folders().into_iter().chain(kept).collect();
+        Needs { writes, sockets: Sockets::Network, ..Needs::default() }.and_a_capture()
+    }
+}
+
 pub fn run(plan: ExperimentPlan) -> Result<u8> {
     let successor = successor(plan.confinement.user.as_deref())?;
-    let (device, spec, files) = match &plan.resume {
+    let (device, spec, results) = match &plan.resume {
         Some(path) => {
-            let files = Files::of(path)?;
-            let Some(stored) = files.earlier()? else {
+            let Some(stored) = results::earlier(path)? else {
                 return Err(usage(format!("{} holds no results yet", path.display())));
             };
+            let device = named(&stored.spec.device);
             if stored.is_complete() {
-                sandbox::enter(successor, &plan.confinement, &Needs::default())?;
-                return conclude(&stored, None, plan.json);
+                let page = Page::open(&plan.shape.page, &device, successor)?;
+                let needs = Needs { writes: page.folders(), ..Needs::default() };
+                sandbox::enter(successor, &plan.confinement, &needs)?;
+                return conclude(&stored, page, plan.json);
             }
-            (named(&stored.spec.device), stored.spec, files)
+            (device, stored.spec, path.clone())
         }
         None => {
             let device = plan.device.clone().ok_or_else(|| usage("no device is named"))?;
-            (device.clone(), spec(&plan.shape, &device)?, Files::named(plan.shape.output.as_deref())?)
+            (device.clone(), spec(&plan.shape, &device)?, results::named(plan.shape.output.as_deref())?)
         }
     };
     check_words(&spec)?;
     let Some(key_file) = &plan.key_file else {
-        return Err(usage("these results are not complete: to go on, give --key-file FILE"));
+        return Err(usage(
+            "these results are not complete: to go on, give --key-file FILE; \
+             `esp-tcpwatch report FILE` tells what there is",
+        ));
     };
     // Before anything is opened, so that a wrong key file leaves nothing behind.
     let key = key::read(key_file)?;
@@ -91,27 +135,26 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         None => interfaces::toward(address)?,
     };
     let capture = open(interface, address)?;
-    let results = Results::open(files, spec, successor)?;
-    sandbox::enter(successor, &plan.confinement, &needs(&results))?;
+    let outputs = Outputs::open(spec, results, &plan.shape, capture.interface(), successor)?;
+    sandbox::enter(successor, &plan.confinement, &outputs.needs())?;
     let place = Place {
         server: SocketAddr::new(address, plan.port),
         control: SocketAddr::new(address, plan.control_port),
         key,
         capture,
     };
-    go(place, results, plan.json)
+    go(place, outputs, plan.json)
 }
 
-/// What is still made or opened once the results are open: sockets, for requests and for the control channel.
-fn needs(results: &Results) -> Needs {
-    let writes = results.folder().into_iter().collect();
-    Needs { writes, sockets: Sockets::Network, ..Needs::default() }.and_a_capture()
-}
-
-/// The results of the demo's experiment, opened while they can be given to `successor`.
-pub fn results_of_demo(shape: &Shape, device: IpAddr, successor: Option<Invoker>) -> Result<Results> {
+/// What the demo's experiment leaves behind.
+pub fn outputs_of_demo(
+    shape: &Shape,
+    device: IpAddr,
+    interface: &str,
+    successor: Option<Invoker>,
+) -> Result<Outputs> {
     let spec = spec(shape, &DeviceName::Address(device))?;
-    Results::open(Files::named(shape.output.as_deref())?, spec, successor)
+    Outputs::open(spec, results::named(shape.output.as_deref())?, shape, interface, successor)
 }
 
 /// Before anything is opened or anybody's network is left: do the arms mean anything?
@@ -124,7 +167,8 @@ pub fn open(interface: String, device: IpAddr) -> Result<LiveCapture> {
 }
 
 /// Runs what is missing, with the privileges gone and one thread as yet. Shows the comparison.
-pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
+pub fn go(place: Place, outputs: Outputs, as_json: bool) -> Result<u8> {
+    let Outputs { mut results, keep, page } = outputs;
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
     eprintln!("results: {}", results.path().display());
@@ -134,7 +178,7 @@ pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
         let device = place.server.ip();
         let (server, control, key) = (place.server, place.control, place.key);
         let thread = watch::spawn(place.capture, feeder, &capturing)?;
-        let mut bench = Bench::new(server, control, key, device, feed, stop.clone())?;
+        let mut bench = Bench::new(server, control, key, device, feed, keep, stop.clone())?;
         let ran = run_blocks(&mut bench, &mut results, &stop);
         capturing.raise();
         drop(bench);
@@ -142,8 +186,7 @@ pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
         ran?;
         captured?;
     }
-    let page = results.page(&|stored| page(stored))?;
-    conclude(results.stored(), page.as_deref(), as_json)
+    conclude(results.stored(), page, as_json)
 }
 
 /// The control first, then every place that has no block yet.
@@ -183,7 +226,7 @@ fn run_block(
         let ports = schedule::ports(&traffic, turn);
         if ports.must_settle {
             eprintln!("every source port was used once: waiting until the device has let go of all");
-            bench.settle(stop)?;
+            eprintln!("it had after {:.1} s", bench.settle(stop)?.as_secs_f64());
         }
         let change = Change::from_words(&arm.words).map_err(usage)?;
         let block = bench.block(turn, slot, arm, &change, &traffic, ports.first)?;
@@ -241,13 +284,15 @@ fn wait_for(control: SocketAddr, stop: &Stop) -> Result<()> {
 }
 
 fn spec(shape: &Shape, device: &DeviceName) -> Result<Spec> {
+    let arms: Vec<Arm> =
+        shape.arms.iter().map(|arm| Arm::parse(arm.trim())).collect::<Result<_, _>>().map_err(usage)?;
     let spec = Spec {
         device: match device {
             DeviceName::Address(address) => address.to_string(),
             DeviceName::Name(name) => name.clone(),
         },
-        arms: shape.arms.iter().map(|arm| Arm::parse(arm.trim())).collect::<Result<_, _>>().map_err(usage)?,
-        rounds: shape.rounds,
+        rounds: shape.rounds.unwrap_or_else(|| least_rounds(arms.len())),
+        arms,
         seed: shape.seed,
         traffic: Traffic {
             reused: shape.reuse,
@@ -278,14 +323,9 @@ fn compared(stored: &Stored) -> (Comparison, Section) {
     (compared, section)
 }
 
-fn page(stored: &Stored) -> String {
-    let (_, section) = compared(stored);
-    let lines = section.markdown();
-    lines.split_inclusive('\n').map(|line| escape(line.trim_end_matches('\n')).into_owned() + "\n").collect()
-}
-
-fn conclude(stored: &Stored, page: Option<&Path>, as_json: bool) -> Result<u8> {
+fn conclude(stored: &Stored, page: Page, as_json: bool) -> Result<u8> {
     let (compared, section) = compared(stored);
+    let page = page.write(stored)?;
     if as_json {
         let told = json!({
             "type": "experiment",
@@ -299,9 +339,9 @@ fn conclude(stored: &Stored, page: Option<&Path>, as_json: bool) -> Result<u8> {
         let text = section.text();
         let text: String = text.lines().map(|line| escape(line).into_owned() + "\n").collect();
         print(text)?;
-        if let Some(page) = page {
-            print(format!("page: {}\n", page.display()))?;
-        }
+    }
+    if let Some(page) = page {
+        eprintln!("report: {}", page.display());
     }
     Ok(match compared.conclusion {
         Conclusion::AsDeclared => exit::CLEAN,

@@ -22,65 +22,52 @@ use crate::experiment::{
 /// Results beyond this are no results of ours.
 const MOST: u64 = 256 * 1024 * 1024;
 
-/// What a run writes to, by name.
-pub struct Files {
-    lines: PathBuf,
-    page: Option<PathBuf>,
+/// Where the results go: what `-o` names, or a name with the time.
+pub fn named(output: Option<&Path>) -> Result<PathBuf> {
+    let Some(path) = output else {
+        return Ok(output::timed_name(Path::new("."), "esp-tcpwatch-experiment").with_extension("jsonl"));
+    };
+    if path.as_os_str().is_empty() || path.as_os_str() == "-" || path.is_dir() {
+        return Err(usage("-o names a file: proof.md or proof.html, or proof.jsonl for the results alone"));
+    }
+    Ok(path.to_owned())
 }
 
-impl Files {
-    /// From `-o`: a page has its results beside it.
-    pub fn named(output: Option<&Path>) -> Result<Files> {
-        let Some(path) = output else {
-            let stem = output::timed_name(Path::new("."), "esp-tcpwatch-experiment");
-            return Ok(Files { lines: stem.with_extension("jsonl"), page: None });
-        };
-        if path.as_os_str().is_empty() || path.as_os_str() == "-" || path.is_dir() {
-            return Err(usage("-o names a file: proof.md, or proof.jsonl for the results alone"));
-        }
-        if path.extension().is_some_and(|end| end == "md") {
-            return Ok(Files { lines: path.with_extension("jsonl"), page: Some(path.to_owned()) });
-        }
-        Ok(Files { lines: path.to_owned(), page: None })
+/// What is there already; `None` where there is no file, or nothing in it.
+pub fn earlier(path: &Path) -> Result<Option<Stored>> {
+    let name = path.display();
+    if path.extension().is_some_and(|end| end == "md" || end == "html") {
+        return Err(usage(format!(
+            "--resume takes the results, not the page: {}",
+            path.with_extension("jsonl").display()
+        )));
     }
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(|| format!("cannot read {name}"))?,
+    };
+    read(file, &name.to_string())
+}
 
-    /// Results to go on with.
-    pub fn of(lines: &Path) -> Result<Files> {
-        if lines.extension().is_some_and(|end| end == "md") {
-            return Err(usage(format!(
-                "--resume takes the results, not the page: {}",
-                lines.with_extension("jsonl").display()
-            )));
-        }
-        Ok(Files { lines: lines.to_owned(), page: None })
-    }
-
-    /// What is there already; `None` where there is no file, or nothing in it.
-    pub fn earlier(&self) -> Result<Option<Stored>> {
-        let path = self.lines.display();
-        let file = match File::open(&self.lines) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.with_context(|| format!("cannot read {path}"))?,
-        };
-        let mut text = String::new();
-        file.take(MOST).read_to_string(&mut text).with_context(|| format!("cannot read {path}"))?;
-        parse(&text).map_err(|error| usage(format!("{path}: {error}\n  give another name to -o")))
-    }
+/// The results in `input`, which is called `name`; `None` where there is nothing in it.
+pub fn read(input: impl Read, name: &str) -> Result<Option<Stored>> {
+    let mut text = String::new();
+    input.take(MOST).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
+    parse(&text)
+        .map_err(|error| usage(format!("{name}: {error}\n  name a file of results, or a new one to -o")))
 }
 
 /// The open file and what it holds.
 pub struct Results {
     path: PathBuf,
     file: File,
-    page: Option<OutputFile>,
     stored: Stored,
 }
 
 impl Results {
     /// Goes on with what is there, where it is the same experiment.
-    pub fn open(files: Files, spec: Spec, successor: Option<Invoker>) -> Result<Results> {
-        let Files { lines: path, page } = files;
-        let earlier = Files { lines: path.clone(), page: None }.earlier()?;
+    pub fn open(path: PathBuf, spec: Spec, successor: Option<Invoker>) -> Result<Results> {
+        let earlier = earlier(&path)?;
         if earlier.as_ref().is_some_and(|earlier| earlier.spec != spec) {
             return Err(usage(format!(
                 "{} holds the results of another experiment\n  give another name to -o, or go on with it: --resume {0}",
@@ -89,7 +76,6 @@ impl Results {
         }
         // Opened by the one who hands files over; then kept: from now on there is no right to do so again.
         let mut file = OutputFile::open(&path, successor)?.into_appender()?;
-        let page = page.map(|page| OutputFile::open(&page, successor)).transpose()?;
         let stored = match earlier {
             Some(stored) => {
                 // Half a line of a run that was killed.
@@ -109,16 +95,11 @@ impl Results {
                 Stored::new(spec)
             }
         };
-        Ok(Results { path, file, page, stored })
+        Ok(Results { path, file, stored })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Out of which a page that comes to nothing is taken back.
-    pub fn folder(&self) -> Option<PathBuf> {
-        self.page.as_ref().map(OutputFile::folder)
     }
 
     pub fn stored(&self) -> &Stored {
@@ -138,13 +119,6 @@ impl Results {
         append(&mut self.file, &self.path, &line)?;
         self.stored.blocks.push(block);
         Ok(())
-    }
-
-    /// Writes the page where one was asked for.
-    pub fn page(&mut self, text: &dyn Fn(&Stored) -> String) -> Result<Option<PathBuf>> {
-        let Some(page) = &mut self.page else { return Ok(None) };
-        page.write_all(text(&self.stored))?;
-        Ok(Some(page.path.clone()))
     }
 }
 
@@ -169,34 +143,40 @@ mod tests {
         let words = ["unfixed", "fixed"].map(str::to_owned).to_vec();
         let args = crate::cli::experiment::Shape {
             arms: words,
-            rounds: 2,
+            rounds: None,
             seed,
             reuse: 5,
             between: 10,
             patience: core::time::Duration::from_secs(20),
             source_ports: (20_000, 29_999),
             output: None,
+            keep: None,
+            page: crate::cli::experiment::PagePlan {
+                report: None,
+                force: false,
+                redact: crate::cli::plan::RedactPlan::Keep,
+            },
         };
         super::super::spec(&args, &crate::cli::plan::DeviceName::Name("esp32.local".to_owned())).unwrap()
     }
 
     fn open(path: &Path, seed: u64) -> Result<Results> {
-        Results::open(Files::named(Some(path)).unwrap(), spec(seed), None)
+        Results::open(named(Some(path)).unwrap(), spec(seed), None)
     }
 
     #[test]
-    fn a_page_has_its_results_beside_it_and_neither_is_another_experiments() {
+    fn results_are_gone_on_with_and_are_not_another_experiments() {
         let dir = tempfile::tempdir().unwrap();
-        let page = dir.path().join("proof.md");
-        let mut results = open(&page, 1).unwrap();
-        assert_eq!(results.path(), dir.path().join("proof.jsonl"));
+        let path = dir.path().join("proof.jsonl");
+        let mut results = open(&path, 1).unwrap();
+        assert_eq!(results.path(), path);
         assert_eq!((results.begin().unwrap(), results.begin().unwrap()), (0, 1));
         drop(results);
-        let again = open(&page, 1).unwrap();
+        let again = open(&path, 1).unwrap();
         assert_eq!(again.stored().next_turn, 2);
-        let error = open(&page, 2).err().unwrap();
+        let error = open(&path, 2).err().unwrap();
         assert!(error.to_string().contains("another experiment"), "{error}");
-        assert!(Files::of(&page).is_err() && Files::named(Some(dir.path())).is_err());
+        assert!(earlier(&dir.path().join("proof.md")).is_err() && named(Some(dir.path())).is_err());
     }
 
     #[test]

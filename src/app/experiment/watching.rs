@@ -1,6 +1,8 @@
 //! The engine over the frames of one block, on a thread of its own. The capture goes on from block to block: its feed is
 //! lent to one engine after the other.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
@@ -17,7 +19,10 @@ use crate::analysis::{
     host::DeviceScope,
     rule::RuleSet,
 };
+use crate::sink::record::Recorder;
 use crate::source::feed::Feed;
+
+use super::holding::ByTheWire;
 
 /// What is the same for all blocks.
 pub struct Watcher {
@@ -29,6 +34,16 @@ pub struct Watcher {
 pub struct Watching {
     stop: Stop,
     thread: JoinHandle<(Feed, Finished)>,
+    held: ByTheWire,
+}
+
+/// What came of it.
+pub struct Watched {
+    pub feed: Feed,
+    pub summary: Summary,
+    pub held: ByTheWire,
+    /// The recording, where one was asked for, holds every frame.
+    pub is_recorded: bool,
 }
 
 impl Watcher {
@@ -36,26 +51,26 @@ impl Watcher {
         Ok(Watcher { rules: rules::load(None)?, devices: DeviceScope::Named(vec![device]) })
     }
 
-    pub fn start(&self, mut feed: Feed) -> Result<Watching> {
+    pub fn start(&self, mut feed: Feed, recorder: Option<Recorder<BufWriter<File>>>) -> Result<Watching> {
         // Nothing is said into it: what the device says of itself stands beside what the wire shows, not in it.
         let (_, asides) = channel();
-        let stop = Stop::default();
+        let (stop, held) = (Stop::default(), ByTheWire::default());
         let pipeline = Pipeline {
             metrics: None,
             engine: Engine::new(EngineConfig {
                 devices: self.devices.clone(),
                 rules: self.rules.clone(),
-                flow_events: false,
+                flow_events: true,
                 segment_events: false,
                 start: Start { source: "live".to_owned(), ..Start::default() },
                 max_flows: DEFAULT_MAX_FLOWS,
             }),
-            sink: None,
-            sink_takes_flows: false,
+            sink: Some(Box::new(held.clone())),
+            sink_takes_flows: true,
             screen: None,
             report: None,
             excerpt: None,
-            recorder: None,
+            recorder,
             asides,
             stop: stop.clone(),
             // The feed is wanted again, and it holds nothing of the block any more: the block has settled.
@@ -68,19 +83,24 @@ impl Watcher {
                 (feed, finished)
             })
             .context("cannot make the engine's thread")?;
-        Ok(Watching { stop, thread })
+        Ok(Watching { stop, thread, held })
     }
 }
 
 impl Watching {
-    /// The feed, and the engine's last word.
-    pub fn finish(self) -> Result<(Feed, Summary)> {
+    /// The feed comes back, with the engine's last word.
+    pub fn finish(self) -> Result<Watched> {
         self.stop.raise();
         let (feed, finished) =
             self.thread.join().map_err(|_| anyhow!("the analysis stopped with a programming error"))?;
         if let Some(error) = finished.source {
             return Err(anyhow!(error).context("the capture ended inside a block"));
         }
-        Ok((feed, finished.summary.unwrap_or_default()))
+        Ok(Watched {
+            feed,
+            summary: finished.summary.unwrap_or_default(),
+            held: self.held,
+            is_recorded: finished.recording.is_none(),
+        })
     }
 }

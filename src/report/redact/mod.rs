@@ -5,8 +5,9 @@
 //! comes out changed, or not at all.
 //!
 //! - `stand_ins` holds the map; `text` finds what must be replaced in words; `frame` does so in a captured frame,
-//!   with `ip` for what is inside it; `model` goes through the whole report.
+//!   with `ip` for what is inside it; `model` goes through the whole report, with `experiment` for one in it.
 
+mod experiment;
 pub mod frame;
 mod icmp;
 mod ip;

@@ -38,6 +38,7 @@ pub fn redacted(report: &Report, redactor: &mut Redactor) -> Report {
         attached,
         system,
         evidence,
+        experiment,
     } = report;
     // Devices first: they get the first stand-ins.
     let devices =
@@ -70,6 +71,7 @@ pub fn redacted(report: &Report, redactor: &mut Redactor) -> Report {
             name: redactor.text(file_name(name)),
             frames: frames.clone(),
         }),
+        experiment: experiment.as_ref().map(|experiment| super::experiment::experiment(experiment, redactor)),
     }
 }
 
