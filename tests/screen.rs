@@ -248,6 +248,7 @@ fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
         return;
     };
     let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
     let mut command = support::program(&["demo", "--twin", &twin]);
     command.current_dir(scene.path());
     let mut terminal = Terminal::run(command);
@@ -276,6 +277,24 @@ fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
         reports.iter().any(|path| std::fs::read_to_string(path).unwrap().contains("time-wait-collision")),
         "{reports:?}"
     );
+}
+
+/// A terminal is one more thing to hold; it gives nothing back.
+#[test]
+fn no_thread_of_a_live_watch_at_a_terminal_keeps_a_capability() {
+    if !support::is_root() {
+        return support::not_run(
+            "no_thread_of_a_live_watch_at_a_terminal_keeps_a_capability",
+            "live capture needs root",
+        );
+    }
+    let mut terminal = Terminal::run(support::program(&["-i", "lo", "-d", "127.0.0.1"]));
+    terminal.until(UP);
+    let threads = support::threads::threads(terminal.child.id(), &["capture", "engine", "signals"]);
+    support::threads::assert_powerless(&threads);
+    support::threads::assert_ids(&threads, 65_534);
+    terminal.press("q");
+    assert_eq!(terminal.end(), Some(0));
 }
 
 #[test]
