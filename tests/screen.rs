@@ -348,6 +348,7 @@ fn a_stop_from_outside_ends_with_the_screen_as_it_was() {
 #[test]
 fn a_saved_run_opens_in_the_same_screens_and_ends_as_it_did() {
     let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
     let run = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/refused-port.jsonl");
     let mut command = support::program(&["-r", run]);
     command.current_dir(scene.path());
