@@ -333,6 +333,65 @@ fn a_report_is_not_written_over_unless_told_to() {
     }
 }
 
+/// In the sandbox too, through a symbolic link too: whoever looks at the name sees the old report or the new one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_comes_into_its_place_in_one_step() {
+    use std::os::unix::fs::MetadataExt;
+    let scene = Scene::with(&support::refused());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let report = elsewhere.path().join("report.md");
+    let link = scene.name("link.md");
+    std::os::unix::fs::symlink(&report, &link).unwrap();
+    support::give_to_successor(scene.dir.path());
+    support::give_to_successor(elsewhere.path());
+    let number = || fs::metadata(&report).unwrap().ino();
+    let direct = report.to_str().unwrap();
+    for name in [direct, &link] {
+        for words in [
+            &["report", &scene.capture, "-o", name, "--force"][..],
+            &["-r", &scene.capture, "--json", "--report", name, "--force"],
+        ] {
+            fs::write(&report, "mine").unwrap();
+            support::give_to_successor(&report);
+            // Held open, so that its number is not given to another file.
+            let _held = fs::File::open(&report).unwrap();
+            let before = number();
+            let output = run(words);
+            assert!(code(&output) <= 1, "{}", stderr(&output));
+            assert_ne!(number(), before, "{words:?}");
+            assert!(fs::read_to_string(&report).unwrap().contains("time-wait-collision"));
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        }
+    }
+}
+
+/// Where whoever root goes on as may make no file, a report is written where it is; if it does not fit, what was there stays.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_without_room_in_roots_own_folder_leaves_what_was_there() {
+    if !support::is_root() {
+        return support::not_run(
+            "a_report_without_room_in_roots_own_folder_leaves_what_was_there",
+            "only root goes on as somebody else",
+        );
+    }
+    let scene = Scene::with(&support::refused());
+    let kept = scene.name("kept.md");
+    fs::write(&kept, "mine").unwrap();
+    let words = ["report", &scene.capture, "-o", &kept, "--force"];
+    let line = "trap '' XFSZ; ulimit -f 2; exec \"$@\"";
+    let output =
+        std::process::Command::new("bash").args(["-c", line, "bash", support::PROGRAM]).args(words).output();
+    let output = output.unwrap();
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    assert!(stderr(&output).contains("is as it was"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "mine");
+    let output = run(&words);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(fs::read_to_string(&kept).unwrap().contains("time-wait-collision"));
+}
+
 /// What does not fit leaves what was there, and nothing of itself.
 #[test]
 fn a_report_that_cannot_be_written_whole_is_not_written() {

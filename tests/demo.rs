@@ -15,6 +15,9 @@ use serde_json::Value;
 use support::lab::{account, twin};
 use support::{code, events, is_root, not_run, of_type, program, run, stderr, stdout, summary};
 
+/// As whom a run of root's goes on.
+const NOBODY: u32 = 65_534;
+
 fn findings(text: &str) -> Vec<Value> {
     of_type(&events(text), "finding")
 }
@@ -43,6 +46,21 @@ fn needs_tap_the_devices_account_equals_ours_and_the_recording_tells_the_same() 
     let replayed = run(&["-r", recording, "--json", "-d", "10.77.0.2"]);
     assert_eq!(code(&replayed), 1, "{}", stderr(&replayed));
     assert_eq!(findings(&stdout(&replayed)), findings(&text));
+}
+
+#[test]
+fn needs_tap_no_thread_of_the_demo_keeps_a_capability() {
+    let Some(twin) = twin("needs_tap_no_thread_of_the_demo_keeps_a_capability") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = program(&["demo", "--json", "--twin", &twin]);
+    let mut demo = command.current_dir(dir.path()).stdout(Stdio::null()).spawn().unwrap();
+    let names = ["capture", "engine", "signals", "control", "client"];
+    let threads = support::threads::threads(demo.id(), &names);
+    support::threads::assert_powerless(&threads);
+    if is_root() {
+        support::threads::assert_ids(&threads, NOBODY);
+    }
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -108,6 +108,31 @@ fn recordings_say_the_same(blocks: &[Value], kept: &Path) {
 }
 
 #[test]
+fn needs_tap_no_thread_of_an_experiment_keeps_a_capability() {
+    let Some(twin) = support::lab::twin("needs_tap_no_thread_of_an_experiment_keeps_a_capability") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("r.jsonl");
+    let mut command = program(&of_demo(&twin, &results));
+    let mut run =
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let threads = support::threads::threads(run.id(), &["capture", "engine", "signals"]);
+    let until = Instant::now() + Duration::from_secs(30);
+    while of_type(&lines(&results), "begin").is_empty() {
+        assert!(Instant::now() < until && run.try_wait().unwrap().is_none(), "no block was begun");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(run.id().cast_signed()), nix::sys::signal::SIGTERM)
+        .unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(4), "interrupted");
+    support::threads::assert_powerless(&threads);
+    if support::is_root() {
+        support::threads::assert_ids(&threads, 65_534);
+    }
+}
+
+#[test]
 fn needs_tap_a_run_that_is_killed_goes_on_where_it_was() {
     let Some(twin) = support::lab::twin("needs_tap_a_run_that_is_killed_goes_on_where_it_was") else {
         return;

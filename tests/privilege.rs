@@ -8,10 +8,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use support::threads::{assert_ids, assert_powerless, field};
 use support::{code, is_root, not_run, stderr, summary};
 
 const NOBODY: u32 = 65534;
@@ -68,19 +69,8 @@ impl Watch {
         Watch { child, out, first }
     }
 
-    /// `/proc/PID/task/*/status` of every thread, once each has its name: until it runs, it bears its maker's.
     fn threads(&self) -> Vec<String> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-            let threads: Vec<String> =
-                tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect();
-            let named = |name: &&str| threads.iter().any(|status| field(status, "Name") == *name);
-            if THREADS.iter().all(named) || Instant::now() > deadline {
-                return threads;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        support::threads::threads(self.child.id(), &THREADS)
     }
 
     /// Ends it with `signal`; everything it wrote, and its exit code.
@@ -92,32 +82,6 @@ impl Watch {
     }
 }
 
-fn field<'a>(status: &'a str, name: &str) -> &'a str {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.unwrap_or_else(|| panic!("no {name} in {status}")).trim()
-}
-
-fn assert_powerless(threads: &[String]) {
-    let names: Vec<_> = threads.iter().map(|status| field(status, "Name")).collect();
-    for expected in THREADS {
-        assert!(names.contains(&expected), "{names:?}");
-    }
-    for status in threads {
-        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
-            assert_eq!(field(status, set), "0000000000000000", "{set} of {}", field(status, "Name"));
-        }
-        assert_eq!(field(status, "NoNewPrivs"), "1", "{}", field(status, "Name"));
-        assert_eq!(field(status, "Seccomp"), "2", "{}", field(status, "Name"));
-    }
-}
-
-/// The real, effective, saved and file-system id of every thread.
-fn assert_ids(threads: &[String], id: u32) {
-    for status in threads {
-        assert_eq!(field(status, "Uid"), format!("{id}\t{id}\t{id}\t{id}"));
-    }
-}
-
 #[test]
 fn no_thread_keeps_a_capability() {
     if !is_root() {
@@ -125,6 +89,12 @@ fn no_thread_keeps_a_capability() {
     }
     let watch = Watch::start(&[], false);
     let threads = watch.threads();
+    assert_powerless(&threads);
+    assert_ids(&threads, NOBODY);
+    watch.end(Signal::SIGTERM);
+    // Nobody answers there, which is no reason to have more rights.
+    let watch = Watch::start(&["--control"], false);
+    let threads = support::threads::threads(watch.child.id(), &["capture", "engine", "signals", "control"]);
     assert_powerless(&threads);
     assert_ids(&threads, NOBODY);
     watch.end(Signal::SIGTERM);

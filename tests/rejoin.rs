@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,6 +77,15 @@ impl Watch {
         }
     }
 
+    /// How many descriptors and threads it has, and how much memory in kiB.
+    fn holds(&self) -> (usize, usize, u64) {
+        let about = |name: &str| format!("/proc/{}/{name}", self.child.id());
+        let count = |name: &str| fs::read_dir(about(name)).unwrap().count();
+        let status = fs::read_to_string(about("status")).unwrap();
+        let memory = support::threads::field(&status, "VmRSS").trim_end_matches(" kB").parse().unwrap();
+        (count("fd"), count("task"), memory)
+    }
+
     fn end(mut self) -> (Value, Option<i32>) {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
         self.out.read_to_string(&mut self.text).unwrap();
@@ -129,6 +139,34 @@ fn an_interface_that_was_down_is_watched_on_and_the_hole_is_told() {
     std::thread::sleep(Duration::from_millis(200));
     let (last, exit) = watch.end();
     assert_eq!((&last["flows"], exit), (&1.into(), Some(0)), "{last}");
+}
+
+/// A night of a loose plug: set down and up, and pulled out and made again, by turns. Nothing of it stays behind.
+#[test]
+fn fifty_flaps_are_told_one_by_one_and_leave_nothing_behind() {
+    let Some(mut watch) = Watch::start("fifty_flaps_are_told_one_by_one_and_leave_nothing_behind") else {
+        return;
+    };
+    let mut held = Vec::new();
+    for flap in 0..50 {
+        watch.there(if flap % 2 == 0 { "ip link set va down" } else { "ip link del va" });
+        says(&watch.next("capture"), "went away or down");
+        watch.there(&if flap % 2 == 0 { UP.to_owned() } else { format!("{MAKE} && {UP}") });
+        let back = watch.next("capture");
+        says(&back, "was away for ");
+        assert_eq!(back["gaps"], flap + 1, "{back}");
+        if flap % 10 == 9 {
+            held.push(watch.holds());
+        }
+    }
+    // After the first ten it has all that it takes.
+    let ((descriptors, threads, first), (_, _, last)) = (held[0], held[4]);
+    assert!(held.iter().all(|held| (held.0, held.1) == (descriptors, threads)), "{held:?}");
+    assert!(last <= first + 1_024, "kiB: {held:?}");
+    watch.there(KNOCK);
+    std::thread::sleep(Duration::from_millis(200));
+    let (last, exit) = watch.end();
+    assert_eq!((&last["flows"], &last["capture"]["gaps"], exit), (&1.into(), &50.into(), Some(0)), "{last}");
 }
 
 #[test]

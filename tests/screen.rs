@@ -118,6 +118,7 @@ fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
         return;
     };
     let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
     let mut command = support::program(&["demo", "--twin", &twin]);
     command.current_dir(scene.path());
     let mut terminal = Terminal::run(command);
@@ -146,6 +147,24 @@ fn needs_tap_the_twins_alert_leads_to_its_flow_a_question_and_a_report() {
         reports.iter().any(|path| std::fs::read_to_string(path).unwrap().contains("time-wait-collision")),
         "{reports:?}"
     );
+}
+
+/// A terminal is one more thing to hold; it gives nothing back.
+#[test]
+fn no_thread_of_a_live_watch_at_a_terminal_keeps_a_capability() {
+    if !support::is_root() {
+        return support::not_run(
+            "no_thread_of_a_live_watch_at_a_terminal_keeps_a_capability",
+            "live capture needs root",
+        );
+    }
+    let mut terminal = Terminal::run(support::program(&["-i", "lo", "-d", "127.0.0.1"]));
+    terminal.until(UP);
+    let threads = support::threads::threads(terminal.child.id(), &["capture", "engine", "signals"]);
+    support::threads::assert_powerless(&threads);
+    support::threads::assert_ids(&threads, 65_534);
+    terminal.press("q");
+    assert_eq!(terminal.end(), Some(0));
 }
 
 #[test]
@@ -199,6 +218,7 @@ fn a_stop_from_outside_ends_with_the_screen_as_it_was() {
 #[test]
 fn a_saved_run_opens_in_the_same_screens_and_ends_as_it_did() {
     let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
     let run = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/refused-port.jsonl");
     let mut command = support::program(&["-r", run]);
     command.current_dir(scene.path());

@@ -10,6 +10,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+#[cfg(target_os = "linux")]
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::{
@@ -101,29 +103,61 @@ impl OutputFile {
         self.file.try_clone().with_context(|| format!("cannot write {}", self.path.display()))
     }
 
+    /// Writes `contents` over what it holds, which is left as it was where there is no room for them.
     pub fn write_all(&mut self, contents: impl AsRef<[u8]>) -> Result<()> {
-        self.empty()?;
+        let contents = contents.as_ref();
         let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
         if is_file {
+            self.make_room(contents.len())?;
             self.file.rewind().with_context(|| format!("cannot write {}", self.path.display()))?;
         }
-        let written = self.file.write_all(contents.as_ref());
-        let written = if is_file { written.and_then(|()| self.file.sync_all()) } else { written };
+        self.begin()?;
+        let mut written = self.file.write_all(contents);
+        if is_file {
+            written = written
+                .and_then(|()| self.file.set_len(contents.len() as u64))
+                .and_then(|()| self.file.sync_all());
+        }
         written.with_context(|| {
             format!("cannot write all of {}: what it holds is not complete", self.path.display())
         })
     }
 
+    /// Takes the room for so many octets, or leaves the file as it was.
+    #[cfg(target_os = "linux")]
+    fn make_room(&self, length: usize) -> Result<()> {
+        let cannot = || format!("cannot write {}, which is as it was", self.path.display());
+        let before = self.file.metadata().with_context(cannot)?.len();
+        match nix::fcntl::posix_fallocate(&self.file, 0, length as i64) {
+            Err(error @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => {
+                self.file.set_len(before).with_context(cannot)?;
+                Err(error).with_context(cannot)
+            }
+            // Where room cannot be taken beforehand, it is taken as the octets come.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn make_room(&self, _: usize) -> Result<()> {
+        Ok(())
+    }
+
     fn empty(&mut self) -> Result<()> {
-        self.unused = false;
         // A FIFO or a device has no length to set.
         if self.file.metadata().is_ok_and(|about| about.is_file()) {
             self.file.set_len(0).with_context(|| format!("cannot empty {}", self.path.display()))?;
-            if self.is_private {
-                self.file
-                    .set_permissions(Permissions::from_mode(PRIVATE))
-                    .with_context(|| format!("cannot close {} to others", self.path.display()))?;
-            }
+        }
+        self.begin()
+    }
+
+    /// From here on it is used, and only its owner's where it is private.
+    fn begin(&mut self) -> Result<()> {
+        self.unused = false;
+        if self.is_private && self.file.metadata().is_ok_and(|about| about.is_file()) {
+            self.file
+                .set_permissions(Permissions::from_mode(PRIVATE))
+                .with_context(|| format!("cannot close {} to others", self.path.display()))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 pub mod lab;
 pub mod mixed;
+pub mod threads;
 
 use std::io::Write;
 use std::path::Path;
