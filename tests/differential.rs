@@ -43,7 +43,12 @@ fn compare_all(captures: &[PathBuf]) -> Compared {
         all.agreed,
         all.met.iter().map(|(difference, frames)| (difference, frames.len())).collect::<Vec<_>>()
     );
-    assert!(all.faults.is_empty(), "{} differences are not explained:\n{}", all.faults.len(), all.faults.join("\n"));
+    assert!(
+        all.faults.is_empty(),
+        "{} differences are not explained:\n{}",
+        all.faults.len(),
+        all.faults.join("\n")
+    );
     all
 }
 
@@ -61,7 +66,9 @@ fn needs_tshark_each_difference_is_met_where_it_is_expected() {
     for Witness { name, frames, expected } in witnesses {
         let met: Vec<&str> = Difference::ALL
             .into_iter()
-            .filter(|difference| compared.met.get(difference).is_some_and(|met| met.iter().any(|frame| frames.contains(frame))))
+            .filter(|difference| {
+                compared.met.get(difference).is_some_and(|met| met.iter().any(|frame| frames.contains(frame)))
+            })
             .map(Difference::name)
             .collect();
         assert_eq!(met, expected, "{name}");
@@ -95,6 +102,7 @@ fn needs_tshark_both_read_our_captures_alike() {
 #[test]
 #[ignore = "needs captures: ESP_TCPWATCH_CAPTURES=FOLDER"]
 fn needs_tshark_both_read_other_captures_alike() {
-    let folder = std::env::var("ESP_TCPWATCH_CAPTURES").expect("ESP_TCPWATCH_CAPTURES names a folder of captures");
+    let folder =
+        std::env::var("ESP_TCPWATCH_CAPTURES").expect("ESP_TCPWATCH_CAPTURES names a folder of captures");
     compare_all(&captures(Path::new(&folder)));
 }

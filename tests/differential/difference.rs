@@ -144,7 +144,9 @@ pub fn explain(ground: Ground, row: &Row, segment: &SegmentEvent, history: &Hist
             };
             nothing_under_way.then_some(Difference::NothingUnderWay)
         }
-        Ground::WindowUpdate | Ground::DuplicateAck if !theirs && row.said.zero_window => Some(Difference::WindowOfZero),
+        Ground::WindowUpdate | Ground::DuplicateAck if !theirs && row.said.zero_window => {
+            Some(Difference::WindowOfZero)
+        }
         Ground::WindowUpdate | Ground::DuplicateAck => {
             let is_behind = sender.acked.is_some_and(|acked| distance(acked, row.ack) < 0);
             is_behind.then_some(Difference::AgainstTheFurthestAck)
@@ -155,7 +157,10 @@ pub fn explain(ground: Ground, row: &Row, segment: &SegmentEvent, history: &Hist
 
 /// Its numbers are those of an earlier stream of the tuple; or it is a RST that answers such a segment.
 pub fn is_of_another_life(row: &Row, history: &History) -> bool {
-    let answers = history.end(row.stream, row.destination).last.is_some_and(|last| last.has(ACK) && last.ack == row.seq);
+    let answers = history
+        .end(row.stream, row.destination)
+        .last
+        .is_some_and(|last| last.has(ACK) && last.ack == row.seq);
     let is_rst = row.has(RST) && answers;
     is_rst || history.earlier_streams(row).any(|stream| history.end(stream, row.source).holds(row.seq))
 }

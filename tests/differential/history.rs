@@ -90,8 +90,12 @@ impl Payload {
         if start == end {
             return;
         }
-        let touched: Vec<i64> =
-            self.spans.iter().filter(|(from, to)| **from <= end && **to >= start).map(|(from, _)| *from).collect();
+        let touched: Vec<i64> = self
+            .spans
+            .iter()
+            .filter(|(from, to)| **from <= end && **to >= start)
+            .map(|(from, _)| *from)
+            .collect();
         for from in touched {
             let to = self.spans.remove(&from).unwrap();
             (start, end) = (start.min(from), end.max(to));

@@ -2,8 +2,10 @@
 //!
 //! Whatever the two do not tell alike must be one of the differences that docs/differences.md explains, by a condition
 //! of its own; else it is told as a fault.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file takes what it needs")]
 
 pub mod difference;
+mod findings;
 mod history;
 mod ours;
 pub mod tshark;
@@ -17,6 +19,7 @@ use esp_tcpwatch::analysis::event::{FlowEvent, SegmentEvent};
 use esp_tcpwatch::analysis::flow::Belongs;
 
 use difference::{Difference, Ground, explain, is_late, is_of_another_life, is_seen_twice};
+use findings::Marks;
 use history::{History, tuple};
 use ours::Told;
 use tshark::{ACK, FIN, Listed, RST, Row, SYN};
@@ -43,7 +46,10 @@ impl Compared {
         self.streams += other.streams;
         self.octets += other.octets;
         other.agreed.into_iter().for_each(|(ground, count)| *self.agreed.entry(ground).or_default() += count);
-        other.met.into_iter().for_each(|(difference, frames)| self.met.entry(difference).or_default().extend(frames));
+        other
+            .met
+            .into_iter()
+            .for_each(|(difference, frames)| self.met.entry(difference).or_default().extend(frames));
         self.faults.extend(other.faults);
     }
 
@@ -77,6 +83,7 @@ struct Comparison {
     told: Told,
     flows: HashMap<u64, FlowEvent>,
     history: History,
+    marks: Marks,
     streams: HashMap<Life, u32>,
     lives: HashMap<u32, Life>,
     compared: Compared,
@@ -89,6 +96,7 @@ impl Comparison {
             told,
             flows,
             history: History::default(),
+            marks: Marks::default(),
             streams: HashMap::new(),
             lives: HashMap::new(),
             compared: Compared::default(),
@@ -117,7 +125,13 @@ impl Comparison {
         self.same_octets(row, &segment);
         self.same_stream(row, &segment);
         self.same_grounds(row, &segment);
-        self.history.take(row, segment.place != Belongs::AnotherLife);
+        let is_of_life = segment.place != Belongs::AnotherLife;
+        self.history.take(row, is_of_life);
+        if is_of_life {
+            self.marks.take(row)
+        } else {
+            self.marks.place(row)
+        }
         self.same_payload(row);
     }
 
@@ -187,7 +201,7 @@ impl Comparison {
     fn same_payload(&mut self, row: &Row) {
         let Some(flow) = self.flows.remove(&row.frame) else { return };
         let Some(&stream) = self.streams.get(&(tuple(row), flow.incarnation)) else { return };
-                // A socket that talks to itself is one end to tshark.
+        // A socket that talks to itself is one end to tshark.
         let ends = [(flow.client, flow.client_bytes), (flow.server, flow.server_bytes)];
         for (socket, told) in ends.into_iter().take(if flow.client == flow.server { 1 } else { 2 }) {
             let end = self.history.end(stream, socket);
@@ -226,5 +240,6 @@ impl Comparison {
             }
             compared.octets += octets;
         }
+        compared.faults.extend(std::mem::take(&mut self.marks).contradict(&self.told.findings));
     }
 }

@@ -135,7 +135,8 @@ pub fn reassembled(capture: &Path, streams: impl Iterator<Item = u32>) -> BTreeM
 /// Octets that a line of hexadecimal stands for: none where it is tshark's remark that some are missing.
 fn octets_in(hex: &str) -> u64 {
     // "[" and "bytes missing in capture file]"
-    let is_remark = hex.starts_with("5b") && hex.contains("6279746573206d697373696e6720696e20636170747572652066696c655d");
+    let is_remark =
+        hex.starts_with("5b") && hex.contains("6279746573206d697373696e6720696e20636170747572652066696c655d");
     if is_remark { 0 } else { hex.len() as u64 / 2 }
 }
 
@@ -145,9 +146,11 @@ fn socket_of(text: &str) -> SocketAddr {
     SocketAddr::new(address.trim_matches(['[', ']']).parse().unwrap(), port.parse().unwrap())
 }
 
+/// With the settings that it comes with, whatever its user has changed.
 fn run(capture: &Path, words: &[&str]) -> String {
-    let Output { status, stdout, stderr } =
-        Command::new("tshark").arg("-n").arg("-r").arg(capture).args(words).output().unwrap();
+    let mut tshark = Command::new("tshark");
+    tshark.env("WIRESHARK_CONFIG_DIR", "/nonexistent").arg("-n").arg("-r").arg(capture).args(words);
+    let Output { status, stdout, stderr } = tshark.output().unwrap();
     assert!(status.success(), "tshark {words:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap()
 }

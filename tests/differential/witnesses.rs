@@ -26,7 +26,8 @@ pub fn write(capture: &Path) -> Vec<Witness> {
         pcap.extend(word.to_le_bytes());
     }
     for (index, trace) in notation::parse(include_str!("witnesses.seg")).unwrap().into_iter().enumerate() {
-        let expected: Vec<String> = trace.expectations.into_iter().flat_map(|expected| expected.words).collect();
+        let expected: Vec<String> =
+            trace.expectations.into_iter().flat_map(|expected| expected.words).collect();
         let shows = |difference: Difference| expected.iter().any(|name| name == difference.name());
         let first = next;
         for step in trace.steps {
@@ -34,7 +35,9 @@ pub fn write(capture: &Path) -> Vec<Witness> {
             let octets = if shows(Difference::Within) { tunnelled(&octets) } else { octets };
             let captured = if shows(Difference::CutShort) { octets.len().min(SHORT) } else { octets.len() };
             let micros = ((at_s + SECONDS_APART * index as f64) * 1e6).round() as u32;
-            for word in [1_700_000_000 + micros / 1_000_000, micros % 1_000_000, captured as u32, octets.len() as u32] {
+            for word in
+                [1_700_000_000 + micros / 1_000_000, micros % 1_000_000, captured as u32, octets.len() as u32]
+            {
                 pcap.extend(word.to_le_bytes());
             }
             pcap.extend(&octets[..captured]);
