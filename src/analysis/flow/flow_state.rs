@@ -31,6 +31,9 @@ struct Sighting {
     seq: SeqNum,
     ack: SeqNum,
     len: u32,
+    /// Without an IP identification (IPv6, and systems that leave it at zero) a window update differs from the ACK
+    /// before it in this alone.
+    window: u16,
     ip_id: Option<u16>,
     flags: u8,
 }
@@ -79,6 +82,7 @@ impl Flow {
             seq: segment.seq,
             ack: segment.ack,
             len: segment.len,
+            window: segment.window,
             ip_id: segment.ip_id,
             flags: segment.flags.0,
         };
