@@ -94,7 +94,11 @@ impl Terminal {
 
     /// Waits until a person would see `part`.
     fn shows(&mut self, part: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        self.shows_within(Duration::from_secs(20), part);
+    }
+
+    fn shows_within(&mut self, span: Duration, part: &str) {
+        let deadline = Instant::now() + span;
         while !self.seen.screen().contents().contains(part) {
             assert!(self.reads(deadline), "{part} does not show:\n{}", self.seen.screen().contents());
         }
@@ -288,6 +292,43 @@ fn needs_tap_sigterm_before_the_twin_leaves_the_terminal_as_found() {
     terminal.shows("CRITICAL: 10.77.0.2 refused a new connection");
     terminal.signal(Signal::SIGTERM);
     terminal.end();
+}
+
+#[test]
+fn needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with() {
+    let Some(twin) = twin("needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with") else { return };
+    let scene = tempfile::tempdir().unwrap();
+    let run = || {
+        let words = ["demo", "--experiment", "--duration", "2s", "-o", "r.jsonl", "--twin", &twin];
+        let mut command = support::program(&words);
+        command.current_dir(scene.path());
+        Terminal::run(command)
+    };
+    let mut terminal = run();
+    terminal.shows("experiment: the positive control");
+    terminal.press("5");
+    terminal.shows("Positive control (unfixed): it must show the bug first");
+    terminal.shows("Block 1 of 8");
+    terminal.shows("Last block: control unfixed 10 of 10 reused ports suffered");
+    assert!(!terminal.seen.screen().contents().contains("m mode"), "what it switches is its own");
+    terminal.press("q");
+    assert_eq!(terminal.wait(), Some(4), "interrupted");
+    // Its conclusion stands where the shell goes on.
+    terminal.until(DOWN);
+    terminal.text = terminal.text.split_off(terminal.text.rfind(DOWN).unwrap());
+    terminal.until("Not finished: 0 of 8 blocks are there");
+
+    let mut terminal = run();
+    terminal.press("5");
+    terminal.shows("Block ");
+    terminal.shows_within(Duration::from_secs(120), "Every arm behaves as it declares.");
+    terminal.shows("Over.");
+    terminal.shows("4/4");
+    terminal.press("q");
+    assert_eq!(terminal.wait(), Some(0));
+    terminal.until(DOWN);
+    terminal.text = terminal.text.split_off(terminal.text.rfind(DOWN).unwrap());
+    terminal.until("Every arm behaves as it declares.");
 }
 
 #[test]

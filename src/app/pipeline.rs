@@ -149,7 +149,7 @@ impl Running {
                 self.quality.dropped += gap.lost;
                 self.quality.gaps += 1;
             }
-            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
+            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
         self.parts.engine.handle(input);
         idle

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::plan::{DeviceName, PlanError, device, error};
+use super::args::OutputArgs;
+use super::config::TuiSettings;
+use super::plan::{DeviceName, OutputPlan, PlanError, RedactPlan, device, error, output};
 
 const NOTES: &str = "\
 Which remedy helps how much: switch the test firmware, provoke the bug, watch,
@@ -29,6 +31,9 @@ one page; then the newest and the oldest of them are used again. Results are
 written after each block, to FILE.jsonl; a block in which the device restarted,
 went silent or left its mode is done again, at most three times.
 The same -o, or --resume, goes on after an interruption.
+
+In a terminal the screens show the traffic as it comes, and the device's (5) how
+far the experiment is; q interrupts it. --headless tells each block in a line.
 
 --json prints one object at the end: type \"experiment\", schema, spec,
 comparison (control, arms, differences, conclusion) and section.
@@ -78,6 +83,15 @@ pub struct ExperimentArgs {
     /// The comparison as one JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+    /// Plain lines even where stdout is a terminal
+    #[arg(long)]
+    pub headless: bool,
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Of the configuration file alone.
+    #[arg(skip)]
+    pub tui: TuiSettings,
 }
 
 /// What an experiment and the demo of one have in common.
@@ -104,7 +118,7 @@ pub struct ExperimentPlan {
     pub interface: Option<String>,
     pub resume: Option<PathBuf>,
     pub shape: Shape,
-    pub json: bool,
+    pub output: OutputPlan,
 }
 
 /// The experiment itself, as it was typed.
@@ -147,7 +161,16 @@ pub(super) fn experiment(args: ExperimentArgs) -> Result<ExperimentPlan, PlanErr
         interface: args.iface,
         resume: args.resume,
         shape,
-        json: args.json,
+        output: output(
+            OutputArgs {
+                json: args.json,
+                headless: args.headless,
+                ascii: args.ascii,
+                tui: args.tui,
+                ..OutputArgs::default()
+            },
+            RedactPlan::Redact { map: None },
+        )?,
     })
 }
 
@@ -187,7 +210,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Plan, args::Cli};
+    use crate::cli::{Plan, args::Cli, plan::View};
 
     fn plan(words: &str) -> Result<ExperimentPlan, String> {
         let words = ["esp-tcpwatch", "experiment"].into_iter().chain(words.split_whitespace());
@@ -203,7 +226,7 @@ mod tests {
         let plan = plan("-d 10.0.0.2 --key-file k").unwrap();
         assert_eq!(plan.shape, shape(ShapeArgs::default()));
         assert_eq!((plan.shape.arms, plan.shape.rounds), (vec!["unfixed".to_owned(), "fixed".to_owned()], 2));
-        assert_eq!((plan.port, plan.control_port, plan.json), (80, 7777, false));
+        assert_eq!((plan.port, plan.control_port, plan.output.view), (80, 7777, View::Auto));
     }
 
     #[test]

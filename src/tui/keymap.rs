@@ -139,8 +139,8 @@ fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) 
         Command::Sort | Command::Reverse => {
             model.screen == Screen::Flows && !model.listed(Pane::Flows).is_empty()
         }
-        // What is over cannot be switched any more.
-        Command::Mode => !model.is_over() && model.device_meant().is_some(),
+        // What is over cannot be switched any more, and what an experiment switches must not be.
+        Command::Mode => !model.is_over() && !model.shown().is_experiment() && model.device_meant().is_some(),
         Command::Mark => !model.is_over(),
         Command::Freeze => model.is_frozen() || !model.is_over(),
         Command::Export => model.events() > 0,

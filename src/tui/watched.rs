@@ -11,8 +11,9 @@ use std::rc::Rc;
 use super::packets::Packets;
 use crate::analysis::{
     detect::Finding,
-    event::{CaptureQuality, Event, FlowChange, FlowEvent, Start, Summary},
+    event::{CaptureQuality, Event, FlowChange, FlowEvent, ProgressEvent, Start, Summary},
     host::DeviceFacts,
+    input::Doing,
     rule::{Alert, AlertPhase, Severity},
     time::Timestamp,
 };
@@ -46,6 +47,8 @@ pub struct Watched {
     pub capture: Capture,
     /// The last marker or loss, in words.
     pub remark: Option<(Timestamp, String)>,
+    /// How far an experiment is, where one runs or ran.
+    pub progress: Option<ProgressEvent>,
     pub summary: Option<Summary>,
     /// Packet time of the first and of the latest event.
     pub first: Option<Timestamp>,
@@ -127,6 +130,7 @@ impl Watched {
                 self.remark = Some((capture.when.0, capture.text));
             }
             Event::Marker(marker) => self.remark = Some((marker.when.0, marker.text)),
+            Event::Progress(progress) => self.progress = Some(progress),
             Event::Summary(summary) => self.summary(summary),
         }
     }
@@ -134,6 +138,12 @@ impl Watched {
     /// Events come from a wire or a stream that still runs, so that time passes without them.
     pub fn is_live(&self) -> bool {
         self.summary.is_none() && self.start.as_ref().is_some_and(|start| start.source != "file")
+    }
+
+    /// An experiment runs: it switches the device, and nobody else should.
+    pub fn is_experiment(&self) -> bool {
+        self.summary.is_none()
+            && self.progress.as_ref().is_some_and(|told| told.progress.doing != Doing::Over)
     }
 
     /// Frames received, and whether that is exact or only the least it can be.

@@ -4,12 +4,9 @@
 
 use anyhow::Result;
 
-use super::{Place, check, go, open, results_of_demo};
+use super::{OnScreen, Place, check, go, open, results_of_demo};
 use crate::app::{privilege, twin_key::TwinKey};
-use crate::cli::{
-    experiment::Shape,
-    plan::{DemoPlan, View},
-};
+use crate::cli::{experiment::Shape, plan::DemoPlan};
 use crate::lab::{self, Lab, LabConfig};
 
 pub fn run(plan: &DemoPlan, shape: &Shape) -> Result<u8> {
@@ -26,10 +23,11 @@ pub fn run(plan: &DemoPlan, shape: &Shape) -> Result<u8> {
     let key = key.into_key();
     let device = lab.device();
     let capture = open(lab.interface().to_owned(), device)?;
+    let screen = OnScreen::open(&plan.output, lab.interface(), device, invoker)?;
     let results = results_of_demo(shape, device, invoker)?;
     privilege::drop_all(invoker)?;
-    let place = Place { server: lab.server(), control: lab.control(), key, capture };
-    let code = go(place, results, plan.output.view == View::Json)?;
+    let place = Place { server: lab.server(), control: lab.control(), key, capture, screen };
+    let code = go(place, results, plan.output.view)?;
     lab.finish()?;
     Ok(code)
 }

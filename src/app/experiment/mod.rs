@@ -5,7 +5,9 @@
 mod bench;
 #[cfg(target_os = "linux")]
 pub mod demo;
+mod on_screen;
 mod results;
+mod telling;
 mod watching;
 
 use core::net::{IpAddr, SocketAddr};
@@ -26,7 +28,7 @@ use super::{
 };
 use crate::cli::{
     experiment::{ExperimentPlan, Shape},
-    plan::DeviceName,
+    plan::{DeviceName, View},
 };
 use crate::experiment::{
     block::Block,
@@ -41,7 +43,9 @@ use crate::source::{feed, filter, interfaces, live::LiveCapture};
 use crate::text::escape;
 
 use bench::Bench;
+use on_screen::OnScreen;
 use results::{Files, Results};
+use telling::Telling;
 
 /// How often one block is begun before it is given up.
 const TRIES: u32 = 3;
@@ -55,6 +59,8 @@ pub struct Place {
     pub control: SocketAddr,
     pub key: Key,
     pub capture: LiveCapture,
+    /// Where a person watches.
+    pub screen: Option<OnScreen>,
 }
 
 pub fn run(plan: ExperimentPlan) -> Result<u8> {
@@ -66,7 +72,7 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
             };
             if stored.is_complete() {
                 privilege::drop_all(privilege::invoker()?)?;
-                return conclude(&stored, None, plan.json);
+                return conclude(&stored, None, plan.output.view);
             }
             (named(&stored.spec.device), stored.spec, files)
         }
@@ -88,6 +94,7 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         Some(name) => name,
         None => interfaces::toward(address)?,
     };
+    let screen = OnScreen::open(&plan.output, &interface, address, invoker)?;
     let capture = open(interface, address)?;
     let results = Results::open(files, spec, invoker)?;
     privilege::drop_all(invoker)?;
@@ -96,8 +103,9 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         control: SocketAddr::new(address, plan.control_port),
         key,
         capture,
+        screen,
     };
-    go(place, results, plan.json)
+    go(place, results, plan.output.view)
 }
 
 /// The results of the demo's experiment, opened while they can be given to `invoker`.
@@ -116,7 +124,7 @@ pub fn open(interface: String, device: IpAddr) -> Result<LiveCapture> {
 }
 
 /// Runs what is missing, with the privileges gone and one thread as yet. Shows the comparison.
-pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
+pub fn go(place: Place, mut results: Results, view: View) -> Result<u8> {
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
     eprintln!("results: {}", results.path().display());
@@ -127,7 +135,16 @@ pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
         let (server, control, key) = (place.server, place.control, place.key);
         let thread = watch::spawn(place.capture, feeder, &capturing)?;
         let mut bench = Bench::new(server, control, key, device, feed, stop.clone())?;
-        let ran = run_blocks(&mut bench, &mut results, &stop);
+        let ran = match place.screen {
+            Some(screen) => {
+                let stored = results.stored().clone();
+                screen.show(&stored, &stop, |telling| run_blocks(&mut bench, &mut results, &stop, telling))
+            }
+            None => {
+                let telling = Telling::new(device, results.stored(), None);
+                run_blocks(&mut bench, &mut results, &stop, &telling)
+            }
+        };
         capturing.raise();
         drop(bench);
         let captured = watch::joined(thread)?;
@@ -135,26 +152,28 @@ pub fn go(place: Place, mut results: Results, as_json: bool) -> Result<u8> {
         captured?;
     }
     let page = results.page(&|stored| page(stored))?;
-    conclude(results.stored(), page.as_deref(), as_json)
+    conclude(results.stored(), page.as_deref(), view)
 }
 
 /// The control first, then every place that has no block yet.
-fn run_blocks(bench: &mut Bench, results: &mut Results, stop: &Stop) -> Result<()> {
+fn run_blocks(bench: &mut Bench, results: &mut Results, stop: &Stop, telling: &Telling) -> Result<()> {
     let spec = results.stored().spec.clone();
     let unfixed = Arm::parse(CONTROL).map_err(usage)?;
     if results.stored().control().is_none() {
-        run_block(bench, results, None, &unfixed, stop)?;
+        run_block(bench, results, None, &unfixed, stop, telling)?;
     }
     let is_blind = |block: &Block| !compare::control(block).shows_the_bug();
-    if stop.is_raised() || results.stored().control().is_none_or(is_blind) {
-        return Ok(());
-    }
+    let goes_on = results.stored().control().is_some_and(|block| !is_blind(block));
     let places = order(&spec);
     while let Some(slot) = results.stored().next_slot()
+        && goes_on
         && !stop.is_raised()
     {
         let arm = places.get(slot).and_then(|arm| spec.arms.get(*arm)).context("a place without an arm")?;
-        run_block(bench, results, Some(slot), arm, stop)?;
+        run_block(bench, results, Some(slot), arm, stop, telling)?;
+    }
+    if !stop.is_raised() {
+        telling.over(results.stored());
     }
     Ok(())
 }
@@ -166,6 +185,7 @@ fn run_block(
     slot: Option<usize>,
     arm: &Arm,
     stop: &Stop,
+    telling: &Telling,
 ) -> Result<()> {
     let traffic = results.stored().spec.traffic.clone();
     let blocks = results.stored().spec.blocks();
@@ -174,22 +194,24 @@ fn run_block(
         let turn = results.begin()?;
         let ports = schedule::ports(&traffic, turn);
         if ports.must_settle {
-            eprintln!("every source port was used once: waiting until the device has let go of all");
+            telling.settles();
             bench.settle(stop)?;
         }
-        let change = Change::from_words(&arm.words).map_err(usage)?;
-        let block = bench.block(turn, slot, arm, &change, &traffic, ports.first)?;
+        telling.begins(results.stored(), slot, &arm.label);
+        let block = bench.block(turn, slot, arm, &traffic, ports.first, telling)?;
         if stop.is_raised() {
             // Cut off, so it says nothing; and it is no fault of the device.
             return Ok(());
         }
-        eprintln!("{}", progress(&block, slot, blocks));
-        let spoilt = block.spoilt.clone();
+        let place = slot.map_or("control".to_owned(), |slot| format!("{}/{blocks}", slot + 1));
+        let (spoilt, told) = (block.spoilt.clone(), told(&block));
         results.add(block)?;
+        telling.ended(results.stored(), &place, &told);
         match spoilt {
             None => return Ok(()),
             Some(why) => last = why,
         }
+        telling.waits();
         wait_for(bench.control(), stop)?;
         if stop.is_raised() {
             return Ok(());
@@ -206,15 +228,15 @@ fn run_block(
     );
 }
 
-fn progress(block: &Block, slot: Option<usize>, blocks: usize) -> String {
-    let place = slot.map_or("control".to_owned(), |slot| format!("{}/{blocks}", slot + 1));
+/// What came of a block, in a line.
+fn told(block: &Block) -> String {
     let (sent, suffered) = (block.sent().count(), block.sent().filter(|reuse| reuse.suffered()).count());
     let told = match &block.spoilt {
         Some(why) => format!("spoilt: {}", escape(why)),
         None if sent == 0 => format!("{} ports held by this computer", block.reuses.len()),
         None => format!("{suffered} of {sent} reused ports suffered, {} refused SYNs", block.collisions()),
     };
-    format!("{place:<8} {:<24} {told} ({:.1} s)", block.arm, block.took_s)
+    format!("{:<24} {told} ({:.1} s)", block.arm, block.took_s)
 }
 
 /// Until it answers again.
@@ -276,9 +298,9 @@ fn page(stored: &Stored) -> String {
     lines.split_inclusive('\n').map(|line| escape(line.trim_end_matches('\n')).into_owned() + "\n").collect()
 }
 
-fn conclude(stored: &Stored, page: Option<&Path>, as_json: bool) -> Result<u8> {
+fn conclude(stored: &Stored, page: Option<&Path>, view: View) -> Result<u8> {
     let (compared, section) = compared(stored);
-    if as_json {
+    if view == View::Json {
         let told = json!({
             "type": "experiment",
             "schema": crate::experiment::store::SCHEMA,

@@ -21,6 +21,7 @@ mod bars;
 mod detail;
 mod device;
 mod devices;
+mod experiment;
 mod fit;
 mod flow;
 mod flows;
@@ -125,6 +126,9 @@ fn text(model: &Model, width: u16) -> (String, Vec<Line<'static>>) {
         Some(subject) => (detail::title(model, subject), detail::lines(model, subject, width)),
         None if model.screen == Screen::Help => ("Help".to_owned(), help::lines(model, width)),
         None => {
+            if let Some(told) = model.shown().progress.as_ref().filter(|_| model.screen == Screen::Device) {
+                return (model.screen.name().to_owned(), experiment::lines(model, told, width));
+            }
             let what = if model.screen == Screen::Device { "device" } else { "connection" };
             let text =
                 if model.is_over() { format!("No {what} was seen.") } else { format!("No {what} seen yet.") };
@@ -185,9 +189,15 @@ fn forgotten(model: &Model, pane: Pane) -> Option<String> {
     (count > 0).then(|| format!("{count} older not kept"))
 }
 
-/// The last marker or loss, beside the devices that it concerns.
+/// An experiment that runs, or the last marker or loss, beside the devices that it concerns.
 fn remark(model: &Model, pane: Pane) -> Option<String> {
-    let (at, text) = model.shown().remark.as_ref().filter(|_| pane == Pane::Devices)?;
+    let watched = model.shown();
+    if pane == Pane::Devices
+        && let Some(told) = watched.progress.as_ref().filter(|_| watched.is_experiment())
+    {
+        return Some(experiment::briefly(model, told));
+    }
+    let (at, text) = watched.remark.as_ref().filter(|_| pane == Pane::Devices)?;
     Some(format!("{} ago: {}", words::age(model.now().since(*at)), model.theme.show(text)))
 }
 
