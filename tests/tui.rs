@@ -517,7 +517,7 @@ fn flows_are_sorted_by_the_column_that_says_so() {
     assert_eq!(order(&model), by_port);
     assert!(drawn(&model, LARGE).1.contains("by addresses"), "{}", drawn(&model, LARGE).1);
     // All the way round, and each column has its arrow.
-    for _ in 0..8 {
+    for _ in 0..9 {
         let text = drawn(&model, LARGE).1;
         assert!(text.contains('▼'), "{text}");
         press(&mut model, LARGE, &codes("s"));

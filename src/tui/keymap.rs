@@ -74,7 +74,8 @@ pub const BINDINGS: &[Binding] = &[
     binding("page-down", &[plain(KeyCode::PageDown), char(' ')], Command::PageDown, None, "a page down"),
     binding("page-up", &[plain(KeyCode::PageUp)], Command::PageUp, None, "a page up"),
     binding("top", &[char('g'), plain(KeyCode::Home)], Command::Top, None, "to the top, and follow it"),
-    binding("bottom", &[char('G'), plain(KeyCode::End)], Command::Bottom, None, "to the bottom"),
+    binding("bottom", &[char('G'), plain(KeyCode::End)], Command::Bottom, None,
+        "to the bottom, and follow the flow that is open"),
     binding("next-device", &[plain(KeyCode::Right), char('l')], Command::NextDevice, Some("device"), "next device"),
     binding("previous-device", &[plain(KeyCode::Left), char('h')], Command::PreviousDevice, Some("device"),
         "previous device"),
@@ -168,7 +169,10 @@ fn position(model: &Model) -> (usize, usize) {
             let listed = model.listed(pane);
             (model.chosen_index(pane, &listed), listed.len().saturating_sub(1))
         }
-        None => (model.scroll, view::text_end(model)),
+        None => {
+            let end = view::text_end(model);
+            (model.first_line(end), end)
+        }
     }
 }
 

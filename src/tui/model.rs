@@ -29,6 +29,8 @@ pub struct Model {
     pub open: Option<Subject>,
     /// First line shown of a text that fills the screen.
     pub scroll: usize,
+    /// The end of the text is shown, also as it grows; `scroll` means nothing then.
+    pub follows: bool,
     pub filters: Filters,
     pub flow_order: FlowOrder,
     /// What is being asked of the person.
@@ -97,6 +99,7 @@ impl Model {
             chosen: Chosen::default(),
             open: None,
             scroll: 0,
+            follows: false,
             filters: Filters::default(),
             flow_order: FlowOrder::default(),
             dialogue: None,
@@ -159,6 +162,11 @@ impl Model {
             Some(_) => None,
             None => Some(Box::new(Frozen { watched: self.watched.clone(), now: self.live_now() })),
         };
+    }
+
+    /// The first line shown of a text that can begin with its lines up to `end`.
+    pub fn first_line(&self, end: usize) -> usize {
+        if self.follows { end } else { self.scroll.min(end) }
     }
 
     // ---- lists ----

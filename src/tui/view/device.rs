@@ -33,6 +33,9 @@ pub fn lines(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static
         lines.extend(fit::paragraph(value, room, VALUES, &format!(" {name}"), style));
     };
     let plain = Style::new();
+    if let Some(summary) = &watched.summary {
+        row("Run", &format!("ended. {}", theme.show(&summary.verdict)), plain);
+    }
     row("Address", &facts.address.to_string(), plain);
     row("MAC", &words::mac(facts).map_or_else(|| "not seen".to_owned(), |mac| theme.show(&mac)), plain);
     row("Stack", &words::stack(facts), plain);
