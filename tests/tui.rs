@@ -95,7 +95,8 @@ fn while_an_experiment_runs_the_device_is_its_own_to_switch() {
     update(&mut model, Msg::Silent(Duration::from_secs(34)));
     assert!(drawn(&model, USUAL).1.contains("about 5 s left"), "it counts down: {}", drawn(&model, USUAL).1);
     fold(&mut model, &[experiment(Doing::Over)]);
-    assert!(keymap::does_something(&model, keymap::Command::Mode));
+    assert!(!keymap::does_something(&model, keymap::Command::Mode));
+    assert!(drawn(&model, USUAL).1.contains("experiment is over"), "{}", drawn(&model, USUAL).1);
 }
 
 #[test]
@@ -657,6 +658,20 @@ fn a_flood_neither_delays_keys_nor_draws_more_than_thirty_frames_a_second() {
 }
 
 #[test]
+fn a_key_has_its_frame_before_more_events_are_looked_at() {
+    let (sender, receiver) = channel();
+    for _ in 0..200 {
+        for event in live(&recorded()) {
+            sender.send(event).unwrap();
+        }
+    }
+    let mut console = Prompt { keys: ['3', '1'].into(), waits: false, looks: 0, most: 0 };
+    run_on(&mut console, &receiver, options(true), &AtomicBool::new(false), &mut Exports::default()).unwrap();
+    // One look for more keys; without any wait for the next regular frame.
+    assert_eq!(console.most, 1);
+}
+
+#[test]
 fn a_terminal_that_is_gone_ends_the_loop() {
     let mut console = Script::of(&[]);
     console.gone = true;
@@ -1046,6 +1061,47 @@ impl Console for Script {
 
     fn check(&mut self) -> io::Result<Option<(u16, u16)>> {
         if self.gone { Err(io::Error::other("hung up")) } else { Ok(None) }
+    }
+}
+
+/// A terminal whose person presses a key as soon as there is a frame, and counts the looks until the next one.
+struct Prompt {
+    keys: VecDeque<char>,
+    waits: bool,
+    looks: u32,
+    most: u32,
+}
+
+impl Console for Prompt {
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        Ok(SMALL)
+    }
+
+    fn draw(&mut self, _: &Model) -> io::Result<()> {
+        self.waits = false;
+        Ok(())
+    }
+
+    fn input(&mut self, _: Duration) -> io::Result<Option<Msg>> {
+        if self.waits {
+            self.looks += 1;
+            self.most = self.most.max(self.looks);
+            return Ok(None);
+        }
+        (self.waits, self.looks) = (true, 0);
+        Ok(Some(key(self.keys.pop_front().unwrap_or('q'))))
+    }
+
+    fn suspend(&mut self) -> io::Result<(u16, u16)> {
+        Ok(SMALL)
+    }
+
+    fn copy(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn check(&mut self) -> io::Result<Option<(u16, u16)>> {
+        Ok(None)
     }
 }
 

@@ -138,10 +138,12 @@ fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) 
         Command::Show(screen) => model.screen != screen || model.open.is_some() && screen == Screen::Alerts,
         Command::Filter => model.filtered_pane().is_some(),
         Command::Sort | Command::Reverse => {
-            model.screen == Screen::Flows && !model.listed(Pane::Flows).is_empty()
+            model.screen == Screen::Flows && model.let_through().next().is_some()
         }
-        // What is over cannot be switched any more, and what an experiment switches must not be.
-        Command::Mode => !model.is_over() && !model.shown().is_experiment() && model.device_meant().is_some(),
+        // What is over cannot be switched any more, and what an experiment switches is its own.
+        Command::Mode => {
+            !model.is_over() && model.shown().progress.is_none() && model.device_meant().is_some()
+        }
         Command::Mark => !model.is_over(),
         Command::Freeze => model.is_frozen() || !model.is_over(),
         Command::Export => model.events() > 0,

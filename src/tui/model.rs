@@ -180,9 +180,7 @@ impl Model {
 
     /// The flows that the filter lets through, in the order they are listed.
     pub fn flows(&self) -> Vec<(&FlowKey, &FlowEntry)> {
-        let flows = self.shown().flows.iter();
-        let mut flows: Vec<_> =
-            flows.filter(|(key, entry)| self.filters.flows.takes_flow(key, entry)).collect();
+        let mut flows: Vec<_> = self.let_through().collect();
         flows.sort_by(|a, b| self.flow_order.compare(*a, *b));
         flows
     }
@@ -208,7 +206,19 @@ impl Model {
         wanted.and_then(|wanted| listed.iter().position(|subject| *subject == wanted)).unwrap_or(0)
     }
 
+    /// The flows that the filter lets through, in no order that means anything.
+    pub fn let_through(&self) -> impl Iterator<Item = (&FlowKey, &FlowEntry)> {
+        self.shown().flows.iter().filter(|(key, entry)| self.filters.flows.takes_flow(key, entry))
+    }
+
     pub fn chosen_in(&self, pane: Pane) -> Option<Subject> {
+        if pane == Pane::Flows {
+            // Without sorting them all: the footer asks often.
+            let chosen = || self.chosen.flow.and_then(|key| self.shown().flows.get_key_value(&key));
+            let listed = chosen().filter(|(key, entry)| self.filters.flows.takes_flow(key, entry));
+            let shown = listed.or_else(|| self.let_through().min_by(|a, b| self.flow_order.compare(*a, *b)));
+            return shown.map(|(key, _)| Subject::Flow(*key));
+        }
         let listed = self.listed(pane);
         listed.get(self.chosen_index(pane, &listed)).copied()
     }

@@ -13,7 +13,6 @@ use crate::analysis::{
     detect::Finding,
     event::{CaptureQuality, Event, FlowChange, FlowEvent, ProgressEvent, Start, Summary},
     host::DeviceFacts,
-    input::Doing,
     rule::{Alert, AlertPhase, Severity},
     time::Timestamp,
 };
@@ -144,12 +143,6 @@ impl Watched {
     /// Events come from a wire or a stream that still runs, so that time passes without them.
     pub fn is_live(&self) -> bool {
         self.summary.is_none() && self.start.as_ref().is_some_and(|start| start.source != "file")
-    }
-
-    /// An experiment runs: it switches the device, and nobody else should.
-    pub fn is_experiment(&self) -> bool {
-        self.summary.is_none()
-            && self.progress.as_ref().is_some_and(|told| told.progress.doing != Doing::Over)
     }
 
     /// Frames received, and whether that is exact or only the least it can be.

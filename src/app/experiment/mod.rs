@@ -162,11 +162,11 @@ fn run_blocks(bench: &mut Bench, results: &mut Results, stop: &Stop, telling: &T
     if results.stored().control().is_none() {
         run_block(bench, results, None, &unfixed, stop, telling)?;
     }
-    let is_blind = |block: &Block| !compare::control(block).shows_the_bug();
-    let goes_on = results.stored().control().is_some_and(|block| !is_blind(block));
+    let control = results.stored().control().map(compare::control);
+    let shows_the_bug = control.is_some_and(|control| control.shows_the_bug());
     let places = order(&spec);
     while let Some(slot) = results.stored().next_slot()
-        && goes_on
+        && shows_the_bug
         && !stop.is_raised()
     {
         let arm = places.get(slot).and_then(|arm| spec.arms.get(*arm)).context("a place without an arm")?;

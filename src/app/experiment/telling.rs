@@ -4,7 +4,7 @@
 
 use core::net::IpAddr;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::analysis::input::{ArmProgress, Doing, Input, Marker, Progress};
@@ -103,14 +103,13 @@ impl Telling {
 
     /// Nothing is run any more, because all was run or because nothing can be shown.
     pub fn over(&self, stored: &Stored) {
-        let verdict = section(stored, &compare::compare(stored)).verdict.join(" ");
         self.tell(|known| {
             known.left_s = None;
             let progress = &mut known.progress;
             progress.doing = Doing::Over;
             progress.arm = None;
             progress.arms = arms(stored, true);
-            progress.verdict = Some(verdict);
+            progress.verdict = Some(section(stored, &compare::compare(stored)).verdict.join(" "));
         });
     }
 
@@ -121,17 +120,16 @@ impl Telling {
     }
 
     fn tell(&self, change: impl FnOnce(&mut Known)) {
+        let Some(screen) = &self.screen else { return };
         let mut known = self.known();
         change(&mut known);
         let passed = known.began.elapsed().as_secs_f64();
         known.progress.left_s = known.left_s.map(|left| (left - passed).max(0.0));
-        if let Some(screen) = &self.screen {
-            // The screen may be closed already.
-            let _ = screen.send(Input::Progress(Box::new(known.progress.clone())));
-        }
+        // The screen may be closed already.
+        let _ = screen.send(Input::Progress(Box::new(known.progress.clone())));
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         // Each change is whole by itself.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

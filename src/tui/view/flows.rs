@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Listing, fit};
 use crate::analysis::{certainty::Certainty, event::FlowChange};
-use crate::tui::model::{Model, Pane, Subject};
+use crate::tui::model::{Model, Subject};
 use crate::tui::order::FlowColumn;
 use crate::tui::theme::Theme;
 use crate::tui::watched::{FlowEntry, FlowKey};
@@ -56,7 +56,7 @@ pub fn listing(model: &Model, area: Rect, focused: bool) -> Listing {
         };
         return Listing::nothing(model, text);
     }
-    let chosen = model.chosen_index(Pane::Flows, &model.listed(Pane::Flows));
+    let chosen = flows.iter().position(|(key, _)| model.chosen.flow == Some(**key)).unwrap_or(0);
     let width = usize::from(area.width);
     let height = usize::from(area.height);
     let mut listing = Listing::default();

@@ -235,11 +235,11 @@ fn forgotten(model: &Model, pane: Pane) -> Option<String> {
     (count > 0).then(|| format!("{count} older not kept"))
 }
 
-/// An experiment that runs, or the last marker or loss, beside the devices that it concerns.
+/// How far an experiment is, or the last marker or loss, beside the devices that it concerns.
 fn remark(model: &Model, pane: Pane) -> Option<String> {
     let watched = model.shown();
     if pane == Pane::Devices
-        && let Some(told) = watched.progress.as_ref().filter(|_| watched.is_experiment())
+        && let Some(told) = &watched.progress
     {
         return Some(experiment::briefly(model, told));
     }
