@@ -780,6 +780,7 @@ fn watch(
     stop: &AtomicBool,
 ) -> io::Result<Ended> {
     let (sender, receiver) = channel();
+    console.after = events.len() as u64;
     for event in events {
         sender.send(event).unwrap();
     }
@@ -793,6 +794,7 @@ fn played(keys: &[Msg], host: &mut dyn Host) -> Script {
     console.quits = true;
     let (sender, receiver) = channel();
     for event in live(&recorded()) {
+        console.after += 1;
         sender.send(event).unwrap();
     }
     run_on(&mut console, &receiver, options(true), &AtomicBool::new(false), host).unwrap();
@@ -983,6 +985,8 @@ fn ctrl(c: char) -> Msg {
 /// A terminal that plays keys, one at each look that follows a frame, and keeps what was drawn last.
 struct Script {
     keys: VecDeque<Msg>,
+    /// Not before so many events were folded, however slow this machine is.
+    after: u64,
     may_press: bool,
     last: String,
     drawn: u64,
@@ -1003,6 +1007,7 @@ impl Script {
         let now = Instant::now();
         Script {
             keys: keys.iter().cloned().collect(),
+            after: 0,
             may_press: false,
             last: String::new(),
             drawn: 0,
@@ -1027,7 +1032,7 @@ impl Console for Script {
     fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.last = drawn(model, SMALL).1;
         self.drawn += 1;
-        self.may_press = true;
+        self.may_press = model.events() >= self.after;
         Ok(())
     }
 
