@@ -111,7 +111,8 @@ fn the_numbers_are_those_of_the_summary() {
     assert!(!run.said.contains("everyone"), "{}", run.said);
     let capture = refused();
     run.feed(&capture);
-    let text = run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
+    let text =
+        run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
     let pid = run.child.id();
     let started = value(&text, "process_start_time_seconds");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
@@ -221,7 +222,8 @@ fn the_page_names_what_there_is() {
     }
     let mut run = Run::begin("0");
     run.feed(&refused());
-    let text = run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
+    let text =
+        run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
     for line in text.lines().filter_map(|line| line.strip_prefix("# HELP esp_tcpwatch_")) {
         let (name, help) = line.split_once(' ').unwrap();
         let kind = text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE esp_tcpwatch_{name} ")));
@@ -251,7 +253,8 @@ fn promtool_has_nothing_to_say_against_them() {
     };
     let mut run = Run::begin("0");
     run.feed(&refused());
-    let text = run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
+    let text =
+        run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
     let mut checking = Command::new(promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     detect::{Detectors, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, Event, SCHEMA, SegmentEvent, Start},
+    event::{CaptureEvent, Event, ProgressEvent, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
     input::{Account, Frame, Gap, Input, Marker},
@@ -139,6 +139,10 @@ impl Engine {
                 if self.accounts.len() > MAX_ACCOUNTS {
                     self.accounts.pop_front();
                 }
+            }
+            Input::Progress(progress) => {
+                let when = When(self.counts.now);
+                self.events.push_back(Event::Progress(ProgressEvent { when, progress: *progress }));
             }
             Input::End => self.end(),
         }

@@ -157,7 +157,7 @@ impl Running {
                 self.quality.dropped += gap.lost;
                 self.quality.gaps += u64::from(gap.is_counted());
             }
-            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
+            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
         self.parts.engine.handle(input);
         self.count(time, idle);

@@ -245,7 +245,12 @@ pub fn shows_espressif(mut capture: CaptureFile) -> bool {
         match capture.next_input() {
             Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return true,
             Ok(Some(
-                Input::Frame(_) | Input::Tick(_) | Input::Gap(_) | Input::Marker(_) | Input::Account(_),
+                Input::Frame(_)
+                | Input::Tick(_)
+                | Input::Gap(_)
+                | Input::Marker(_)
+                | Input::Account(_)
+                | Input::Progress(_),
             )) => {}
             Ok(Some(Input::End) | None) | Err(_) => return false,
         }

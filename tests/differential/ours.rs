@@ -27,7 +27,8 @@ pub fn read(capture: &Path) -> Told {
             Event::Flow(flow) => flows.push(flow),
             Event::Finding(finding) => findings.push(finding),
             Event::Summary(last) => summary = Some(last),
-            Event::Start(_) | Event::Alert(_) | Event::Device(_) | Event::Capture(_) | Event::Marker(_) => {}
+            Event::Start(_) | Event::Alert(_) | Event::Device(_) | Event::Capture(_) => {}
+            Event::Marker(_) | Event::Progress(_) => {}
         }
     }
     let said = String::from_utf8_lossy(&output.stderr);
