@@ -172,12 +172,12 @@ BENCH := $(TARGET)/bench
 RELEASED := $(TARGET)/release
 .PHONY: bench bench-live bench-micro bench-peers
 bench: prerequisites bench-build
-	@python3 benches/compare.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_traffic --folder $(BENCH) \
+	@python3 -B benches/compare.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_traffic --folder $(BENCH) \
 	  --scale $(SCALE) --rounds $(ROUNDS) $(if $(KEEP),--keep)
 
 ## make bench-live      a flood on a veth pair: loss, latency and CPU, into docs/performance.md
 bench-live: prerequisites bench-build
-	@python3 benches/live.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_sender
+	@python3 -B benches/live.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_sender
 
 ## make bench-micro     what a packet costs in each room
 bench-micro: prerequisites
@@ -189,9 +189,11 @@ bench-peers:
 	@as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y --no-install-recommends $(PEERS)
 
+# Apart: what the examples need besides would also be compiled into the program.
 .PHONY: bench-build
 bench-build:
-	@$(CARGO) build --locked --release --bin esp-tcpwatch --example bench_traffic --example bench_sender
+	@$(CARGO) build --locked --release --bin esp-tcpwatch
+	@$(CARGO) build --locked --release --example bench_traffic --example bench_sender
 
 ## make mermaid         are the diagrams of reports what Mermaid itself understands? (needs node and npm)
 # The versions are fixed, so that a new Mermaid is a decision.

@@ -10,6 +10,7 @@ than the clock on the wall; the two runs of a ratio follow each other within one
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,8 +49,8 @@ class Peer:
 
     def ask(self, words):
         said = subprocess.run([self.path, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
-        lines = [line.strip() for line in (said.stdout + said.stderr).splitlines() if any(c.isdigit() for c in line)]
-        return lines[0] if lines else "of unknown version"
+        found = re.search(r"\d+(\.\d+)+", said.stdout + said.stderr)
+        return found.group() if found else "of unknown version"
 
     def command(self, capture):
         return [self.path, *(word.replace("FILE", str(capture)) for word in self.words)]
