@@ -126,6 +126,7 @@ def main():
     asked.folder.mkdir(parents=True, exist_ok=True)
     known = peers()
     quiet = Quiet()
+    ours = version(asked.program)
     small, large, told = {}, {}, {}
     for kind in asked.only:
         say(f"{kind}: making {asked.scale:g} of it")
@@ -157,20 +158,20 @@ def main():
         flooded.forget()
 
     keep_samples(asked.folder / "compare.json", [*small.values(), *large.values(), flooded])
-    section = page(asked, known, quiet, small, large, flooded, told)
+    section = page(asked, ours, known, quiet, small, large, flooded, told)
     write_section(asked.page, "bench", section)
     say(f"written to {asked.page}; every sample is in {asked.folder / 'compare.json'}")
     print(section)
 
 
-def page(asked, known, quiet, small, large, flooded, told):
+def page(asked, ours, known, quiet, small, large, flooded, told):
     """What `make bench` writes: Markdown."""
     lines = [
         f"Made by `make bench SCALE={asked.scale:g}` on {time.strftime('%Y-%m-%d')}: {machine()}. {quiet.told()}",
         "",
         "| tool | version |",
         "| --- | --- |",
-        f"| esp-tcpwatch | {version(asked.program)} |",
+        f"| esp-tcpwatch | {ours} |",
         *(f"| {peer.name} | {peer.version} |" for peer in known),
         "",
         "### How many times as fast",
