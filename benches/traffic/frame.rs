@@ -56,7 +56,7 @@ impl Sent {
         octets.extend(self.to.port().to_be_bytes());
         octets.extend(self.seq.to_be_bytes());
         octets.extend(self.ack.to_be_bytes());
-        octets.extend([((TCP + options.len()) / 4 << 4) as u8, self.flags]);
+        octets.extend([(((TCP + options.len()) / 4) << 4) as u8, self.flags]);
         octets.extend(self.window.to_be_bytes());
         octets.extend([0; 4]);
         octets.extend(options);
