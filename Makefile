@@ -192,6 +192,7 @@ bench-peers:
 # Apart: what the examples need besides would also be compiled into the program.
 .PHONY: bench-build
 bench-build:
+	@command -v python3 >/dev/null || { echo 'The bench is measured by a script: install python3 (3.9 or later)' >&2; exit 1; }
 	@$(CARGO) build --locked --release --bin esp-tcpwatch
 	@$(CARGO) build --locked --release --example bench_traffic --example bench_sender
 

@@ -212,6 +212,8 @@ def page(asked, floods, stalls, screens, quiet):
         "",
         "| wanted | measured | holds |",
         "| --- | --- | --- |",
+        f"| the sender keeps the rate | {min(one['rate'] for one in floods):,.0f} a second at the least "
+        f"| {yes(all(one['rate'] > 0.99 * asked.rate for one in floods))} |",
         f"| no loss | {lost:,} of {sum(one['frames'] for one in floods):,} | {yes(lost == 0)} |",
         f"| what was lost is told | {sum(one['told_lost'] for one in floods):,} told | {yes(all(one['told_lost'] == one['lost'] for one in floods))} |",
         f"| from the packet to the alert on stdout, p99 under {1000 * ALERT_S:.0f} ms | {1000 * worst:.1f} ms | {yes(worst < ALERT_S)} |",
