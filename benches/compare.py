@@ -285,12 +285,19 @@ def rounded(rate):
 
 
 def version(program):
-    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "src", "Cargo.lock"], capture_output=True, text=True).stdout.strip()
-    rust = subprocess.run(["rustc", "--version"], capture_output=True, text=True).stdout.split()
-    words = [said, f"commit {commit}{' and changes' if changed else ''}" if commit else "", f"rustc {rust[1]}" if rust else ""]
+    rust = said("rustc", "--version").split()
+    commit = said("git", "rev-parse", "--short", "HEAD")
+    changes = " and changes" if said("git", "status", "--porcelain", "src", "Cargo.lock") else ""
+    words = [said(program, "--version").split()[-1], f"commit {commit}{changes}" if commit else "", f"rustc {rust[1]}" if rust else ""]
     return ", ".join(word for word in words if word)
+
+
+def said(*words):
+    """What a program says; nothing where there is none."""
+    try:
+        return subprocess.run(words, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def keep_samples(path, captures):

@@ -189,7 +189,7 @@ def percentile(numbers, share):
 
 def page(asked, floods, stalls, screens, quiet):
     lines = [
-        f"Made by `make bench-live` on {time.strftime('%Y-%m-%d')}: {machine()}. {quiet.told()} (The sender is one of them.)",
+        f"Made by `make bench-live` on {time.strftime('%Y-%m-%d')}: {machine()}. {quiet.told()}",
         "",
         f"{asked.rate:,} frames a second for {asked.seconds} s:",
         "",

@@ -94,7 +94,7 @@ class Quiet:
         (began, busy_before, own_before), (now, busy, own) = self.began, self.now()
         others = max(0.0, (busy - busy_before) - (own - own_before)) / (now - began) / (os.cpu_count() or 1)
         words = f"It took {now - began:.0f} s, and other programs had {others:.0%} of the processors meanwhile"
-        return words + (": wall times would mean nothing, and these ratios are rough." if others > 0.1 else ".")
+        return words + (": what follows is rough, and wall times mean little." if others > 0.1 else ".")
 
 
 def machine():
