@@ -173,6 +173,38 @@ soak: prerequisites-test build mermaid
 	@$(CARGO) build --locked --example lab_mixed
 	@$(HEARING) $(CARGO) test --locked --test soak -- --ignored --nocapture
 
+## make bench           esp-tcpwatch beside tcpdump, tshark and others, into docs/performance.md (SCALE=0.1 KEEP=1)
+# Only what is installed is run: `make bench-peers` installs them.
+SCALE ?= 0.1
+ROUNDS ?= 5
+BENCH := $(TARGET)/bench
+RELEASED := $(TARGET)/release
+.PHONY: bench bench-live bench-micro bench-peers
+bench: prerequisites bench-build
+	@python3 -B benches/compare.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_traffic --folder $(BENCH) \
+	  --scale $(SCALE) --rounds $(ROUNDS) $(if $(KEEP),--keep)
+
+## make bench-live      a flood on a veth pair: loss, latency and CPU, into docs/performance.md
+bench-live: prerequisites bench-build
+	@python3 -B benches/live.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_sender
+
+## make bench-micro     what a packet costs in each room
+bench-micro: prerequisites
+	@$(CARGO) bench --locked --bench micro $(if $(ARGS),-- $(ARGS))
+
+## make bench-peers     installs what `make bench` compares with (Debian, Ubuntu)
+PEERS := tcpdump tshark softflowd argus-server tcptrace
+bench-peers:
+	@as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y --no-install-recommends $(PEERS)
+
+# Apart: what the examples need besides would also be compiled into the program.
+.PHONY: bench-build
+bench-build:
+	@command -v python3 >/dev/null || { echo 'The bench is measured by a script: install python3 (3.9 or later)' >&2; exit 1; }
+	@$(CARGO) build --locked --release --bin esp-tcpwatch
+	@$(CARGO) build --locked --release --example bench_traffic --example bench_sender
+
 ## make mermaid         are the diagrams of reports what Mermaid itself understands? (needs node and npm)
 # The versions are fixed, so that a new Mermaid is a decision.
 MERMAID := mermaid@11.17.2 jsdom@29.1.1
