@@ -162,15 +162,19 @@ fn mac_at(rest: &str) -> Option<(usize, [u8; 6])> {
     };
     let digits: Vec<u8> =
         rest.get(..length)?.bytes().filter(|octet| !matches!(octet, b':' | b'-' | b'.')).collect();
-    let ends = !rest[length..].starts_with(|c: char| c.is_ascii_hexdigit());
-    ends.then(|| hex(&digits)).flatten().map(|mac| (length, mac))
+    is_end(&rest[length..]).then(|| hex(&digits)).flatten().map(|mac| (length, mac))
 }
 
 fn bare_mac_at(before: &str, rest: &str) -> Option<(usize, [u8; 6])> {
     let digits = rest.as_bytes().get(..12)?;
-    let is_whole = !rest.get(12..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+    let is_whole = rest.get(12..).is_none_or(is_end);
     let begins = before.ends_with('x') || !before.ends_with(|c: char| c.is_ascii_hexdigit());
     (is_whole && begins).then(|| hex(digits)).flatten().map(|mac| (12, mac))
+}
+
+/// Whether an address is over where `rest` follows. The `C` of a path below a home is no digit of it: the path goes.
+fn is_end(rest: &str) -> bool {
+    !rest.starts_with(|c: char| c.is_ascii_hexdigit()) || HOMES.iter().any(|home| rest.starts_with(home))
 }
 
 fn hex(digits: &[u8]) -> Option<[u8; 6]> {
@@ -239,6 +243,8 @@ mod tests {
             ("24-0a-c4-12-34-56", "24:0a:c4:e0:00:01"),
             ("240a.c412.3456", "24:0a:c4:e0:00:01"),
             ("enx240ac4123456", "enx240ac4e00001"),
+            // The path goes, and must not leave an address behind that it had made longer.
+            ("24:0a:c4:12:34:56C:\\Users\\me\\a.b", "24:0a:c4:e0:00:01a.b"),
             ("24:0a:c4:12:34:56 is 240ac4123456", "24:0a:c4:e0:00:01 is 240ac4e00001"),
             ("ask Kitchen.local again, kitchen.local!", "ask host-1 again, host-1!"),
             ("tcp and host web.example.org", "tcp and host host-1"),
