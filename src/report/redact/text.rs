@@ -213,7 +213,7 @@ fn v4_at(rest: &str) -> Option<(usize, Ipv4Addr)> {
 
 /// `RFC 1122 4.2.2.13` and `§4.2.2.13` are places in a document.
 fn is_section(before: &str) -> bool {
-    let before = before.trim_end();
+    let before = before.trim_end_matches(' ');
     let rfc = before.trim_end_matches(|c: char| c.is_ascii_digit());
     before.ends_with('§') || before.ends_with("section") || rfc != before && rfc.trim_end().ends_with("RFC")
 }
@@ -248,6 +248,7 @@ mod tests {
             ("24:0a:c4:12:34:56 is 240ac4123456", "24:0a:c4:e0:00:01 is 240ac4e00001"),
             ("ask Kitchen.local again, kitchen.local!", "ask host-1 again, host-1!"),
             ("tcp and host web.example.org", "tcp and host host-1"),
+            ("ssid=Home §\n10.0.0.7", "ssid=ssid-1\n192.0.2.1"),
             ("joined SSID \"Our Home\" at last", "joined SSID \"ssid-1\" at last"),
             ("ssid=Our Home, channel 6", "ssid=ssid-1, channel 6"),
             ("read /home/alice/esp/run.pcapng", "read run.pcapng"),
