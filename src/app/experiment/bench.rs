@@ -86,20 +86,8 @@ impl Bench {
         telling: &Telling,
     ) -> Result<Block> {
         let change = Change::from_words(&arm.words).map_err(usage)?;
-        let mut block = Block {
-            turn,
-            slot,
-            arm: arm.label.clone(),
-            began: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            took_s: 0.0,
-            spoilt: None,
-            firsts: Firsts::default(),
-            reuses: Vec::new(),
-            wire: None,
-            device: None,
-            held: Held::default(),
-            recording: None,
-        };
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut block = Block::begun(turn, slot, arm.label.clone(), now);
         let (began, began_at) = (Instant::now(), timestamp(SystemTime::now()));
         let before = match change_blocking(self.control, &self.key, &change) {
             Ok(changed) => {
