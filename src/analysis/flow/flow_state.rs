@@ -31,7 +31,9 @@ struct Sighting {
     seq: SeqNum,
     ack: SeqNum,
     len: u32,
-    ip_id: Option<u16>,
+    /// Zero where there is none: with an `Option` of its own it would take eight octets more.
+    ip_id: u16,
+    has_ip_id: bool,
     flags: u8,
 }
 
@@ -79,7 +81,8 @@ impl Flow {
             seq: segment.seq,
             ack: segment.ack,
             len: segment.len,
-            ip_id: segment.ip_id,
+            ip_id: segment.ip_id.unwrap_or_default(),
+            has_ip_id: segment.ip_id.is_some(),
             flags: segment.flags.0,
         };
         let slot = &mut self.sightings[index(from)];
