@@ -115,3 +115,94 @@ impl Present {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{certainty::Certainty, detect::Finding, time::Timestamp};
+    use crate::app::socket::queue::Kind;
+
+    struct Run {
+        present: Present,
+        number: u64,
+    }
+
+    impl Run {
+        fn new() -> Run {
+            Run { present: Present::default(), number: 0 }
+        }
+
+        fn tell(&mut self, event: &Event) -> u64 {
+            self.number += 1;
+            let octets = vec![b'x'; 999].into();
+            self.present.take(event, &Line { number: self.number, kind: Kind::of(event), octets });
+            self.number
+        }
+
+        fn find(&mut self, id: u64) -> u64 {
+            let device = "10.0.0.2".parse().unwrap();
+            let finding = Finding::of_device(
+                "device-reboot",
+                Certainty::Proven,
+                Timestamp::ZERO,
+                device,
+                vec![1],
+                String::new(),
+            );
+            self.tell(&Event::Finding(Finding { id, ..finding }))
+        }
+
+        fn alert(&mut self, id: u64, phase: &str, findings: &str) -> u64 {
+            let text = format!(
+                r#"{{"type":"alert","id":{id},"rule":"a","severity":"warning","phase":"{phase}","certainty":"proven",
+                "count":1,"time":"","epoch":1.0,"first":1.0,"last":1.0,"device":"10.0.0.2","client":null,
+                "server":"10.0.0.2:80","findings":[{findings}],"frames":[],"frames_omitted":0,"title":"","why":"",
+                "remedies":[],"references":[]}}"#
+            );
+            self.tell(&serde_json::from_str(&text).unwrap())
+        }
+
+        fn numbers(&self) -> Vec<u64> {
+            self.present.lines().iter().map(|line| line.number).collect()
+        }
+    }
+
+    #[test]
+    fn an_alert_keeps_the_finding_that_raised_it_and_its_last_word_and_what_passes_has_a_bound() {
+        let mut run = Run::new();
+        let raised_by = run.find(1);
+        let raised = run.alert(1, "raised", "1");
+        for id in 2..5_000 {
+            run.find(id);
+        }
+        let grown = run.alert(1, "grown", "1");
+        let numbers = run.numbers();
+        assert!(numbers.is_sorted());
+        assert_eq!((numbers[0], numbers.last()), (raised_by, Some(&grown)));
+        assert!(!numbers.contains(&raised));
+        let recent = RECENT / 999;
+        assert_eq!(numbers.len(), recent + 2);
+        assert_eq!(numbers[1], grown - recent as u64, "the newest of what passed");
+    }
+
+    #[test]
+    fn what_is_recent_and_kept_for_an_alert_is_told_once() {
+        let mut run = Run::new();
+        run.find(1);
+        run.alert(1, "raised", "1");
+        assert_eq!(run.numbers(), [1, 2]);
+    }
+
+    #[test]
+    fn alerts_that_are_over_give_way_before_one_that_goes_on() {
+        let mut run = Run::new();
+        let open = run.alert(1, "raised", "");
+        for id in 2..1_000 {
+            run.alert(id, "raised", "");
+            run.alert(id, "ended", "");
+        }
+        let numbers = run.numbers();
+        assert_eq!(numbers.len(), MOST_ALERTS);
+        assert_eq!(numbers[0], open);
+    }
+}

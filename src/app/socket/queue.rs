@@ -121,8 +121,7 @@ mod tests {
     use super::*;
 
     fn line(number: u64, kind: Kind, length: usize) -> Line {
-        let mut octets = format!("{number:>length$}").into_bytes();
-        octets.push(b'\n');
+        let octets = format!("{}{number}\n", " ".repeat(length)).into_bytes();
         Line { number, kind, octets: octets.into() }
     }
 
