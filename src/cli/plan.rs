@@ -194,6 +194,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         ("--snaplen", args.snaplen.is_some(), "the frames are as long as they were captured"),
         ("--control", control.is_some(), "watch the device itself, with -d IP"),
     ];
+    let endless_only = [
+        ("--metrics", args.metrics.is_some(), "leave it out; --json tells the same numbers in its last line"),
+        ("--socket", args.socket.is_some(), "leave it out; -r shows the file to whoever reads it"),
+        ("--duration", args.duration.is_some(), "leave it out, or cut the file with `editcap -A … -B …`"),
+    ];
     let from = match args.read {
         None => {
             if args.iface.is_none() && devices.is_empty() {
@@ -214,20 +219,10 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             }
             if path.as_os_str() == "-" {
                 From::Stdin
-            } else if args.metrics.is_some() {
+            } else if let Some((option, _, next)) = endless_only.iter().find(|(_, given, _)| *given) {
                 return Err(error(
-                    "--metrics is for live capture and streams: a file is over before anybody asks",
-                    "leave it out; --json tells the same numbers in its last line",
-                ));
-            } else if args.socket.is_some() {
-                return Err(error(
-                    "--socket is for live capture and streams: a file is over before anybody attaches",
-                    "leave it out; -r shows the file to whoever reads it",
-                ));
-            } else if args.duration.is_some() {
-                return Err(error(
-                    "--duration is for live capture and streams: a file ends by itself",
-                    "leave it out, or cut the file with `editcap -A … -B …`",
+                    format!("{option} is for live capture and streams: a file is over at once"),
+                    *next,
                 ));
             } else {
                 From::File(path)

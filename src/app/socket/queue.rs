@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::analysis::event::Event;
 
 /// Octets of one kind that may wait; a single line may be longer.
-pub const LANE: usize = 1 << 20;
+pub const LANE: usize = 2 << 20;
 /// What is handed out at once, in octets; a single line may be longer.
 const BATCH: usize = 64 << 10;
 
