@@ -20,7 +20,7 @@ struct Place {
 impl Place {
     fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["reads", "writes", "outside"] {
+        for name in ["reads", "writes", "removes", "outside"] {
             fs::create_dir(folder.path().join(name)).unwrap();
             fs::write(folder.path().join(name).join("file"), "x").unwrap();
         }
@@ -37,7 +37,7 @@ impl Place {
         let argument =
             if argument.is_empty() { String::new() } else { self.path(argument).display().to_string() };
         let output = Command::new(&example)
-            .args([self.path("reads"), self.path("writes")])
+            .args([self.path("reads"), self.path("writes"), self.path("removes")])
             .args([sockets, action, &argument])
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}; cargo builds it with the tests", example.display()));
@@ -78,6 +78,11 @@ fn files_are_open_only_where_the_run_needs_them() {
         ("write", "writes/new", true),
         ("read", "writes/file", true),
         ("remove", "writes/file", true),
+        ("read", "removes/file", false),
+        ("write", "removes/file", false),
+        ("write", "removes/new", false),
+        ("list", "removes", false),
+        ("remove", "removes/file", true),
         ("read", "outside/file", false),
         ("list", "outside", false),
         ("write", "outside/file", false),

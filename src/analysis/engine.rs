@@ -114,6 +114,11 @@ impl Engine {
         }
     }
 
+    /// Whether `segment` events are written from here on.
+    pub fn tell_segments(&mut self, wanted: bool) {
+        self.segment_events = wanted;
+    }
+
     /// Takes one input. After [`Input::End`] everything is ignored.
     pub fn handle(&mut self, input: Input<'_>) {
         if self.ended {

@@ -116,6 +116,7 @@ impl Files {
             reports.flat_map(ReportFile::folders).chain(self.redaction.map().map(OutputFile::folder));
         Needs {
             reads: Vec::new(),
+            removes: Vec::new(),
             writes: folders.chain(is_screen.then(|| self.exports.clone())).collect(),
             terminal: is_screen,
             sockets: Sockets::None,

@@ -41,6 +41,7 @@ mod saved_run;
 mod screen;
 mod session;
 mod shutdown;
+mod socket;
 mod successor;
 mod terminal;
 #[cfg(target_os = "linux")]
@@ -65,6 +66,7 @@ pub fn plan(cli: Cli) -> Result<Plan> {
 pub fn run(plan: Plan) -> Result<u8> {
     match plan {
         Plan::Watch(plan) => watch::run(plan),
+        Plan::Attach(plan) => socket::onlook::run(plan),
         Plan::Report(plan) => report::run(plan),
         Plan::Demo(plan) => demo(plan),
         Plan::Drive(plan) => drive::run(plan),

@@ -10,7 +10,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{screen::ScreenFeed, shutdown::Stop};
+use super::{screen::ScreenFeed, shutdown::Stop, socket::Feed};
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, Summary},
@@ -44,7 +44,11 @@ pub struct Pipeline {
     pub sink: Option<Box<dyn Sink + Send>>,
     /// `flow` events go to the sink too; the screen and the report take them whenever the engine tells them.
     pub sink_takes_flows: bool,
+    /// And `segment` events, which are there wherever anybody takes them.
+    pub sink_takes_segments: bool,
     pub screen: Option<ScreenFeed>,
+    /// For those who attach.
+    pub attached: Option<Feed>,
     /// Where somebody will read it.
     pub report: Option<Arc<Mutex<Report>>>,
     /// Keeps the frames that findings cite, where evidence was asked for.
@@ -163,6 +167,10 @@ impl Running {
             }
             Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
+        if let Some(attached) = &self.parts.attached {
+            let wanted = self.parts.sink_takes_segments || self.parts.screen.is_some();
+            self.parts.engine.tell_segments(wanted || attached.is_watched());
+        }
         self.parts.engine.handle(input);
         self.count(time, idle);
         idle
@@ -263,7 +271,15 @@ impl Running {
             if let (Some(excerpt), Event::Finding(finding)) = (&mut self.parts.excerpt, &event) {
                 excerpt.cite(finding);
             }
-            let wanted = self.parts.sink_takes_flows || !matches!(event, Event::Flow(_));
+            if let Some(attached) = &self.parts.attached {
+                attached.show(&event);
+            }
+            let wanted = match &event {
+                Event::Flow(_) => self.parts.sink_takes_flows,
+                Event::Segment(_) => self.parts.sink_takes_segments,
+                Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
+                Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
+            };
             if let Some(sink) = &mut self.parts.sink
                 && wanted
                 && let Err(error) = sink.on_event(&event)

@@ -19,9 +19,11 @@ use super::{
     look,
     metrics::Listening,
     pipeline::WhenStopped,
+    privilege::Invoker,
     rules, sandbox, saved_run,
     session::{Session, Shown},
     shutdown::{self, Stop},
+    socket,
     successor::successor,
     terminal, watch,
 };
@@ -53,7 +55,8 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
         saved_run::check(&plan, &name)?;
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
-    let (files, remarks) = confined(&plan, Some(reads))?;
+    let successor = successor(plan.confinement.user.as_deref())?;
+    let (files, remarks) = confined(&plan, successor, Some(reads), None)?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -71,13 +74,20 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     session.start(source)?.finish()?.exit_code()
 }
 
-/// Opens what is written, and then gives up everything but that and `reads`.
-fn confined(plan: &WatchPlan, reads: Option<ReadFile>) -> Result<(Files, Vec<String>)> {
-    let successor = successor(plan.confinement.user.as_deref())?;
+/// Opens what is written, and then gives up everything but that, `reads` and `socket`.
+fn confined(
+    plan: &WatchPlan,
+    successor: Option<Invoker>,
+    reads: Option<ReadFile>,
+    socket: Option<&socket::Listening>,
+) -> Result<(Files, Vec<String>)> {
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
     let mut needs = files.needs(Shown::of(plan.output.view));
     if plan.metrics.is_some() {
         needs = needs.and_metrics();
+    }
+    if let Some(socket) = socket {
+        needs = needs.and_a_socket(socket.folder());
     }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
     Ok((files, remarks))
@@ -98,7 +108,9 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    let (files, remarks) = confined(&plan, None)?;
+    let successor = successor(plan.confinement.user.as_deref())?;
+    let socket = plan.socket.as_ref().map(|place| socket::Listening::on(place, successor)).transpose()?;
+    let (files, remarks) = confined(&plan, successor, None, socket.as_ref())?;
     let scope = scope(None, devices);
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -109,7 +121,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, remarks, ..session };
+    let session = Session { metrics, socket, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -158,6 +170,7 @@ fn session(
         memory: plan.output.memory,
         files,
         metrics: None,
+        socket: None,
         rules,
         devices,
         start: Start {

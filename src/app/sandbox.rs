@@ -26,6 +26,8 @@ pub struct Needs {
     pub reads: Vec<PathBuf>,
     /// Folders below which files are made, written and removed.
     pub writes: Vec<PathBuf>,
+    /// Folders from which files are removed, and none is read or made.
+    pub removes: Vec<PathBuf>,
     /// Keys and the size of the window: `/dev/tty`.
     pub terminal: bool,
     pub sockets: Sockets,
@@ -57,6 +59,15 @@ impl Needs {
     #[must_use]
     pub fn and_metrics(mut self) -> Needs {
         self.reads.push("/proc/stat".into());
+        self.sockets = self.sockets.max(Sockets::Local);
+        self
+    }
+
+    /// What serving those who attach takes: connections of a socket that listens already, in a `folder` from which it is
+    /// removed.
+    #[must_use]
+    pub fn and_a_socket(mut self, folder: PathBuf) -> Needs {
+        self.removes.push(folder);
         self.sockets = self.sockets.max(Sockets::Local);
         self
     }

@@ -19,7 +19,10 @@ use super::{
     terminal,
 };
 use crate::analysis::{event::Event, rule::Severity};
-use crate::cli::{args::ReportFormat, plan::WatchPlan};
+use crate::cli::{
+    args::ReportFormat,
+    plan::{OutputPlan, WatchPlan},
+};
 use crate::report::model::Report;
 use crate::tui::{self, TuiOptions};
 
@@ -120,13 +123,7 @@ pub fn run<R: BufRead + Send + 'static>(
                 return Err(anyhow!("nothing would show the run"));
             };
             let mut came = reading.through(events(input, &name), |event| {
-                let wanted = match event {
-                    Event::Flow(_) => plan.output.flow_events,
-                    Event::Segment(_) => plan.output.segment_events,
-                    Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
-                    Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
-                };
-                if wanted { printed(sink.on_event(event)) } else { Ok(true) }
+                if wanted(event, &plan.output) { printed(sink.on_event(event)) } else { Ok(true) }
             });
             came.error = came.error.or(printed(sink.flush()).err());
             came
@@ -143,8 +140,18 @@ pub fn run<R: BufRead + Send + 'static>(
     }
 }
 
+/// Whether `event` goes out as a line: a saved run may hold more than was asked for.
+pub fn wanted(event: &Event, plan: &OutputPlan) -> bool {
+    match event {
+        Event::Flow(_) => plan.flow_events,
+        Event::Segment(_) => plan.segment_events,
+        Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
+        Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
+    }
+}
+
 /// Returns whether anybody reads on.
-fn printed(outcome: io::Result<()>) -> Result<bool> {
+pub fn printed(outcome: io::Result<()>) -> Result<bool> {
     match outcome {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),

@@ -21,7 +21,7 @@ use super::{
     pipeline::{Finished, Pipeline, WhenStopped},
     screen,
     shutdown::Stop,
-    terminal,
+    socket, terminal,
 };
 use crate::analysis::{
     engine::{DEFAULT_MEMORY, Engine, EngineConfig, flows_within},
@@ -95,6 +95,8 @@ pub struct Session {
     pub files: Files,
     /// Where the run's numbers are served.
     pub metrics: Option<Listening>,
+    /// Where others attach to the run.
+    pub socket: Option<socket::Listening>,
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
@@ -112,6 +114,7 @@ pub struct Running {
     asides: Sender<Input<'static>>,
     control: Option<Control>,
     metrics: Option<Serving>,
+    attached: Option<socket::Serving>,
     files: Files,
     options: TuiOptions,
     stop: Stop,
@@ -168,10 +171,15 @@ impl Session {
             }
             None => (None, None),
         };
+        // Who attaches has the screens too, and those list the flows.
+        let tells_flows = self.flow_events || wants_report || self.socket.is_some();
+        let (attached, serving_attached) = self.socket.map(socket::Listening::serve).transpose()?.unzip();
         let pipeline = Pipeline {
             metrics,
+            attached,
             sink: sink(self.shown, self.flow_events),
             sink_takes_flows: self.flow_events,
+            sink_takes_segments: self.segment_events,
             screen,
             report: wants_report.then(|| report.clone()),
             excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
@@ -184,7 +192,7 @@ impl Session {
                 rules: self.rules,
                 // The screen lists the flows and the report tells when one was let in at last; a stream has them
                 // when it was asked to.
-                flow_events: self.flow_events || wants_report,
+                flow_events: tells_flows,
                 segment_events: self.segment_events || self.shown == Shown::Screen,
                 start: self.start,
                 max_flows: flows_within(self.memory.unwrap_or(DEFAULT_MEMORY)),
@@ -206,6 +214,7 @@ impl Session {
             asides,
             control: None,
             metrics: serving,
+            attached: serving_attached,
             files: self.files,
             options,
             stop: self.stop,
@@ -251,6 +260,9 @@ impl Running {
         }
         if let Some(serving) = self.metrics.take() {
             serving.finish()?;
+        }
+        if let Some(attached) = self.attached.take() {
+            attached.finish()?;
         }
         let mut outcome = Outcome {
             worst: finished.worst,

@@ -17,6 +17,7 @@ use super::{
     sandbox::{self, Sockets},
     session::{Session, Shown},
     shutdown::{self, Stop},
+    socket,
     successor::successor,
     terminal,
 };
@@ -51,9 +52,13 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let capture = open(interface, filter.clone(), snaplen)?;
     let files = Files::open(&plan.output, &plan.devices, successor, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
+    let socket = plan.socket.map(|place| socket::Listening::on(&place, successor)).transpose()?;
     let mut needs = files.needs(shown).and_a_capture();
     if metrics.is_some() {
         needs = needs.and_metrics();
+    }
+    if let Some(socket) = &socket {
+        needs = needs.and_a_socket(socket.folder());
     }
     if asked.is_some() {
         needs.sockets = Sockets::Network;
@@ -81,6 +86,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         memory: plan.output.memory,
         files,
         metrics,
+        socket,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

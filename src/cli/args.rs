@@ -54,6 +54,8 @@ pub enum Command {
     /// Watch an interface, a capture or a stream (what happens when no command is given)
     #[command(after_help = EXAMPLES)]
     Watch(WatchArgs),
+    /// Look at a run that was started with --socket, as it goes on
+    Attach(super::attach::AttachArgs),
     /// Write a report of a capture, of a saved --json run or of an experiment's results
     Report(ReportArgs),
     /// Show the bug and catch it, without hardware: the real lwIP, a client that reuses ports, and the watcher
@@ -163,6 +165,11 @@ pub struct WatchArgs {
     /// is free
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = super::endpoint::parse, help_heading = "Output")]
     pub metrics: Option<SocketAddr>,
+    /// Let `esp-tcpwatch attach` look at the run, as its user or root [default for PATH: esp-tcpwatch/watch.sock in the
+    /// user's folder in /run/user, else in /run]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub socket: Option<Option<PathBuf>>,
+
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

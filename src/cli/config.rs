@@ -40,7 +40,7 @@ impl Cli {
     pub fn takes_settings(&self) -> bool {
         match &self.command {
             None
-            | Some(Command::Watch(_) | Command::Report(_) | Command::Demo(_))
+            | Some(Command::Watch(_) | Command::Attach(_) | Command::Report(_) | Command::Demo(_))
             | Some(Command::Drive(_) | Command::Mode(_) | Command::Experiment(_))
             | Some(Command::Rules(RulesCommand::List { .. } | RulesCommand::Show { .. })) => true,
             Some(Command::Rules(
@@ -60,6 +60,10 @@ impl Cli {
         match &mut self.command {
             None => watch(&mut self.watch, settings),
             Some(Command::Watch(args)) => watch(args, settings),
+            Some(Command::Attach(args)) => {
+                look(&mut args.ascii, &mut args.tui, settings);
+                fill(&mut args.confine.user, &settings.user);
+            }
             Some(Command::Report(args)) => {
                 fill(&mut args.rules, &settings.rules);
                 fill(&mut args.confine.user, &settings.user);
@@ -109,7 +113,7 @@ fn watch(args: &mut WatchArgs, settings: &Settings) {
         fill(&mut args.filter, &settings.filter);
         fill(&mut args.snaplen, &settings.snaplen);
         // A key that lies ready is no wish to send anything, and without a named device there is nobody to ask.
-        args.control |= settings.control.as_ref().is_some_and(|asks| asks.value) && !args.device.is_empty();
+        args.control |= is_set(&settings.control) && !args.device.is_empty();
         if args.control || args.control_port.is_some() || args.key_file.is_some() {
             fill(&mut args.control_port, &settings.control_port);
             fill(&mut args.key_file, &settings.key_file);
@@ -126,8 +130,12 @@ fn output(args: &mut OutputArgs, settings: &Settings) {
 
 /// How a screen is to look.
 fn look(ascii: &mut bool, tui: &mut TuiSettings, settings: &Settings) {
-    *ascii |= settings.ascii.as_ref().is_some_and(|ascii| ascii.value);
+    *ascii |= is_set(&settings.ascii);
     *tui = TuiSettings { theme: settings.theme.clone(), keys: settings.keys.clone() };
+}
+
+fn is_set(flag: &Option<Setting<bool>>) -> bool {
+    flag.as_ref().is_some_and(|flag| flag.value)
 }
 
 /// For commands that speak to one device. All are handed on where several are set, so that the command refuses them.

@@ -4,6 +4,7 @@
 //! Plain data. This room opens no file, resolves no name and asks no terminal: `app` does, when it carries a plan out.
 
 pub mod args;
+pub mod attach;
 pub mod config;
 pub mod config_file;
 pub mod confine;

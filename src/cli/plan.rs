@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use super::args::{
     Cli, Command, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs,
 };
+use super::attach::{AttachPlan, SocketPlace, attach, place};
 use super::config::{ConfigPlan, TuiSettings};
 use super::confine::Confinement;
 use super::demo::demo;
@@ -27,6 +28,7 @@ pub use super::rules::RulesPlan;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
     Watch(WatchPlan),
+    Attach(AttachPlan),
     Report(ReportPlan),
     Demo(DemoPlan),
     Drive(DrivePlan),
@@ -50,6 +52,8 @@ pub struct WatchPlan {
     pub control: Option<ControlPlan>,
     /// Where the run's numbers are served.
     pub metrics: Option<SocketAddr>,
+    /// Where others attach to the run.
+    pub socket: Option<SocketPlace>,
     pub output: OutputPlan,
     pub confinement: Confinement,
 }
@@ -159,6 +163,7 @@ impl TryFrom<Cli> for Plan {
         match cli.command {
             None => watch(cli.watch).map(Plan::Watch),
             Some(Command::Watch(args)) => watch(args).map(Plan::Watch),
+            Some(Command::Attach(args)) => attach(args).map(Plan::Attach),
             Some(Command::Report(args)) => report(args).map(Plan::Report),
             Some(Command::Demo(args)) => demo(args).map(Plan::Demo),
             Some(Command::Drive(args)) => drive(args).map(Plan::Drive),
@@ -189,6 +194,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         ("--snaplen", args.snaplen.is_some(), "the frames are as long as they were captured"),
         ("--control", control.is_some(), "watch the device itself, with -d IP"),
     ];
+    let endless_only = [
+        ("--metrics", args.metrics.is_some(), "leave it out; --json tells the same numbers in its last line"),
+        ("--socket", args.socket.is_some(), "leave it out; -r shows the file to whoever reads it"),
+        ("--duration", args.duration.is_some(), "leave it out, or cut the file with `editcap -A … -B …`"),
+    ];
     let from = match args.read {
         None => {
             if args.iface.is_none() && devices.is_empty() {
@@ -209,15 +219,10 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
             }
             if path.as_os_str() == "-" {
                 From::Stdin
-            } else if args.metrics.is_some() {
+            } else if let Some((option, _, next)) = endless_only.iter().find(|(_, given, _)| *given) {
                 return Err(error(
-                    "--metrics is for live capture and streams: a file is over before anybody asks",
-                    "leave it out; --json tells the same numbers in its last line",
-                ));
-            } else if args.duration.is_some() {
-                return Err(error(
-                    "--duration is for live capture and streams: a file ends by itself",
-                    "leave it out, or cut the file with `editcap -A … -B …`",
+                    format!("{option} is for live capture and streams: a file is over at once"),
+                    *next,
                 ));
             } else {
                 From::File(path)
@@ -242,6 +247,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         duration: args.duration,
         control,
         metrics: args.metrics,
+        socket: place(args.socket),
         output: output(args.output, redact)?,
         confinement: args.confine.into(),
     })
@@ -466,6 +472,7 @@ mod tests {
             ("-d 10.0.0.0/24", "separated by commas"),
             ("-d 0.0.0.0", "own address"),
             ("-d 10.0.0.2 --duration 5", "with units"),
+            ("-r x --socket", "leave it out"),
             ("-i lo --control", "-d IP"),
             ("-r x --key-file k", "--control is for live capture"),
             ("-d 10.0.0.2 --control-port 0", "1..=65535"),

@@ -1,6 +1,6 @@
 //! Goes into the sandbox that the program goes into, and then tries one thing that it must or must not be able to do.
 //!
-//! `confined READS WRITES SOCKETS ACTION [ARGUMENT]`: prints `done` or `refused: ERROR`. What is fatal prints nothing.
+//! `confined READS WRITES REMOVES SOCKETS ACTION [ARGUMENT]`: prints `done` or `refused: ERROR`. What is fatal prints nothing.
 
 use std::error::Error;
 use std::ffi::CString;
@@ -19,12 +19,13 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [reads, writes, sockets, action, rest @ ..] = words.as_slice() else {
-        panic!("confined READS WRITES SOCKETS ACTION [ARGUMENT]");
+    let [reads, writes, removes, sockets, action, rest @ ..] = words.as_slice() else {
+        panic!("confined READS WRITES REMOVES SOCKETS ACTION [ARGUMENT]");
     };
     let needs = Needs {
         reads: vec![PathBuf::from(reads)],
         writes: vec![PathBuf::from(writes)],
+        removes: vec![PathBuf::from(removes)],
         terminal: true,
         sockets: match sockets.as_str() {
             "none" => Sockets::None,

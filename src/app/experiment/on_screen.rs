@@ -85,6 +85,7 @@ impl OnScreen {
             memory: None,
             files: self.files,
             metrics: None,
+            socket: None,
             // Told on stderr already, before the screens came up.
             remarks: Vec::new(),
             rules: rules::load(None)?,

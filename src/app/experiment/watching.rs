@@ -56,6 +56,8 @@ impl Watcher {
         let (_, asides) = channel();
         let (stop, held) = (Stop::default(), ByTheWire::default());
         let pipeline = Pipeline {
+            attached: None,
+            sink_takes_segments: false,
             metrics: None,
             engine: Engine::new(EngineConfig {
                 devices: self.devices.clone(),

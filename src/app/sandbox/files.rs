@@ -2,6 +2,8 @@
 //!
 //! Knows rights on paths. What is open already is not touched, and what the file's permissions forbid stays forbidden.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use landlock::{
     ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
@@ -28,16 +30,15 @@ pub(super) fn restrict(needs: &Needs) -> Result<Option<String>> {
     let own = [Some("/proc/self".into()), std::env::current_exe().ok()];
     let terminal = needs.terminal.then_some("/dev/tty");
     // Here is what is named with an empty path, as by a file without a folder.
-    let writes = needs
-        .writes
-        .iter()
-        .map(|path| if path.as_os_str().is_empty() { ".".as_ref() } else { path.as_path() });
+    let here = |path: &PathBuf| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.clone() };
+    let (writes, removes) = (needs.writes.iter().map(here), needs.removes.iter().map(here));
     let made = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))
         .and_then(Ruleset::create)
         .and_then(|set| set.add_rules(path_beneath_rules(own.iter().flatten(), read)))
         .and_then(|set| set.add_rules(path_beneath_rules(&needs.reads, read)))
         .and_then(|set| set.add_rules(path_beneath_rules(writes, write)))
+        .and_then(|set| set.add_rules(path_beneath_rules(removes, AccessFs::RemoveFile)))
         .and_then(|set| set.add_rules(path_beneath_rules(terminal, device)))
         .and_then(|set| set.restrict_self());
     Ok(match made.context("Landlock")?.ruleset {
