@@ -5,6 +5,7 @@
 
 mod marking;
 mod memory;
+mod reloading;
 mod telling;
 
 pub use memory::flows_within;
@@ -72,6 +73,8 @@ pub struct Engine {
     found: Vec<Finding>,
     /// The facts of each device as last told.
     told: Vec<DeviceFacts>,
+    /// Those that each detector may wait for.
+    tuples: usize,
     /// What devices said of themselves, until the frames of then have come.
     accounts: VecDeque<Account>,
     /// Markers of a time that has not come, by their time.
@@ -105,6 +108,7 @@ impl Engine {
             happened: Vec::new(),
             found: Vec::new(),
             told: Vec::new(),
+            tuples,
             accounts: VecDeque::new(),
             markers: VecDeque::new(),
             last_gap: None,
@@ -373,7 +377,7 @@ impl Engine {
         for alert in self.alerts.finish(self.counts.now, &self.hosts) {
             self.events.push_back(Event::Alert(alert));
         }
-        self.counts.unevaluated = self.own.unevaluated();
+        self.count_unevaluated();
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));
     }
 }

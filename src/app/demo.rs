@@ -71,7 +71,8 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
     let files = Files::open(&with_report(&plan, shown).output, &[], successor, None)?;
-    let needs = Needs { sockets: Sockets::Network, ..files.needs(shown).and_a_capture() };
+    let needs =
+        Needs { sockets: Sockets::Network, ..files.needs(shown, shown == Shown::Screen).and_a_capture() };
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
@@ -94,6 +95,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         shown,
         look,
         metrics: None,
+        duty: None,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

@@ -10,11 +10,11 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{screen::ScreenFeed, shutdown::Stop};
+use super::{duty::Orders, log, screen::ScreenFeed, shutdown::Stop};
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, Summary},
-    input::{Frame, Input, Marker},
+    input::{Frame, Gap, GapCause, Input, Marker},
     rule::Severity,
     time::Timestamp,
 };
@@ -52,6 +52,8 @@ pub struct Pipeline {
     pub metrics: Option<Metrics>,
     /// What comes from elsewhere than the source: markers, and what the device says of itself.
     pub asides: Receiver<Input<'static>>,
+    /// What a run without a screen is told while it goes on.
+    pub orders: Option<Orders>,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
 }
@@ -80,6 +82,18 @@ impl Pipeline {
         };
         running.run(source);
         running.finished
+    }
+}
+
+/// An interface that goes and comes belongs into the log; frames that are lost do not, there may be many.
+fn log_gap(gap: &Gap) {
+    match gap.cause {
+        GapCause::Gone | GapCause::Back(_) => {
+            if let Some(text) = gap.told() {
+                tracing::warn!("{text}");
+            }
+        }
+        GapCause::Kernel | GapCause::Interface | GapCause::Queue => {}
     }
 }
 
@@ -114,6 +128,7 @@ impl Running {
                 }
             };
             self.take_asides();
+            self.take_orders();
             self.tell();
             self.wait_for_the_screen();
             if idle {
@@ -156,6 +171,7 @@ impl Running {
                 }
                 self.quality.dropped += gap.lost;
                 self.quality.gaps += u64::from(gap.is_counted());
+                log_gap(gap);
             }
             Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
         }
@@ -181,6 +197,14 @@ impl Running {
     fn take_asides(&mut self) {
         while let Ok(input) = self.parts.asides.try_recv() {
             self.parts.engine.handle(input);
+        }
+    }
+
+    fn take_orders(&mut self) {
+        if let Some(orders) = &mut self.parts.orders
+            && let Some(rules) = orders.next()
+        {
+            self.parts.engine.reload(rules);
         }
     }
 
@@ -238,7 +262,7 @@ impl Running {
     fn recording_failed(&mut self, error: io::Error) {
         self.parts.recorder = None;
         if self.parts.screen.is_none() {
-            eprintln!("esp-tcpwatch: the recording ends here: {error}");
+            log::warn(format_args!("the recording ends here: {error}"));
         }
         self.finished.recording = Some(error);
     }

@@ -14,9 +14,10 @@ use anyhow::{Context, Result};
 use super::{
     attach::ReadFile,
     devices,
+    duty::Duty,
     exit::usage,
     files::Files,
-    look,
+    log, look,
     metrics::Listening,
     pipeline::WhenStopped,
     rules, sandbox, saved_run,
@@ -53,7 +54,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
         saved_run::check(&plan, &name)?;
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
-    let (files, remarks) = confined(&plan, Some(reads))?;
+    let (files, remarks) = confined(&plan, Some(reads), false)?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -72,10 +73,17 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
 }
 
 /// Opens what is written, and then gives up everything but that and `reads`.
-fn confined(plan: &WatchPlan, reads: Option<ReadFile>) -> Result<(Files, Vec<String>)> {
+///
+/// `has_duty`: it is a stream that may go on for days, without a screen.
+fn confined(plan: &WatchPlan, reads: Option<ReadFile>, has_duty: bool) -> Result<(Files, Vec<String>)> {
     let successor = successor(plan.confinement.user.as_deref())?;
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
-    let mut needs = files.needs(Shown::of(plan.output.view));
+    let shown = Shown::of(plan.output.view);
+    let mut needs = files.needs(shown, shown == Shown::Screen || has_duty);
+    if has_duty {
+        log::begin()?;
+        needs = needs.and_a_duty(plan.output.rules.as_deref());
+    }
     if plan.metrics.is_some() {
         needs = needs.and_metrics();
     }
@@ -98,10 +106,16 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    let (files, remarks) = confined(&plan, None)?;
+    let is_shown = Shown::of(plan.output.view) == Shown::Screen;
+    let duty = (!is_shown).then(|| Duty::new(plan.output.rules.clone()));
+    let has_terminal = terminal::is_controlling();
+    let (files, remarks) = confined(&plan, None, duty.is_some())?;
     let scope = scope(None, devices);
     let stop = Stop::default();
-    shutdown::listen(&stop, plan.duration, terminal::restore)?;
+    match &duty {
+        None => shutdown::listen(&stop, plan.duration, terminal::restore)?,
+        Some(duty) => shutdown::listen_for_wishes(&stop, plan.duration, duty.asks(), has_terminal)?,
+    }
     let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
     let reading = stop.clone();
     let thread = std::thread::Builder::new()
@@ -109,7 +123,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, remarks, ..session };
+    let session = Session { metrics, duty, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -158,6 +172,7 @@ fn session(
         memory: plan.output.memory,
         files,
         metrics: None,
+        duty: None,
         rules,
         devices,
         start: Start {

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{
     control::Control,
+    duty::Duty,
     exit,
     files::Files,
     host::ScreenHost,
@@ -95,6 +96,8 @@ pub struct Session {
     pub files: Files,
     /// Where the run's numbers are served.
     pub metrics: Option<Listening>,
+    /// What is done while it goes on without a screen; `None` where nothing can be asked of it.
+    pub duty: Option<Duty>,
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
@@ -112,6 +115,7 @@ pub struct Running {
     asides: Sender<Input<'static>>,
     control: Option<Control>,
     metrics: Option<Serving>,
+    duty: Option<Duty>,
     files: Files,
     options: TuiOptions,
     stop: Stop,
@@ -156,12 +160,13 @@ impl Session {
         };
         let report = Arc::new(Mutex::new(Report::default()));
         let options = TuiOptions { title: self.title.clone(), ..self.look };
-        // Written at the end, or asked for from the screen.
-        let wants_report =
-            self.files.want_a_report() || self.files.want_evidence() || self.shown == Shown::Screen;
+        // Written at the end, or asked for in between.
+        let is_asked = self.shown == Shown::Screen || self.duty.is_some();
+        let wants_report = self.files.want_a_report() || self.files.want_evidence() || is_asked;
         let (metrics, serving) = match self.metrics {
             Some(listening) => {
-                let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).context("cannot count for the metrics")?;
+                let metrics =
+                    Metrics::new(env!("CARGO_PKG_VERSION")).context("cannot count for the metrics")?;
                 let serving = listening.serve(metrics.exposition())?;
                 (Some(metrics), Some(serving))
             }
@@ -176,6 +181,7 @@ impl Session {
             excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
             asides: received,
+            orders: self.duty.as_mut().map(Duty::orders),
             stop: self.stop.clone(),
             when_stopped: self.when_stopped,
             engine: Engine::new(EngineConfig {
@@ -205,6 +211,7 @@ impl Session {
             asides,
             control: None,
             metrics: serving,
+            duty: self.duty,
             files: self.files,
             options,
             stop: self.stop,
@@ -242,6 +249,9 @@ impl Running {
             screen_error = ended.err();
             self.stop.raise();
         }
+        if let Some(duty) = &mut self.duty {
+            duty.serve(&self.options.title, &mut self.files, &self.report, &self.asides);
+        }
         let finished = self.engine.join().map_err(|_| {
             anyhow!("the analysis stopped with a programming error; please report it with the capture")
         })?;
@@ -269,6 +279,11 @@ impl Running {
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
         let left = self.files.write(&self.report, finished.excerpt)?;
+        if self.duty.is_some()
+            && let Some(Summary { frames, alerts, .. }) = &outcome.summary
+        {
+            tracing::info!("stopped after {frames} frames, with {} alerts", alerts.values().sum::<u64>());
+        }
         (outcome.report, outcome.evidence) = (left.report, left.evidence);
         Ok(outcome)
     }

@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 
 use super::{
     devices,
+    duty::Duty,
     exit::{NotPermitted, usage},
     files::Files,
-    key, look,
+    key, log, look,
     metrics::Listening,
     pipeline::WhenStopped,
     privilege, rules,
@@ -51,7 +52,13 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let capture = open(interface, filter.clone(), snaplen)?;
     let files = Files::open(&plan.output, &plan.devices, successor, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    let mut needs = files.needs(shown).and_a_capture();
+    let duty = (shown != Shown::Screen).then(|| Duty::new(plan.output.rules.clone()));
+    let mut needs = files.needs(shown, true).and_a_capture();
+    if duty.is_some() {
+        log::begin()?;
+        needs = needs.and_a_duty(plan.output.rules.as_deref());
+    }
+    let has_terminal = terminal::is_controlling();
     if metrics.is_some() {
         needs = needs.and_metrics();
     }
@@ -61,7 +68,10 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
-    shutdown::listen(&stop, plan.duration, terminal::restore)?;
+    match &duty {
+        None => shutdown::listen(&stop, plan.duration, terminal::restore)?,
+        Some(duty) => shutdown::listen_for_wishes(&stop, plan.duration, duty.asks(), has_terminal)?,
+    }
     let start = Start {
         tool: super::TOOL.to_owned(),
         source: "live".to_owned(),
@@ -81,6 +91,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         memory: plan.output.memory,
         files,
         metrics,
+        duty,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

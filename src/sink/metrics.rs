@@ -88,12 +88,7 @@ impl Metrics {
     /// A name that is taken, which would be ours to mend; or the system tells nothing of this process.
     pub fn new(version: &str) -> Result<Metrics> {
         let registry = Registry::new();
-        let build = gauges(
-            &registry,
-            "build_info",
-            "The program; its value is always 1.",
-            &["version"],
-        )?;
+        let build = gauges(&registry, "build_info", "The program; its value is always 1.", &["version"])?;
         build.with_label_values(&[version]).set(1);
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
@@ -101,18 +96,40 @@ impl Metrics {
         Ok(Metrics {
             frames: counter(r, "frames_total", "Frames that reached the analysis.")?,
             segments: counter(r, "segments_total", "TCP segments among them.")?,
-            skipped: counters(r, "skipped_frames_total", "Frames that were no readable TCP segment.", &["reason"])?,
+            skipped: counters(
+                r,
+                "skipped_frames_total",
+                "Frames that were no readable TCP segment.",
+                &["reason"],
+            )?,
             flows: counter(r, "flows_total", "Four-tuples that were seen.")?,
             incarnations: counter(r, "incarnations_total", "Connections: lives of those four-tuples.")?,
             tracked: gauge(r, "tracked_flows", "Four-tuples that are remembered now.")?,
-            dropped: counter(r, "capture_dropped_frames_total", "Frames known to be lost before the analysis.")?,
+            dropped: counter(
+                r,
+                "capture_dropped_frames_total",
+                "Frames known to be lost before the analysis.",
+            )?,
             gaps: counter(r, "capture_gaps_total", "Times at which frames were lost.")?,
-            lag: registered(r, Gauge::new(
-                full("engine_lag_seconds"),
-                "From the time of the last frame that was looked at to when that was done.",
-            )?)?,
-            findings: counters(r, "findings_total", "Findings, by rule and certainty.", &["rule", "certainty"])?,
-            alerts: counters(r, "alerts_total", "Alerts raised, by rule and severity.", &["rule", "severity"])?,
+            lag: registered(
+                r,
+                Gauge::new(
+                    full("engine_lag_seconds"),
+                    "From the time of the last frame that was looked at to when that was done.",
+                )?,
+            )?,
+            findings: counters(
+                r,
+                "findings_total",
+                "Findings, by rule and certainty.",
+                &["rule", "certainty"],
+            )?,
+            alerts: counters(
+                r,
+                "alerts_total",
+                "Alerts raised, by rule and severity.",
+                &["rule", "severity"],
+            )?,
             open_alerts: gauges(r, "open_alerts", "Alerts that have not ended.", &["rule", "severity"])?,
             devices: Devices::new(r)?,
             registry,
@@ -177,21 +194,35 @@ impl Devices {
         let device = &["device"][..];
         Ok(Devices {
             known: BTreeMap::new(),
-            omitted: counter(r, "devices_omitted_total", "Devices that came too late for series of their own.")?,
+            omitted: counter(
+                r,
+                "devices_omitted_total",
+                "Devices that came too late for series of their own.",
+            )?,
             info: gauges(
                 r,
                 "device_info",
                 "What is known of a device; its value is always 1.",
                 &["device", "stack", "behaves_as", "mode", "mac"],
             )?,
-            held: gauges(r, "device_time_wait_tuples", "Four-tuples that the device holds in TIME-WAIT.", device)?,
+            held: gauges(
+                r,
+                "device_time_wait_tuples",
+                "Four-tuples that the device holds in TIME-WAIT.",
+                device,
+            )?,
             entered: counters(
                 r,
                 "device_time_wait_entered_total",
                 "Times that a four-tuple of the device entered TIME-WAIT.",
                 device,
             )?,
-            accepted: counters(r, "device_connections_accepted_total", "Connections that it answered with SYN-ACK.", device)?,
+            accepted: counters(
+                r,
+                "device_connections_accepted_total",
+                "Connections that it answered with SYN-ACK.",
+                device,
+            )?,
             waiting: gauges(r, "device_connects_waiting", "Attempts to connect that wait now.", device)?,
             delayed: counters(
                 r,
@@ -199,10 +230,16 @@ impl Devices {
                 "Attempts to connect that did not come about at once and are over, by how they ended.",
                 &["device", "outcome"],
             )?,
-            waited: registered(r, CounterVec::new(
-                Opts::new(full("device_connect_wait_seconds_total"), "What those attempts waited in all."),
-                device,
-            )?)?,
+            waited: registered(
+                r,
+                CounterVec::new(
+                    Opts::new(
+                        full("device_connect_wait_seconds_total"),
+                        "What those attempts waited in all.",
+                    ),
+                    device,
+                )?,
+            )?,
             msl_least: measured(r, "device_msl_at_least_seconds", "The least that its MSL must be.")?,
             msl_most: measured(r, "device_msl_at_most_seconds", "The most that its MSL can be.")?,
             collisions: counters(
@@ -211,7 +248,12 @@ impl Devices {
                 "SYNs that it answered with a stale ACK from TIME-WAIT.",
                 device,
             )?,
-            ignored: counters(r, "device_ignored_rsts_total", "RSTs that would have freed TIME-WAIT and did not.", device)?,
+            ignored: counters(
+                r,
+                "device_ignored_rsts_total",
+                "RSTs that would have freed TIME-WAIT and did not.",
+                device,
+            )?,
             stalls: counters(
                 r,
                 "device_stalls_total",
@@ -374,7 +416,10 @@ mod tests {
         assert!(text.contains("esp_tcpwatch_device_time_wait_tuples{device=\"10.0.0.2\"} 5\n"), "{text}");
         let text = told(&mut metrics, held(3, 1));
         assert!(text.contains("esp_tcpwatch_device_time_wait_tuples{device=\"10.0.0.2\"} 1\n"), "{text}");
-        assert!(text.contains("esp_tcpwatch_device_time_wait_entered_total{device=\"10.0.0.2\"} 7\n"), "{text}");
+        assert!(
+            text.contains("esp_tcpwatch_device_time_wait_entered_total{device=\"10.0.0.2\"} 7\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -385,7 +430,8 @@ mod tests {
         later.behaves_as = Behaviour::Unfixed;
         later.mode = Some("a \"quoted\"\nmode".to_owned());
         let text = told(&mut metrics, later);
-        let infos: Vec<_> = text.lines().filter(|line| line.starts_with("esp_tcpwatch_device_info")).collect();
+        let infos: Vec<_> =
+            text.lines().filter(|line| line.starts_with("esp_tcpwatch_device_info")).collect();
         assert_eq!(infos.len(), 1, "{text}");
         assert!(infos[0].contains(r#"behaves_as="unfixed""#), "{text}");
         assert!(infos[0].contains(r#"mode="a \"quoted\"\nmode""#), "what a device says is escaped: {text}");

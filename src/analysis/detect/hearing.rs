@@ -113,6 +113,12 @@ impl Detectors {
         Detectors { all, on }
     }
 
+    /// All of them, in order; none is left.
+    pub fn take(&mut self) -> Vec<Box<dyn Detector>> {
+        self.on = [0; Occasions::COUNT];
+        core::mem::take(&mut self.all)
+    }
+
     /// From here on everybody hears everything, which must change nothing.
     #[cfg(test)]
     pub fn hear_everything(&mut self) {

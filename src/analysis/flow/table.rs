@@ -111,6 +111,14 @@ impl FlowTable {
         self.slots[id as usize].waiting = waiting;
     }
 
+    /// Those who wait have other bits from here on: `moved` tells which.
+    pub fn move_waiting(&mut self, moved: impl Fn(u64) -> u64) {
+        for slot in &mut self.slots {
+            slot.waiting = moved(slot.waiting);
+        }
+        self.waiting_for_evicted = moved(self.waiting_for_evicted);
+    }
+
     /// Marks the flow as the most recently heard of.
     pub fn touch(&mut self, id: FlowId) {
         let slot = &mut self.slots[id as usize];

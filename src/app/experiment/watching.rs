@@ -57,6 +57,7 @@ impl Watcher {
             excerpt: None,
             recorder: None,
             asides,
+            orders: None,
             stop: stop.clone(),
             // The feed is wanted again, and it holds nothing of the block any more: the block has settled.
             when_stopped: WhenStopped::AtOnce,
