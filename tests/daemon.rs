@@ -333,11 +333,12 @@ fn systemd_hears_when_it_is_ready_reloads_and_stops() {
     let dir = folder();
     rules_in(dir.path());
     let systemd = Systemd::listening(dir.path());
-    let run = Run::start(
+    let mut run = Run::start(
         &["-r", "-", "--json", "--rules", "rules"],
         dir.path(),
         &[("NOTIFY_SOCKET", &systemd.path), ("WATCHDOG_USEC", "600000")],
     );
+    run.feed(&support::refused());
     assert_eq!(systemd.next().as_deref(), Some("READY=1\nSTATUS=watching stdin\n"));
     // A third of the limit each; a busy host is late.
     assert!(systemd.fed_in(Duration::from_secs(3)) >= 5);
@@ -348,7 +349,7 @@ fn systemd_hears_when_it_is_ready_reloads_and_stops() {
     run.signal(Signal::SIGTERM);
     assert_eq!(systemd.next().as_deref(), Some("STOPPING=1\n"));
     let (_, _, code) = run.end();
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(1));
 }
 
 /// The main thread is well and the engine is not: nobody reads what it writes.
@@ -377,8 +378,131 @@ fn the_watchdog_is_not_fed_while_the_engine_stands_still() {
     assert_eq!(systemd.fed_in(Duration::from_secs(1)), 0);
     // Somebody reads again, and it goes on.
     let reader = std::thread::spawn(move || run.end());
-    wait_for("the watchdog fed", || (systemd.fed_in(Duration::from_millis(500)) > 0).then_some(()));
+    wait_for("a word", || (systemd.fed_in(Duration::from_millis(500)) > 0).then_some(()));
+    // A service whose words nobody takes waits to say the next: systemd reads on to the end.
+    wait_for("the end", || {
+        systemd.fed_in(Duration::from_millis(100));
+        feeding.is_finished().then_some(())
+    });
     drop(feeding.join().unwrap());
+    wait_for("the end", || {
+        systemd.fed_in(Duration::from_millis(100));
+        reader.is_finished().then_some(())
+    });
     let (last, log, _) = reader.join().unwrap();
     assert_eq!(last["frames"], 400 * 15, "{log}");
+}
+
+/// Many segments: so many rounds of a refused connection, and what the recording says of each.
+fn rounds(count: u32) -> Vec<u8> {
+    let Parts { header, records } = parts(&support::refused());
+    let all = (0..count).flat_map(|round| records.iter().map(move |record| later(record, 10 * round)));
+    [header, all.collect::<Vec<_>>().concat()].concat()
+}
+
+/// The lines of a piece, each a whole event.
+fn lines_of(piece: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(piece).unwrap();
+    assert!(text.ends_with('\n'), "{}", piece.display());
+    support::events(&text)
+}
+
+const TO_FILE: [&str; 6] = ["-r", "-", "--events", "flow,segment", "--events-to", "events.jsonl"];
+
+#[test]
+fn events_go_to_a_file_in_pieces_each_of_which_can_be_read_alone() {
+    let dir = folder();
+    let path = |number: u32| match number {
+        0 => dir.path().join("events.jsonl"),
+        number => dir.path().join(format!("events.jsonl.{number}")),
+    };
+    let words = [&TO_FILE[..], &["--rotate", "1M", "--keep", "3"]].concat();
+    let mut run = Run::start(&words, dir.path(), &[]);
+    run.feed(&rounds(1_000));
+    drop(run.input.take());
+    let mut out = String::new();
+    run.out.read_to_string(&mut out).unwrap();
+    assert_eq!(out, "", "what is in the file is not on stdout");
+    assert_eq!(run.child.wait().unwrap().code(), Some(1), "{}", run.log.join().unwrap());
+    assert!(path(3).exists() && !path(4).exists());
+    let mut times = Vec::new();
+    for number in (0..=3).rev() {
+        assert!(fs::metadata(path(number)).unwrap().len() <= 1 << 20);
+        let events = lines_of(&path(number));
+        assert_eq!(events[0]["type"], "start");
+        assert_eq!(events.last().unwrap()["type"] == "summary", number == 0);
+        let of_flows = events.iter().filter(|event| event["type"] == "segment");
+        times.extend(of_flows.map(|event| event["frame"].as_u64().unwrap()));
+        // As any saved run.
+        let read = support::run(&["-r", path(number).to_str().unwrap(), "--json"]);
+        assert!(support::code(&read) <= 1, "{}", support::stderr(&read));
+    }
+    assert!(times.windows(2).all(|pair| pair[0] + 1 == pair[1]), "nothing is missing between the pieces");
+    assert_eq!(times.last(), Some(&15_000));
+
+    // The next run begins its own, and keeps what was there.
+    let last = fs::read(path(0)).unwrap();
+    let mut run = Run::start(&[&TO_FILE[..], &["--json"]].concat(), dir.path(), &[]);
+    run.feed(&support::refused());
+    run.until("summary", |event| {
+        // It was asked for on stdout as well.
+        event["type"] == "alert"
+    });
+    run.end();
+    assert_eq!(fs::read(path(1)).unwrap(), last);
+    assert_eq!(lines_of(&path(0))[0]["type"], "start");
+}
+
+#[test]
+fn a_full_disk_costs_events_and_not_the_run() {
+    const NAME: &str = "a_full_disk_costs_events_and_not_the_run";
+    if !is_root() {
+        return not_run(NAME, "only root can make a small disk");
+    }
+    let dir = folder();
+    let at = dir.path().to_str().unwrap().to_owned();
+    let program = support::program(&TO_FILE);
+    let mut command = Command::new("unshare");
+    let script = format!(
+        "mount -t tmpfs -o size=1m,mode=777 none {at} && cd {at} && head -c 1000k /dev/zero > fill; exec setsid \"$0\" \"$@\""
+    );
+    command.args(["-m", "sh", "-c", &script]).arg(program.get_program()).args(program.get_args());
+    command.env_remove("SUDO_UID").env_remove("SUDO_GID").env("XDG_CONFIG_HOME", "/nonexistent");
+    command.env_remove("JOURNAL_STREAM").env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let there = PathBuf::from(format!("/proc/{}/root{at}", child.id()));
+    let mut input = child.stdin.take().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut until = |words: &str| {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(log.read_line(&mut line).unwrap() > 0, "no {words}");
+        }
+    };
+    until("watching stdin");
+    let Parts { header, records } = parts(&support::refused());
+    let feed = |input: &mut ChildStdin, rounds: std::ops::Range<u32>| {
+        for round in rounds {
+            let octets: Vec<u8> = records.iter().flat_map(|record| later(record, 10 * round)).collect();
+            input.write_all(&octets).unwrap();
+        }
+        input.flush().unwrap();
+    };
+    input.write_all(&header).unwrap();
+    feed(&mut input, 0..100);
+    until("events cannot be written to events.jsonl: No space left on device");
+    fs::remove_file(there.join("fill")).unwrap();
+    feed(&mut input, 100..110);
+    until("events are written to events.jsonl again");
+    // While the namespace is there.
+    let events = wait_for("whole lines", || {
+        let events = lines_of(&there.join("events.jsonl"));
+        events.iter().any(|event| event["frame"] == 110 * 15).then_some(events)
+    });
+    assert_eq!(events[0]["type"], "start");
+    drop(input);
+    until("could not be written to the file of --events-to");
+    assert_eq!(child.wait().unwrap().code(), Some(4));
 }

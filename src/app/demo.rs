@@ -96,6 +96,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         look,
         metrics: None,
         duty: None,
+        events: None,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

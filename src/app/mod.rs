@@ -28,6 +28,7 @@ mod metrics;
 mod mode;
 mod output;
 mod pages;
+mod pieces;
 mod pipeline;
 mod print;
 mod privilege;

@@ -10,7 +10,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{duty::Orders, log, screen::ScreenFeed, shutdown::Stop};
+use super::{duty::Orders, log, pieces::Pieces, screen::ScreenFeed, shutdown::Stop};
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, Summary},
@@ -19,7 +19,7 @@ use crate::analysis::{
     time::Timestamp,
 };
 use crate::report::{excerpt::Excerpt, model::Report};
-use crate::sink::{Sink, metrics::Metrics, record::Recorder};
+use crate::sink::{Sink, json::JsonLines, metrics::Metrics, record::Recorder};
 use crate::source::{Source, SourceError};
 
 /// After the stop flag went up, the source has this long to hand over what it still holds.
@@ -41,6 +41,8 @@ pub enum WhenStopped {
 pub struct Pipeline {
     pub engine: Engine,
     pub sink: Option<Box<dyn Sink + Send>>,
+    /// The file of the events; the same ones as `sink` takes.
+    pub events: Option<JsonLines<Pieces>>,
     /// `flow` events go to the sink too; the screen and the report take them whenever the engine tells them.
     pub sink_takes_flows: bool,
     pub screen: Option<ScreenFeed>,
@@ -69,6 +71,8 @@ pub struct Finished {
     /// What could not be written: stdout or the recording.
     pub stdout: Option<io::Error>,
     pub recording: Option<io::Error>,
+    /// Events that their file could not take.
+    pub events_lost: u64,
 }
 
 impl Pipeline {
@@ -224,6 +228,9 @@ impl Running {
         self.parts.engine.handle(Input::End);
         self.tell();
         self.flush();
+        if let Some(Ok(pieces)) = self.parts.events.take().map(JsonLines::into_inner) {
+            self.finished.events_lost = pieces.lost();
+        }
         self.finished.worst = self.parts.engine.worst();
         self.finished.excerpt = self.parts.excerpt.take();
         if let Some(recorder) = self.parts.recorder.take()
@@ -289,6 +296,12 @@ impl Running {
             {
                 self.stdout_failed(error);
             }
+            if let Some(events) = &mut self.parts.events
+                && wanted
+                && let Err(error) = events.on_event(&event)
+            {
+                log::warn(format_args!("an event was not written to its file: {error}"));
+            }
             if let Some(screen) = &mut self.parts.screen {
                 screen.show(event);
             }
@@ -305,6 +318,10 @@ impl Running {
             && let Err(error) = sink.flush()
         {
             self.stdout_failed(error);
+        }
+        if let Some(events) = &mut self.parts.events {
+            // What its file does not take is told by the file.
+            let _ = events.flush();
         }
         if let Some(screen) = &mut self.parts.screen {
             screen.forward();

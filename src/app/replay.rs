@@ -19,6 +19,7 @@ use super::{
     files::Files,
     log, look,
     metrics::Listening,
+    pieces::Pieces,
     pipeline::WhenStopped,
     rules, sandbox, saved_run,
     session::{Session, Shown},
@@ -54,7 +55,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
         saved_run::check(&plan, &name)?;
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
-    let (files, remarks) = confined(&plan, Some(reads), false)?;
+    let (files, _, remarks) = confined(&plan, Some(reads), false)?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -75,11 +76,17 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
 /// Opens what is written, and then gives up everything but that and `reads`.
 ///
 /// `has_duty`: it is a stream that may go on for days, without a screen.
-fn confined(plan: &WatchPlan, reads: Option<ReadFile>, has_duty: bool) -> Result<(Files, Vec<String>)> {
+fn confined(
+    plan: &WatchPlan,
+    reads: Option<ReadFile>,
+    has_duty: bool,
+) -> Result<(Files, Option<Pieces>, Vec<String>)> {
     let successor = successor(plan.confinement.user.as_deref())?;
+    let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
     let shown = Shown::of(plan.output.view);
     let mut needs = files.needs(shown, shown == Shown::Screen || has_duty);
+    needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
     if has_duty {
         log::begin()?;
         needs = needs.and_a_duty(plan.output.rules.as_deref());
@@ -88,7 +95,7 @@ fn confined(plan: &WatchPlan, reads: Option<ReadFile>, has_duty: bool) -> Result
         needs = needs.and_metrics();
     }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
-    Ok((files, remarks))
+    Ok((files, events, remarks))
 }
 
 /// Opens what is to be read; done early, while we may still be root.
@@ -109,7 +116,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let is_shown = Shown::of(plan.output.view) == Shown::Screen;
     let duty = (!is_shown).then(|| Duty::new(plan.output.rules.clone()));
     let has_terminal = terminal::is_controlling();
-    let (files, remarks) = confined(&plan, None, duty.is_some())?;
+    let (files, events, remarks) = confined(&plan, None, duty.is_some())?;
     let scope = scope(None, devices);
     let stop = Stop::default();
     match &duty {
@@ -123,7 +130,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, duty, remarks, ..session };
+    let session = Session { metrics, events, duty, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -172,6 +179,7 @@ fn session(
         memory: plan.output.memory,
         files,
         metrics: None,
+        events: None,
         duty: None,
         rules,
         devices,

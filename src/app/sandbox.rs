@@ -65,6 +65,13 @@ impl Needs {
         self
     }
 
+    /// What events take that go to a file in pieces: those are made, renamed and removed in `folder`.
+    #[must_use]
+    pub fn and_pieces_in(mut self, folder: Option<PathBuf>) -> Needs {
+        self.writes.extend(folder);
+        self
+    }
+
     /// What serving metrics takes: connections of a socket that listens already, and when the system started, from which
     /// the kernel counts when this process did.
     #[must_use]

@@ -19,6 +19,7 @@ use super::{
     files::Files,
     host::ScreenHost,
     metrics::{Listening, Serving},
+    pieces::Pieces,
     pipeline::{Finished, Pipeline, WhenStopped},
     screen,
     shutdown::Stop,
@@ -96,6 +97,8 @@ pub struct Session {
     pub files: Files,
     /// Where the run's numbers are served.
     pub metrics: Option<Listening>,
+    /// A file for the events; stdout has them only as JSON then.
+    pub events: Option<Pieces>,
     /// What is done while it goes on without a screen; `None` where nothing can be asked of it.
     pub duty: Option<Duty>,
     pub rules: RuleSet,
@@ -172,9 +175,11 @@ impl Session {
             }
             None => (None, None),
         };
+        let stdout_is_wanted = self.shown == Shown::Json || self.events.is_none();
         let pipeline = Pipeline {
             metrics,
-            sink: sink(self.shown, self.flow_events),
+            sink: sink(self.shown, self.flow_events).filter(|_| stdout_is_wanted),
+            events: self.events.map(JsonLines::new),
             sink_takes_flows: self.flow_events,
             screen,
             report: wants_report.then(|| report.clone()),
@@ -274,6 +279,9 @@ impl Running {
         let failures = [
             finished.stdout.map(|error| anyhow!(error).context("cannot write to stdout")),
             finished.recording.map(|error| anyhow!(error).context("the recording is incomplete")),
+            (finished.events_lost > 0).then(|| {
+                anyhow!("{} events could not be written to the file of --events-to", finished.events_lost)
+            }),
             screen_error.map(|error| anyhow!(error).context("the terminal cannot be used; try --headless")),
         ];
         outcome.error =

@@ -13,6 +13,7 @@ use super::{
     files::Files,
     key, log, look,
     metrics::Listening,
+    pieces::Pieces,
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
@@ -54,6 +55,8 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let metrics = plan.metrics.map(Listening::on).transpose()?;
     let duty = (shown != Shown::Screen).then(|| Duty::new(plan.output.rules.clone()));
     let mut needs = files.needs(shown, true).and_a_capture();
+    let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
+    needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
     if duty.is_some() {
         log::begin()?;
         needs = needs.and_a_duty(plan.output.rules.as_deref());
@@ -91,6 +94,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         memory: plan.output.memory,
         files,
         metrics,
+        events,
         duty,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },

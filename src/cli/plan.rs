@@ -9,18 +9,19 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
-use super::args::{
-    Cli, Command, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs,
-};
+use super::args::{Cli, Command, EventKind, OutputArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs};
 use super::config::{ConfigPlan, TuiSettings};
 use super::confine::Confinement;
 use super::demo::demo;
 use super::drive::{DrivePlan, drive};
+use super::events_file::{EventsFile, events_file};
 use super::experiment::{ExperimentPlan, experiment};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
+use super::redaction::redact;
 
 pub use super::demo::DemoPlan;
+pub use super::redaction::RedactPlan;
 pub use super::rules::RulesPlan;
 
 /// One thing to do.
@@ -50,6 +51,8 @@ pub struct WatchPlan {
     pub control: Option<ControlPlan>,
     /// Where the run's numbers are served.
     pub metrics: Option<SocketAddr>,
+    /// A file for the events.
+    pub events: Option<EventsFile>,
     pub output: OutputPlan,
     pub confinement: Confinement,
 }
@@ -100,16 +103,6 @@ pub struct OutputPlan {
     pub ascii: bool,
     /// Checked by the screen, which knows its themes and commands.
     pub tui: TuiSettings,
-}
-
-/// What a report may tell of people and places.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedactPlan {
-    Keep,
-    /// Stand-ins, and where the map of them goes.
-    Redact {
-        map: Option<PathBuf>,
-    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +207,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
                     "--metrics is for live capture and streams: a file is over before anybody asks",
                     "leave it out; --json tells the same numbers in its last line",
                 ));
+            } else if args.events_file.events_to.is_some() {
+                return Err(error(
+                    "--events-to is for live capture and streams, which may go on for days",
+                    "leave it out, and send what --json writes to a file",
+                ));
             } else if args.duration.is_some() {
                 return Err(error(
                     "--duration is for live capture and streams: a file ends by itself",
@@ -236,12 +234,15 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         return Err(error("--map is the map of a report's stand-ins", "add --report FILE|DIR"));
     }
     let redact = redact(args.redact)?;
+    let others = [("--write", args.output.write.as_deref()), ("--report", args.output.report.as_deref())];
+    let events = events_file(args.events_file, &others)?;
     Ok(WatchPlan {
         from,
         devices,
         duration: args.duration,
         control,
         metrics: args.metrics,
+        events,
         output: output(args.output, redact)?,
         confinement: args.confine.into(),
     })
@@ -295,17 +296,6 @@ fn format_of(path: Option<&Path>) -> ReportFormat {
         "json" => ReportFormat::Json,
         "pcapng" => ReportFormat::Pcapng,
         _ => ReportFormat::Markdown,
-    }
-}
-
-fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
-    match (args.no_redact, args.map) {
-        (true, Some(_)) => Err(error(
-            "--no-redact makes no stand-ins, so there is no map of them",
-            "leave --map or --no-redact out",
-        )),
-        (true, None) => Ok(RedactPlan::Keep),
-        (false, map) => Ok(RedactPlan::Redact { map }),
     }
 }
 

@@ -51,6 +51,7 @@ impl Watcher {
                 max_flows: DEFAULT_MAX_FLOWS,
             }),
             sink: None,
+            events: None,
             sink_takes_flows: false,
             screen: None,
             report: None,
