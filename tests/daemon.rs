@@ -393,6 +393,44 @@ fn the_watchdog_is_not_fed_while_the_engine_stands_still() {
     assert_eq!(last["frames"], 400 * 15, "{log}");
 }
 
+/// The unit's own command line means something to the program, and the page tells how the unit is rated.
+#[test]
+fn the_unit_says_what_the_program_understands_and_is_rated_as_the_page_says() {
+    let unit = fs::read_to_string("packaging/esp-tcpwatch.service").unwrap();
+    let line =
+        unit.lines().find_map(|line| line.strip_prefix("ExecStart=@PREFIX@/bin/esp-tcpwatch ")).unwrap();
+    let words: Vec<_> = line
+        .split(' ')
+        .map(|word| word.replace("/etc/esp-tcpwatch/config.toml", "/nonexistent/config.toml"))
+        .collect();
+    let output = support::run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(support::code(&output), 2);
+    let told = support::stderr(&output);
+    assert!(told.contains("cannot read the configuration file /nonexistent/config.toml"), "{told}");
+
+    const NAME: &str = "the_unit_is_rated_as_the_page_says";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("esp-tcpwatch.service");
+    fs::write(&path, unit.replace("@PREFIX@", "/usr")).unwrap();
+    let rated = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager"])
+        .arg(&path)
+        .output()
+        .ok()
+        .filter(|output| output.status.success());
+    let Some(rated) = rated else { return not_run(NAME, "there is no systemd-analyze that can rate a file") };
+    let text = support::stdout(&rated);
+    let (_, level) = text.rsplit_once("exposure level for esp-tcpwatch.service: ").unwrap();
+    let figure: f64 = level.split(' ').next().unwrap().parse().unwrap();
+    // Later versions look at more.
+    assert!(figure < 2.5, "{text}");
+    let page = fs::read_to_string("docs/daemon.md").unwrap();
+    let version = Command::new("systemd-analyze").arg("--version").output().unwrap();
+    if support::stdout(&version).starts_with("systemd 252 ") {
+        assert!(page.contains(&format!("rates the unit {figure} (OK)")), "{figure}");
+    }
+}
+
 /// Many segments: so many rounds of a refused connection, and what the recording says of each.
 fn rounds(count: u32) -> Vec<u8> {
     let Parts { header, records } = parts(&support::refused());

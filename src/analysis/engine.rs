@@ -3,6 +3,7 @@
 //! The order of work for one frame: decode, find the flow, let the device fold it, ask the detectors, let the
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
+mod clock;
 mod marking;
 mod memory;
 mod reloading;
@@ -18,7 +19,7 @@ use super::{
     event::{CaptureEvent, Event, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
-    input::{Account, Frame, Gap, Input, Marker},
+    input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts, Raised},
     tcp::progress,
@@ -353,6 +354,10 @@ impl Engine {
 
     fn gap(&mut self, gap: Gap) {
         let Some(text) = gap.told() else { return };
+        if matches!(gap.cause, GapCause::Clock { .. }) {
+            self.forget_times(gap.at);
+            return self.tell_capture(text);
+        }
         self.counts.now = self.counts.now.max(gap.at);
         self.counts.quality.dropped += gap.lost;
         self.counts.quality.gaps += u64::from(gap.is_counted());
@@ -362,6 +367,10 @@ impl Engine {
             device.note_gap(gap.at);
         }
         self.detectors.on_gap(&gap);
+        self.tell_capture(text);
+    }
+
+    fn tell_capture(&mut self, text: String) {
         self.events.push_back(Event::Capture(CaptureEvent {
             when: When(self.counts.now),
             quality: self.counts.quality,

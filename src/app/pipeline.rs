@@ -26,6 +26,8 @@ use crate::source::{Source, SourceError};
 const GRACE: Duration = Duration::from_secs(2);
 /// A reader behind a pipe waits no longer than this for an event.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
+/// A recording that is killed lacks no more than this, by the frames' time.
+const RECORD_EVERY: Duration = Duration::from_millis(500);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// When the loop ends after the stop flag went up.
@@ -83,6 +85,7 @@ impl Pipeline {
             quality: CaptureQuality::default(),
             flushed: None,
             counted: Timestamp::ZERO,
+            recorded: Timestamp::ZERO,
         };
         running.run(source);
         running.finished
@@ -92,7 +95,7 @@ impl Pipeline {
 /// An interface that goes and comes belongs into the log; frames that are lost do not, there may be many.
 fn log_gap(gap: &Gap) {
     match gap.cause {
-        GapCause::Gone | GapCause::Back(_) => {
+        GapCause::Gone | GapCause::Back(_) | GapCause::Clock { .. } => {
             if let Some(text) = gap.told() {
                 tracing::warn!("{text}");
             }
@@ -109,6 +112,8 @@ struct Running {
     flushed: Option<Instant>,
     /// From when on the engine's counts are told to the metrics again, by the frames' time.
     counted: Timestamp,
+    /// When the recording was last handed on, by the frames' time.
+    recorded: Timestamp,
 }
 
 impl Running {
@@ -253,9 +258,14 @@ impl Running {
         {
             self.recording_failed(error);
         }
+        // Either way: the clock may have been set.
+        if frame.time.since(self.recorded).max(self.recorded.since(frame.time)) >= RECORD_EVERY {
+            self.recorded = frame.time;
+            self.flush_recording();
+        }
     }
 
-    /// A recording that is killed holds everything up to the last quiet moment.
+    /// What a recording that is killed here holds for sure.
     fn flush_recording(&mut self) {
         if let Some(recorder) = &mut self.parts.recorder
             && self.quality.received > 0

@@ -45,7 +45,7 @@ use crate::sink::{
     json::JsonLines,
     lines::{LinesOptions, PlainLines},
     metrics::Metrics,
-    record::{Recorder, RecorderInfo},
+    record::{self, Recorder, RecorderInfo},
 };
 use crate::source::{Source, SourceError};
 use crate::tui::{self, TuiOptions};
@@ -184,7 +184,11 @@ impl Session {
             screen,
             report: wants_report.then(|| report.clone()),
             excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
-            recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
+            recorder: self
+                .files
+                .record
+                .take()
+                .map(|file| Recorder::new(BufWriter::with_capacity(record::BUFFER, file), info)),
             asides: received,
             orders: self.duty.as_mut().map(Duty::orders),
             stop: self.stop.clone(),

@@ -57,6 +57,10 @@ struct Queue {
     len: usize,
 }
 
+impl Queue {
+    const EMPTY: Queue = Queue { oldest: NONE, newest: NONE, len: 0 };
+}
+
 impl FlowTable {
     /// What one flow takes, octets; its share of the index is twelve at the most.
     pub const OCTETS_A_FLOW: usize = size_of::<Slot>() + 12;
@@ -64,13 +68,12 @@ impl FlowTable {
     /// A table for at most `capacity` flows (at least one).
     pub fn with_capacity(capacity: usize) -> FlowTable {
         let capacity = capacity.clamp(1, NONE as usize - 1);
-        let empty = || Queue { oldest: NONE, newest: NONE, len: 0 };
         FlowTable {
             // All at once: to move the table while frames come would lose some. Memory that is not used yet costs nothing.
             index: HashTable::with_capacity(capacity),
             hasher: RandomState::default(),
             slots: Vec::with_capacity(capacity),
-            queues: [empty(), empty()],
+            queues: [Queue::EMPTY, Queue::EMPTY],
             capacity,
             evicted: 0,
             waiting_for_evicted: 0,
@@ -150,6 +153,14 @@ impl FlowTable {
             slot.flow.life.a.weaken();
             slot.flow.life.b.weaken();
         }
+    }
+
+    /// No flow is known any more.
+    pub fn forget_all(&mut self) {
+        self.index.clear();
+        self.slots.clear();
+        self.queues = [Queue::EMPTY, Queue::EMPTY];
+        self.waiting_for_evicted = 0;
     }
 
     /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.
