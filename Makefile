@@ -259,7 +259,7 @@ sbom:
 	@PATH="$(TARGET)/tools/bin:$$PATH" $(CARGO) cyclonedx --quiet --format json --spec-version 1.5 --override-filename esp-tcpwatch.cdx
 	@mv esp-tcpwatch.cdx.json $(TARGET)/; echo $(TARGET)/esp-tcpwatch.cdx.json
 
-## make install         program, twin, manual page and completions, optimised, under PREFIX (now: /usr/local)
+## make install         program, twin, manual page, completions and the systemd unit (not enabled), optimised, under PREFIX (now: /usr/local)
 .PHONY: install
 install: prerequisites release
 	@to=$(DESTDIR)$(PREFIX); bin=$(TARGET)/release/esp-tcpwatch; \
@@ -267,12 +267,14 @@ install: prerequisites release
 	put() { $$as install -d "$$(dirname "$$to/$$2")"; $$as install -m "$$1" "$$3" "$$to/$$2"; echo "$$to/$$2"; }; \
 	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
 	$$bin man > $$made/man; for shell in bash zsh fish; do $$bin completions $$shell > $$made/$$shell; done; \
+	sed 's|@PREFIX@|$(PREFIX)|g' packaging/esp-tcpwatch.service > $$made/service; \
 	put 755 bin/esp-tcpwatch $$bin; \
 	put 755 bin/esp-tcpwatch-twin $(TWIN); \
 	put 644 share/man/man1/esp-tcpwatch.1 $$made/man; \
 	put 644 share/bash-completion/completions/esp-tcpwatch $$made/bash; \
 	put 644 share/zsh/site-functions/_esp-tcpwatch $$made/zsh; \
-	put 644 share/fish/vendor_completions.d/esp-tcpwatch.fish $$made/fish
+	put 644 share/fish/vendor_completions.d/esp-tcpwatch.fish $$made/fish; \
+	put 644 lib/systemd/system/esp-tcpwatch.service $$made/service
 
 ## make clean           forget everything that was built
 .PHONY: clean

@@ -187,7 +187,7 @@ fn a_signal_or_the_time_limit_ends_a_live_run_with_a_summary() {
             "live capture needs root",
         );
     }
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let (text, exit) = Watch::start(&[], false).end(signal);
         assert_eq!(exit, Some(0), "{signal}");
         summary(&text);

@@ -3,8 +3,10 @@
 //! The order of work for one frame: decode, find the flow, let the device fold it, ask the detectors, let the
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
+mod clock;
 mod marking;
 mod memory;
+mod reloading;
 mod telling;
 
 pub use memory::flows_within;
@@ -17,7 +19,7 @@ use super::{
     event::{CaptureEvent, Event, ProgressEvent, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT, hosts::Ends},
-    input::{Account, Frame, Gap, Input, Marker},
+    input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts, Raised},
     tcp::progress,
@@ -72,6 +74,8 @@ pub struct Engine {
     found: Vec<Finding>,
     /// The facts of each device as last told.
     told: Vec<DeviceFacts>,
+    /// Those that each detector may wait for.
+    tuples: usize,
     /// What devices said of themselves, until the frames of then have come.
     accounts: VecDeque<Account>,
     /// Markers of a time that has not come, by their time.
@@ -105,6 +109,7 @@ impl Engine {
             happened: Vec::new(),
             found: Vec::new(),
             told: Vec::new(),
+            tuples,
             accounts: VecDeque::new(),
             markers: VecDeque::new(),
             last_gap: None,
@@ -366,6 +371,10 @@ impl Engine {
 
     fn gap(&mut self, gap: Gap) {
         let Some(text) = gap.told() else { return };
+        if matches!(gap.cause, GapCause::Clock { .. }) {
+            self.forget_times(gap.at);
+            return self.tell_capture(text);
+        }
         self.counts.now = self.counts.now.max(gap.at);
         self.counts.quality.dropped += gap.lost;
         self.counts.quality.gaps += u64::from(gap.is_counted());
@@ -375,6 +384,10 @@ impl Engine {
             device.note_gap(gap.at);
         }
         self.detectors.on_gap(&gap);
+        self.tell_capture(text);
+    }
+
+    fn tell_capture(&mut self, text: String) {
         self.events.push_back(Event::Capture(CaptureEvent {
             when: When(self.counts.now),
             quality: self.counts.quality,
@@ -390,7 +403,7 @@ impl Engine {
         for alert in self.alerts.finish(self.counts.now, &self.hosts) {
             self.events.push_back(Event::Alert(alert));
         }
-        self.counts.unevaluated = self.own.unevaluated();
+        self.count_unevaluated();
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));
     }
 }

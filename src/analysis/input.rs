@@ -63,7 +63,7 @@ impl Gap {
         match self.cause {
             GapCause::Kernel | GapCause::Interface | GapCause::Queue => self.lost > 0,
             GapCause::Gone => true,
-            GapCause::Back(_) => false,
+            GapCause::Back(_) | GapCause::Clock { .. } => false,
         }
     }
 
@@ -87,6 +87,14 @@ impl Gap {
                  earlier frames is less certain.",
                 away.as_secs_f64()
             ),
+            GapCause::Clock { forward, by } => {
+                let how = if forward { "forward, or the host slept," } else { "back" };
+                format!(
+                    "The clock that stamps the frames was set {how} by {:.1} s. Times before and after cannot be compared: what \
+                     was known of connections is forgotten, and alerts end here.",
+                    by.as_secs_f64()
+                )
+            }
         })
     }
 }
@@ -103,6 +111,8 @@ pub enum GapCause {
     Gone,
     /// It is there again, after this long. `lost` is 0.
     Back(Duration),
+    /// No frame need be lost, but the clock that stamps them made a step; `at` is the time after it, and `lost` is 0.
+    Clock { forward: bool, by: Duration },
 }
 
 /// Something a person or another program wants remembered at this point of the stream.

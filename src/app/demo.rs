@@ -71,7 +71,8 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
     let files = Files::open(&with_report(&plan, shown).output, &[], successor, None)?;
-    let needs = Needs { sockets: Sockets::Network, ..files.needs(shown).and_a_capture() };
+    let needs =
+        Needs { sockets: Sockets::Network, ..files.needs(shown, shown == Shown::Screen).and_a_capture() };
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
@@ -95,6 +96,8 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         look,
         metrics: None,
         socket: None,
+        duty: None,
+        events: None,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

@@ -30,7 +30,7 @@ pub struct Files {
     /// The packets that the findings cite.
     evidence: Option<ReportFile>,
     redaction: Redaction,
-    /// Where a report goes that is asked for from the screen.
+    /// Where a report goes that is asked for while the run goes on.
     exports: PathBuf,
     belonging: Belonging,
 }
@@ -107,18 +107,17 @@ impl Files {
         })
     }
 
-    /// What is still opened by name once all of these are open: reports are put in the place of what was there, what came
-    /// to nothing is taken back, and a screen may be asked for one report more.
-    pub fn needs(&self, shown: Shown) -> Needs {
-        let is_screen = shown == Shown::Screen;
+    /// What is still opened by name once all of these are open: reports are put in the place of what was there, and what came
+    /// to nothing is taken back. `is_asked`: one report more may be asked for while the run goes on.
+    pub fn needs(&self, shown: Shown, is_asked: bool) -> Needs {
         let reports = self.report.iter().map(|(file, _)| file).chain(&self.evidence);
         let folders =
             reports.flat_map(ReportFile::folders).chain(self.redaction.map().map(OutputFile::folder));
         Needs {
             reads: Vec::new(),
             removes: Vec::new(),
-            writes: folders.chain(is_screen.then(|| self.exports.clone())).collect(),
-            terminal: is_screen,
+            writes: folders.chain(is_asked.then(|| self.exports.clone())).collect(),
+            terminal: shown == Shown::Screen,
             sockets: Sockets::None,
         }
     }
@@ -156,7 +155,7 @@ impl Files {
         Ok(left)
     }
 
-    /// Writes the report that is asked for from the screen; where it is, or why it is not.
+    /// Writes the report that is asked for from the screen or by a signal; where it is, or why it is not.
     pub fn export(&mut self, report: &Mutex<Report>) -> Result<String, String> {
         let path = output::timed_name(&self.exports, "esp-tcpwatch");
         let text = report::render(&self.shown(report, false), Format::Markdown, Template::Generic);

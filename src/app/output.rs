@@ -326,7 +326,7 @@ pub fn timed_name(directory: &Path, stem: &str) -> PathBuf {
     path
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+pub fn folder_of(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 

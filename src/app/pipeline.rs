@@ -10,16 +10,16 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{screen::ScreenFeed, shutdown::Stop, socket::Feed};
+use super::{duty::Orders, log, pieces::Pieces, screen::ScreenFeed, shutdown::Stop, socket::Feed};
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, Summary},
-    input::{Frame, Input, Marker},
+    input::{Frame, Gap, GapCause, Input, Marker},
     rule::Severity,
     time::Timestamp,
 };
 use crate::report::{excerpt::Excerpt, model::Report};
-use crate::sink::{Sink, metrics::Metrics, record::Recorder};
+use crate::sink::{Sink, json::JsonLines, metrics::Metrics, record::Recorder};
 use crate::source::{Source, SourceError};
 
 /// After the stop flag went up, the source has this long to hand over what it still holds.
@@ -27,6 +27,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A reader behind a pipe waits no longer than this for an event, and for an alert not at all. (One who reads what came of a
 /// file may wait: there the events come too fast for that.)
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
+/// A recording that is killed lacks no more than this, by the frames' time.
+const RECORD_EVERY: Duration = Duration::from_millis(500);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// When the loop ends after the stop flag went up.
@@ -42,6 +44,8 @@ pub enum WhenStopped {
 pub struct Pipeline {
     pub engine: Engine,
     pub sink: Option<Box<dyn Sink + Send>>,
+    /// The file of the events; the same ones as `sink` takes.
+    pub events: Option<JsonLines<Pieces>>,
     /// `flow` events go to the sink too; the screen and the report take them whenever the engine tells them.
     pub sink_takes_flows: bool,
     /// And `segment` events, which are there wherever anybody takes them.
@@ -57,6 +61,8 @@ pub struct Pipeline {
     pub metrics: Option<Metrics>,
     /// What comes from elsewhere than the source: markers, and what the device says of itself.
     pub asides: Receiver<Input<'static>>,
+    /// What a run without a screen is told while it goes on.
+    pub orders: Option<Orders>,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
 }
@@ -72,6 +78,8 @@ pub struct Finished {
     /// What could not be written: stdout or the recording.
     pub stdout: Option<io::Error>,
     pub recording: Option<io::Error>,
+    /// Events that their file could not take.
+    pub events_lost: u64,
 }
 
 impl Pipeline {
@@ -83,9 +91,22 @@ impl Pipeline {
             flushed: None,
             is_unflushed: false,
             counted: Timestamp::ZERO,
+            recorded: Timestamp::ZERO,
         };
         running.run(source);
         running.finished
+    }
+}
+
+/// An interface that goes and comes belongs into the log; frames that are lost do not, there may be many.
+fn log_gap(gap: &Gap) {
+    match gap.cause {
+        GapCause::Gone | GapCause::Back(_) | GapCause::Clock { .. } => {
+            if let Some(text) = gap.told() {
+                tracing::warn!("{text}");
+            }
+        }
+        GapCause::Kernel | GapCause::Interface | GapCause::Queue => {}
     }
 }
 
@@ -99,6 +120,8 @@ struct Running {
     is_unflushed: bool,
     /// From when on the engine's counts are told to the metrics again, by the frames' time.
     counted: Timestamp,
+    /// When the recording was last handed on, by the frames' time.
+    recorded: Timestamp,
 }
 
 impl Running {
@@ -122,6 +145,7 @@ impl Running {
                 }
             };
             self.take_asides();
+            self.take_orders();
             self.tell();
             self.wait_for_the_screen();
             if idle {
@@ -164,6 +188,7 @@ impl Running {
                 }
                 self.quality.dropped += gap.lost;
                 self.quality.gaps += u64::from(gap.is_counted());
+                log_gap(gap);
             }
             Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
@@ -196,6 +221,14 @@ impl Running {
         }
     }
 
+    fn take_orders(&mut self) {
+        if let Some(orders) = &mut self.parts.orders
+            && let Some(rules) = orders.next()
+        {
+            self.parts.engine.reload(rules);
+        }
+    }
+
     fn finish(&mut self) {
         self.take_asides();
         if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
@@ -212,6 +245,9 @@ impl Running {
         self.parts.engine.handle(Input::End);
         self.tell();
         self.flush();
+        if let Some(Ok(pieces)) = self.parts.events.take().map(JsonLines::into_inner) {
+            self.finished.events_lost = pieces.lost();
+        }
         self.finished.worst = self.parts.engine.worst();
         self.finished.excerpt = self.parts.excerpt.take();
         if let Some(recorder) = self.parts.recorder.take()
@@ -234,9 +270,14 @@ impl Running {
         {
             self.recording_failed(error);
         }
+        // Either way: the clock may have been set.
+        if frame.time.since(self.recorded).max(self.recorded.since(frame.time)) >= RECORD_EVERY {
+            self.recorded = frame.time;
+            self.flush_recording();
+        }
     }
 
-    /// A recording that is killed holds everything up to the last quiet moment.
+    /// What a recording that is killed here holds for sure.
     fn flush_recording(&mut self) {
         if let Some(recorder) = &mut self.parts.recorder
             && self.quality.received > 0
@@ -250,7 +291,7 @@ impl Running {
     fn recording_failed(&mut self, error: io::Error) {
         self.parts.recorder = None;
         if self.parts.screen.is_none() {
-            eprintln!("esp-tcpwatch: the recording ends here: {error}");
+            log::warn(format_args!("the recording ends here: {error}"));
         }
         self.finished.recording = Some(error);
     }
@@ -286,6 +327,12 @@ impl Running {
             {
                 self.stdout_failed(error);
             }
+            if let Some(events) = &mut self.parts.events
+                && wanted
+                && let Err(error) = events.on_event(&event)
+            {
+                log::warn(format_args!("an event was not written to its file: {error}"));
+            }
             if let Some(screen) = &mut self.parts.screen {
                 screen.show(event);
             }
@@ -307,6 +354,10 @@ impl Running {
             && let Err(error) = sink.flush()
         {
             self.stdout_failed(error);
+        }
+        if let Some(events) = &mut self.parts.events {
+            // What its file does not take is told by the file.
+            let _ = events.flush();
         }
         if let Some(screen) = &mut self.parts.screen {
             screen.forward();

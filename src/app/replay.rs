@@ -14,10 +14,12 @@ use anyhow::{Context, Result};
 use super::{
     attach::ReadFile,
     devices,
+    duty::Duty,
     exit::usage,
     files::Files,
-    look,
+    log, look,
     metrics::Listening,
+    pieces::Pieces,
     pipeline::WhenStopped,
     privilege::Invoker,
     rules, sandbox, saved_run,
@@ -56,7 +58,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
     let successor = successor(plan.confinement.user.as_deref())?;
-    let (files, remarks) = confined(&plan, successor, Some(reads), None)?;
+    let (files, _, remarks) = confined(&plan, successor, Some(reads), None, false)?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -75,14 +77,24 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
 }
 
 /// Opens what is written, and then gives up everything but that, `reads` and `socket`.
+///
+/// `has_duty`: it is a stream that may go on for days, without a screen.
 fn confined(
     plan: &WatchPlan,
     successor: Option<Invoker>,
     reads: Option<ReadFile>,
     socket: Option<&socket::Listening>,
-) -> Result<(Files, Vec<String>)> {
+    has_duty: bool,
+) -> Result<(Files, Option<Pieces>, Vec<String>)> {
+    let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
-    let mut needs = files.needs(Shown::of(plan.output.view));
+    let shown = Shown::of(plan.output.view);
+    let mut needs = files.needs(shown, shown == Shown::Screen || has_duty);
+    needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
+    if has_duty {
+        log::begin()?;
+        needs = needs.and_a_duty(plan.output.rules.as_deref());
+    }
     if plan.metrics.is_some() {
         needs = needs.and_metrics();
     }
@@ -90,7 +102,7 @@ fn confined(
         needs = needs.and_a_socket(socket.folder());
     }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
-    Ok((files, remarks))
+    Ok((files, events, remarks))
 }
 
 /// Opens what is to be read; done early, while we may still be root.
@@ -110,10 +122,16 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let metrics = plan.metrics.map(Listening::on).transpose()?;
     let successor = successor(plan.confinement.user.as_deref())?;
     let socket = plan.socket.as_ref().map(|place| socket::Listening::on(place, successor)).transpose()?;
-    let (files, remarks) = confined(&plan, successor, None, socket.as_ref())?;
+    let is_shown = Shown::of(plan.output.view) == Shown::Screen;
+    let duty = (!is_shown).then(|| Duty::new(plan.output.rules.clone()));
+    let has_terminal = terminal::is_controlling();
+    let (files, events, remarks) = confined(&plan, successor, None, socket.as_ref(), duty.is_some())?;
     let scope = scope(None, devices);
     let stop = Stop::default();
-    shutdown::listen(&stop, plan.duration, terminal::restore)?;
+    match &duty {
+        None => shutdown::listen(&stop, plan.duration, terminal::restore)?,
+        Some(duty) => shutdown::listen_for_wishes(&stop, plan.duration, duty.asks(), has_terminal)?,
+    }
     let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
     let reading = stop.clone();
     let thread = std::thread::Builder::new()
@@ -121,7 +139,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, socket, remarks, ..session };
+    let session = Session { metrics, socket, events, duty, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -171,6 +189,8 @@ fn session(
         files,
         metrics: None,
         socket: None,
+        events: None,
+        duty: None,
         rules,
         devices,
         start: Start {

@@ -18,13 +18,21 @@ use crate::cli::plan::RulesPlan;
 
 /// The rules in force: the built-in ones, those of `dir` in the place of theirs, and those that are a user's own.
 pub fn load(dir: Option<&Path>) -> Result<RuleSet> {
-    let files = dir.map(files).transpose()?.unwrap_or_default();
+    of(&dir.map(files).transpose()?.unwrap_or_default())
+}
+
+/// The same from `dir`, where the privileges are gone already: with the rights that are left.
+pub fn reload(dir: &Path) -> Result<RuleSet> {
+    of(&read(dir)?)
+}
+
+fn of(files: &[(String, String)]) -> Result<RuleSet> {
     // A rule file is part of what was asked for: a slip in it is answered like a slip on the command line.
     // Every fault of every file is told, so that one round of corrections is enough.
     let tell = |faults: Vec<RuleError>| {
         usage(faults.iter().map(RuleError::to_string).collect::<Vec<_>>().join("\n"))
     };
-    RuleSet::read(&files).map_err(tell)
+    RuleSet::read(files).map_err(tell)
 }
 
 pub fn run(plan: RulesPlan) -> Result<u8> {

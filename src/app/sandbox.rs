@@ -12,11 +12,14 @@ mod calls;
 #[cfg(target_os = "linux")]
 mod files;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::privilege::{self, Invoker};
+use super::{
+    privilege::{self, Invoker},
+    service,
+};
 use crate::cli::confine::Confinement;
 
 /// What a run still opens after its privileges are gone. What is open already stays usable and is not named here.
@@ -51,6 +54,23 @@ impl Needs {
     pub fn and_a_capture(mut self) -> Needs {
         self.reads.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
         self.sockets = self.sockets.max(Sockets::Local);
+        self
+    }
+
+    /// What a run without a screen takes: its rules are read again, and systemd is told how it goes.
+    #[must_use]
+    pub fn and_a_duty(mut self, rules: Option<&Path>) -> Needs {
+        self.reads.extend(rules.map(Path::to_owned));
+        if service::is_asked_for() {
+            self.sockets = self.sockets.max(Sockets::Local);
+        }
+        self
+    }
+
+    /// What events take that go to a file in pieces: those are made, renamed and removed in `folder`.
+    #[must_use]
+    pub fn and_pieces_in(mut self, folder: Option<PathBuf>) -> Needs {
+        self.writes.extend(folder);
         self
     }
 

@@ -14,10 +14,12 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{
     control::Control,
+    duty::Duty,
     exit,
     files::Files,
     host::ScreenHost,
     metrics::{Listening, Serving},
+    pieces::Pieces,
     pipeline::{Finished, Pipeline, WhenStopped},
     screen,
     shutdown::Stop,
@@ -43,7 +45,7 @@ use crate::sink::{
     json::JsonLines,
     lines::{LinesOptions, PlainLines},
     metrics::Metrics,
-    record::{Recorder, RecorderInfo},
+    record::{self, Recorder, RecorderInfo},
 };
 use crate::source::{Source, SourceError};
 use crate::tui::{self, TuiOptions};
@@ -97,6 +99,10 @@ pub struct Session {
     pub metrics: Option<Listening>,
     /// Where others attach to the run.
     pub socket: Option<socket::Listening>,
+    /// A file for the events; stdout has them only as JSON then.
+    pub events: Option<Pieces>,
+    /// What is done while it goes on without a screen; `None` where nothing can be asked of it.
+    pub duty: Option<Duty>,
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
@@ -115,6 +121,7 @@ pub struct Running {
     control: Option<Control>,
     metrics: Option<Serving>,
     attached: Option<socket::Serving>,
+    duty: Option<Duty>,
     files: Files,
     options: TuiOptions,
     stop: Stop,
@@ -159,9 +166,9 @@ impl Session {
         };
         let report = Arc::new(Mutex::new(Report::default()));
         let options = TuiOptions { title: self.title.clone(), ..self.look };
-        // Written at the end, or asked for from the screen.
-        let wants_report =
-            self.files.want_a_report() || self.files.want_evidence() || self.shown == Shown::Screen;
+        // Written at the end, or asked for in between.
+        let is_asked = self.shown == Shown::Screen || self.duty.is_some();
+        let wants_report = self.files.want_a_report() || self.files.want_evidence() || is_asked;
         let (metrics, serving) = match self.metrics {
             Some(listening) => {
                 let metrics =
@@ -174,17 +181,24 @@ impl Session {
         // Who attaches has the screens too, and those list the flows.
         let tells_flows = self.flow_events || wants_report || self.socket.is_some();
         let (attached, serving_attached) = self.socket.map(socket::Listening::serve).transpose()?.unzip();
+        let stdout_is_wanted = self.shown == Shown::Json || self.events.is_none();
         let pipeline = Pipeline {
             metrics,
             attached,
-            sink: sink(self.shown, self.flow_events),
+            sink: sink(self.shown, self.flow_events).filter(|_| stdout_is_wanted),
+            events: self.events.map(JsonLines::new),
             sink_takes_flows: self.flow_events,
             sink_takes_segments: self.segment_events,
             screen,
             report: wants_report.then(|| report.clone()),
             excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
-            recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
+            recorder: self
+                .files
+                .record
+                .take()
+                .map(|file| Recorder::new(BufWriter::with_capacity(record::BUFFER, file), info)),
             asides: received,
+            orders: self.duty.as_mut().map(Duty::orders),
             stop: self.stop.clone(),
             when_stopped: self.when_stopped,
             engine: Engine::new(EngineConfig {
@@ -215,6 +229,7 @@ impl Session {
             control: None,
             metrics: serving,
             attached: serving_attached,
+            duty: self.duty,
             files: self.files,
             options,
             stop: self.stop,
@@ -252,6 +267,9 @@ impl Running {
             screen_error = ended.err();
             self.stop.raise();
         }
+        if let Some(duty) = &mut self.duty {
+            duty.serve(&self.options.title, &mut self.files, &self.report, &self.asides);
+        }
         let finished = self.engine.join().map_err(|_| {
             anyhow!("the analysis stopped with a programming error; please report it with the capture")
         })?;
@@ -277,11 +295,19 @@ impl Running {
         let failures = [
             finished.stdout.map(|error| anyhow!(error).context("cannot write to stdout")),
             finished.recording.map(|error| anyhow!(error).context("the recording is incomplete")),
+            (finished.events_lost > 0).then(|| {
+                anyhow!("{} events could not be written to the file of --events-to", finished.events_lost)
+            }),
             screen_error.map(|error| anyhow!(error).context("the terminal cannot be used; try --headless")),
         ];
         outcome.error =
             failures.into_iter().flatten().fold(outcome.error, |first, next| first.or(Some(next)));
         let left = self.files.write(&self.report, finished.excerpt)?;
+        if self.duty.is_some()
+            && let Some(Summary { frames, alerts, .. }) = &outcome.summary
+        {
+            tracing::info!("stopped after {frames} frames, with {} alerts", alerts.values().sum::<u64>());
+        }
         (outcome.report, outcome.evidence) = (left.report, left.evidence);
         Ok(outcome)
     }

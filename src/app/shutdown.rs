@@ -1,10 +1,11 @@
-//! The one flag that ends a run, and who may raise it: SIGINT, SIGTERM, SIGHUP and the end of `--duration`.
+//! The one flag that ends a run, and who may raise it: SIGINT, SIGTERM, SIGHUP and the end of `--duration`; and the signals that ask
+//! something of a run that goes on.
 //!
-//! Knows nothing of what stops when the flag goes up. Call [`listen`] after the privileges are dropped:
-//! it makes a thread.
+//! Knows nothing of what stops when the flag goes up, nor of what becomes of a wish. Call [`listen`] after the privileges are
+//! dropped: it makes a thread.
 
 use core::{sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc::Sender};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal as Number, sigaction};
@@ -12,6 +13,8 @@ use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
+
+use super::duty::Wish;
 
 /// Shells report a program that SIGINT ended as 128 + 2.
 const FORCED: i32 = 130;
@@ -38,13 +41,28 @@ impl Stop {
 ///
 /// The handlers are in place when this returns.
 pub fn listen(stop: &Stop, limit: Option<Duration>, last_words: fn()) -> Result<()> {
+    begin(stop, limit, last_words, None)
+}
+
+/// The same for a run without a screen, of which SIGUSR1 and SIGHUP ask something while it goes on. `has_terminal`: SIGHUP
+/// says that this terminal has gone, and ends the run.
+pub fn listen_for_wishes(
+    stop: &Stop,
+    limit: Option<Duration>,
+    asks: Sender<Wish>,
+    has_terminal: bool,
+) -> Result<()> {
+    begin(stop, limit, || {}, Some(Wishes { asks, hangup_ends: has_terminal }))
+}
+
+fn begin(stop: &Stop, limit: Option<Duration>, last_words: fn(), wishes: Option<Wishes>) -> Result<()> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot make the runtime that waits for signals")?;
     let signals = {
         let _inside = runtime.enter();
-        Signals::new().context("cannot handle signals")?
+        Signals::new(wishes).context("cannot handle signals")?
     };
     let stop = stop.clone();
     std::thread::Builder::new()
@@ -55,22 +73,31 @@ pub fn listen(stop: &Stop, limit: Option<Duration>, last_words: fn()) -> Result<
 }
 
 async fn wait(mut signals: Signals, stop: Stop, limit: Option<Duration>, last_words: fn()) {
-    if let Some(limit) = limit {
-        tokio::select! {
-            () = signals.next() => stop.raise(),
-            () = tokio::time::sleep(limit) => {
-                stop.raise();
-                // The first Ctrl-C after the time is up is still a polite one.
-                signals.next().await;
-            }
+    let time_is_up = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => core::future::pending().await,
         }
-    } else {
-        signals.next().await;
-        stop.raise();
+    };
+    let is_up = tokio::select! {
+        () = signals.until_ended() => false,
+        () = time_is_up => true,
+    };
+    stop.raise();
+    signals.ask(Wish::Stop);
+    if is_up {
+        // The first Ctrl-C after the time is up is still a polite one.
+        signals.until_ended().await;
     }
-    signals.next().await;
+    signals.until_ended().await;
     last_words();
     std::process::exit(FORCED);
+}
+
+/// What signals ask for besides the end.
+struct Wishes {
+    asks: Sender<Wish>,
+    hangup_ends: bool,
 }
 
 struct Signals {
@@ -78,30 +105,50 @@ struct Signals {
     terminate: Signal,
     /// `None` under nohup: whoever ignored it on purpose is not to be overruled.
     hangup: Option<Signal>,
+    /// Where there is somebody to ask.
+    user: Option<Signal>,
+    wishes: Option<Wishes>,
 }
 
 impl Signals {
-    fn new() -> Result<Signals> {
+    fn new(wishes: Option<Wishes>) -> Result<Signals> {
         let hangup = if hangup_is_ignored()? { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup,
+            user: wishes.is_some().then(|| signal(SignalKind::user_defined1())).transpose()?,
+            wishes,
         })
     }
 
-    async fn next(&mut self) {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => core::future::pending().await,
+    /// Hands wishes on until a signal comes that means the end.
+    async fn until_ended(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                () = next(&mut self.hangup) => match &self.wishes {
+                    Some(Wishes { hangup_ends: false, .. }) => self.ask(Wish::Rules),
+                    Some(_) | None => return,
+                },
+                () = next(&mut self.user) => self.ask(Wish::Report),
             }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = hangup => {}
         }
+    }
+
+    fn ask(&self, wish: Wish) {
+        if let Some(wishes) = &self.wishes {
+            // Nobody listens any more where the run is over.
+            let _ = wishes.asks.send(wish);
+        }
+    }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => core::future::pending().await,
     }
 }
 

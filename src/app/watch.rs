@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 
 use super::{
     devices,
+    duty::Duty,
     exit::{NotPermitted, usage},
     files::Files,
-    key, look,
+    key, log, look,
     metrics::Listening,
+    pieces::Pieces,
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
@@ -53,7 +55,15 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let files = Files::open(&plan.output, &plan.devices, successor, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
     let socket = plan.socket.map(|place| socket::Listening::on(&place, successor)).transpose()?;
-    let mut needs = files.needs(shown).and_a_capture();
+    let duty = (shown != Shown::Screen).then(|| Duty::new(plan.output.rules.clone()));
+    let mut needs = files.needs(shown, true).and_a_capture();
+    let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
+    needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
+    if duty.is_some() {
+        log::begin()?;
+        needs = needs.and_a_duty(plan.output.rules.as_deref());
+    }
+    let has_terminal = terminal::is_controlling();
     if metrics.is_some() {
         needs = needs.and_metrics();
     }
@@ -66,7 +76,10 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
-    shutdown::listen(&stop, plan.duration, terminal::restore)?;
+    match &duty {
+        None => shutdown::listen(&stop, plan.duration, terminal::restore)?,
+        Some(duty) => shutdown::listen_for_wishes(&stop, plan.duration, duty.asks(), has_terminal)?,
+    }
     let start = Start {
         tool: super::TOOL.to_owned(),
         source: "live".to_owned(),
@@ -87,6 +100,8 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         files,
         metrics,
         socket,
+        events,
+        duty,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use super::config::{ConfigCommand, TuiSettings};
 use super::confine::ConfineArgs;
+use super::redaction::RedactArgs;
 use super::rules::RulesCommand;
 use super::settings::SNAPLEN;
 
@@ -119,7 +120,7 @@ pub struct OutputArgs {
     pub tui: TuiSettings,
     /// What the analysis may take, as in 64M or 1G; where it is too little for all connections, those without an answer
     /// are forgotten first, then those quiet for longest [default: 64M]
-    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = super::size::memory)]
     pub memory: Option<u64>,
 }
 
@@ -171,22 +172,13 @@ pub struct WatchArgs {
     pub socket: Option<Option<PathBuf>>,
 
     #[command(flatten)]
+    pub events_file: super::events_file::EventsFileArgs,
+    #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
     pub redact: RedactArgs,
     #[command(flatten)]
     pub confine: ConfineArgs,
-}
-
-/// What a report may tell of people and places.
-#[derive(Debug, Default, Args)]
-pub struct RedactArgs {
-    /// Keep addresses, names and payload in the report, which has stand-ins for them and no payload otherwise
-    #[arg(long, help_heading = "Redaction")]
-    pub no_redact: bool,
-    /// Write the stand-ins and what they stand for, for yourself alone
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Redaction")]
-    pub map: Option<PathBuf>,
 }
 
 fn snaplen() -> clap::builder::RangedI64ValueParser<u32> {

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::args::{OutputArgs, RedactArgs, ReportFormat};
+use super::args::{OutputArgs, ReportFormat};
 use super::config::TuiSettings;
 use super::confine::{ConfineArgs, Confinement};
-use super::plan::{DeviceName, OutputPlan, PlanError, RedactPlan, device, error, format_of, output, redact};
+use super::plan::{DeviceName, OutputPlan, PlanError, device, error, format_of, output};
+use super::redaction::{RedactArgs, RedactPlan, redact};
 
 const NOTES: &str = "\
 Which remedy helps how much: switch the test firmware, provoke the bug, watch,

@@ -9,19 +9,20 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
-use super::args::{
-    Cli, Command, EventKind, OutputArgs, RedactArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs,
-};
+use super::args::{Cli, Command, EventKind, OutputArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs};
 use super::attach::{AttachPlan, SocketPlace, attach, place};
 use super::config::{ConfigPlan, TuiSettings};
 use super::confine::Confinement;
 use super::demo::demo;
 use super::drive::{DrivePlan, drive};
+use super::events_file::{EventsFile, events_file};
 use super::experiment::{ExperimentPlan, experiment};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
+use super::redaction::redact;
 
 pub use super::demo::DemoPlan;
+pub use super::redaction::RedactPlan;
 pub use super::rules::RulesPlan;
 
 /// One thing to do.
@@ -54,6 +55,8 @@ pub struct WatchPlan {
     pub metrics: Option<SocketAddr>,
     /// Where others attach to the run.
     pub socket: Option<SocketPlace>,
+    /// A file for the events.
+    pub events: Option<EventsFile>,
     pub output: OutputPlan,
     pub confinement: Confinement,
 }
@@ -104,16 +107,6 @@ pub struct OutputPlan {
     pub ascii: bool,
     /// Checked by the screen, which knows its themes and commands.
     pub tui: TuiSettings,
-}
-
-/// What a report may tell of people and places.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedactPlan {
-    Keep,
-    /// Stand-ins, and where the map of them goes.
-    Redact {
-        map: Option<PathBuf>,
-    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +189,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
     ];
     let endless_only = [
         ("--metrics", args.metrics.is_some(), "leave it out; --json tells the same numbers in its last line"),
+        (
+            "--events-to",
+            args.events_file.events_to.is_some(),
+            "leave it out, and send what --json writes to a file",
+        ),
         ("--socket", args.socket.is_some(), "leave it out; -r shows the file to whoever reads it"),
         ("--duration", args.duration.is_some(), "leave it out, or cut the file with `editcap -A … -B …`"),
     ];
@@ -241,6 +239,8 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         return Err(error("--map is the map of a report's stand-ins", "add --report FILE|DIR"));
     }
     let redact = redact(args.redact)?;
+    let others = [("--write", args.output.write.as_deref()), ("--report", args.output.report.as_deref())];
+    let events = events_file(args.events_file, &others)?;
     Ok(WatchPlan {
         from,
         devices,
@@ -248,6 +248,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         control,
         metrics: args.metrics,
         socket: place(args.socket),
+        events,
         output: output(args.output, redact)?,
         confinement: args.confine.into(),
     })
@@ -301,17 +302,6 @@ pub(super) fn format_of(path: Option<&Path>) -> ReportFormat {
         "json" => ReportFormat::Json,
         "pcapng" => ReportFormat::Pcapng,
         _ => ReportFormat::Markdown,
-    }
-}
-
-pub(super) fn redact(args: RedactArgs) -> Result<RedactPlan, PlanError> {
-    match (args.no_redact, args.map) {
-        (true, Some(_)) => Err(error(
-            "--no-redact makes no stand-ins, so there is no map of them",
-            "leave --map or --no-redact out",
-        )),
-        (true, None) => Ok(RedactPlan::Keep),
-        (false, map) => Ok(RedactPlan::Redact { map }),
     }
 }
 

@@ -1,14 +1,32 @@
-//! Amounts of memory as people type them: `64M`, `512MiB`, `1G`.
+//! Amounts of memory and of disk as people type them: `64M`, `512MiB`, `1G`.
 //!
 //! Refuses a bare number: `--memory 64` leaves open whether octets or megabytes were meant.
 
-/// Below this nothing would be left for connections.
-const LEAST: u64 = 24 << 20;
-const MOST: u64 = 64 << 30;
+use core::ops::RangeInclusive;
 
-/// Reads a whole number and its unit, `K`, `M` or `G` (powers of 1024, `MB` and `MiB` mean the same), into octets.
-pub fn parse(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no amount of memory; write it with its unit, as in 64M or 1G");
+/// Below this nothing would be left for connections.
+const MEMORY: RangeInclusive<u64> = 24 << 20..=64 << 30;
+/// What is handed on at once must fit into a piece.
+const PIECE: RangeInclusive<u64> = 1 << 20..=64 << 30;
+
+/// Reads what `--memory` takes, into octets.
+pub fn memory(text: &str) -> Result<u64, String> {
+    within(text, MEMORY, "24M to 64G")
+}
+
+/// Reads what `--rotate` takes, into octets.
+pub fn piece(text: &str) -> Result<u64, String> {
+    within(text, PIECE, "1M to 64G")
+}
+
+fn within(text: &str, bounds: RangeInclusive<u64>, told: &str) -> Result<u64, String> {
+    let octets = octets(text)?;
+    if bounds.contains(&octets) { Ok(octets) } else { Err(format!("`{text}` is out of range; give {told}")) }
+}
+
+/// A whole number and its unit, `K`, `M` or `G` (powers of 1024, `MB` and `MiB` mean the same).
+fn octets(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no amount; write it with its unit, as in 64M or 1G");
     let text_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(text_at);
     let shift = match unit.to_ascii_lowercase().as_str() {
@@ -17,28 +35,25 @@ pub fn parse(text: &str) -> Result<u64, String> {
         "g" | "gb" | "gib" => 30,
         _ => return Err(wrong()),
     };
-    let octets =
-        number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(wrong)?;
-    if !(LEAST..=MOST).contains(&octets) {
-        return Err(format!("`{text}` is out of range; give 24M to 64G"));
-    }
-    Ok(octets)
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(wrong)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{memory, piece};
 
     #[test]
     fn whole_numbers_with_a_unit_and_nothing_else() {
         for (text, octets) in
             [("64M", 64 << 20), ("24mib", 24 << 20), ("65536K", 64 << 20), ("1G", 1 << 30), ("2GB", 2 << 30)]
         {
-            assert_eq!(parse(text), Ok(octets), "{text}");
+            assert_eq!(memory(text), Ok(octets), "{text}");
         }
         for text in ["64", "", "M", "-1M", "1.5G", "64 M", "23M", "65G", "99999999999999999999G", "64Q"] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(memory(text).is_err(), "{text}");
         }
-        assert!(parse("64").unwrap_err().contains("64M"));
+        assert!(memory("64").unwrap_err().contains("64M"));
+        assert_eq!(piece("1M"), Ok(1 << 20));
+        assert!(piece("1023K").unwrap_err().contains("1M to 64G"));
     }
 }

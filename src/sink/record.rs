@@ -23,6 +23,13 @@ use crate::analysis::time::Timestamp;
 const TSRESOL: u8 = 9;
 /// Options have 16-bit lengths, which pcap-file cuts without a word.
 const MAX_TEXT: usize = 4096;
+/// What a writer's buffer must take, so that it hands on whole blocks and nothing but: a run that is killed then leaves a file
+/// that ends with one. The longest frame, and what is held before it.
+pub const BUFFER: usize = 512 * 1024;
+/// So much is held back at the most, octets of frames and their options.
+const HELD: usize = 32 * 1024;
+/// More than a block has beside its frame and its comments.
+const BLOCK: usize = 64;
 
 /// What the recording says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +44,7 @@ pub struct RecorderInfo {
     pub comment: Option<String>,
 }
 
-/// Writes frames as pcapng. `writer` gets many small writes: give it a buffer.
+/// Writes frames as pcapng. `writer` gets many small writes: give it a buffer of [`BUFFER`] octets.
 pub struct Recorder<W: Write> {
     to: To<W>,
     info: RecorderInfo,
@@ -47,6 +54,8 @@ pub struct Recorder<W: Write> {
     lost: u64,
     first: Option<Timestamp>,
     last: Timestamp,
+    /// Octets that the writer may hold back.
+    held: usize,
 }
 
 enum To<W: Write> {
@@ -65,6 +74,7 @@ impl<W: Write> Recorder<W> {
             lost: 0,
             first: None,
             last: Timestamp::ZERO,
+            held: 0,
         }
     }
 
@@ -90,7 +100,9 @@ impl<W: Write> Recorder<W> {
             data: Cow::Borrowed(frame.data),
             options,
         };
-        self.write(packet)
+        self.write(packet)?;
+        self.held += BLOCK + frame.data.len() + comments.iter().map(String::len).sum::<usize>();
+        if self.held >= HELD { self.flush() } else { Ok(()) }
     }
 
     /// Frames were lost here: the next frame carries their number, so that a replay meets the gap where it was.
@@ -100,6 +112,7 @@ impl<W: Write> Recorder<W> {
 
     /// Everything written so far reaches the file.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.held = 0;
         self.writer()?.get_mut().flush()
     }
 

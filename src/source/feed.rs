@@ -307,7 +307,14 @@ impl Feed {
                     data: self.batch.octets(start, length),
                 })
             }
-            Item::Gap(gap) => Input::Gap(gap),
+            Item::Gap(gap) => {
+                if let GapCause::Clock { .. } = gap.cause {
+                    // Time goes on from there, be it earlier.
+                    self.told = gap.at;
+                    self.last = Some((gap.at, self.batch.at));
+                }
+                Input::Gap(gap)
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 //! waited for.
 
 mod away;
+mod clock;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -21,7 +22,7 @@ use crate::analysis::input::{Gap, GapCause, LinkType};
 use crate::analysis::time::Timestamp;
 use crate::analysis::wire::link::is_monitor_mode;
 
-use self::away::Place;
+use self::{away::Place, clock::Clock};
 
 /// Headers and options, and the first octets of a payload.
 pub const SNAPLEN: i32 = 192;
@@ -136,6 +137,7 @@ impl LiveCapture {
             link: self.link,
             place: self.place,
             away_since: None,
+            clock: Clock::new(system_time(), Instant::now()),
             feeder,
         };
         let outcome = running.run(stop);
@@ -151,8 +153,9 @@ struct Running {
     /// Where the capture is bound to; `None` where it could not be bound again.
     place: Option<Place>,
     away_since: Option<Instant>,
+    clock: Clock,
     feeder: Feeder,
-    /// The latest frame's time.
+    /// The last frame's time.
     last: Timestamp,
     /// Frames handed over by the kernel.
     seen: u32,
@@ -267,12 +270,19 @@ impl Running {
 
     /// Everything that the kernel has handed over, but in a flood no longer than a tick: there is a stop to look at.
     fn take(&mut self) -> Result<(), SourceError> {
-        let Running { capture, feeder, link, last, seen, .. } = self;
+        let Running { capture, feeder, link, clock, last, seen, .. } = self;
         let since = Instant::now();
         let outcome = loop {
             let mut add = |packet: Packet<'_>| {
                 let time = stamp(packet.header.ts.tv_sec, packet.header.ts.tv_usec);
-                *last = (*last).max(time);
+                if time.since(*last).max(last.since(time)) > clock::STEP {
+                    let (system, monotonic) = (system_time(), Instant::now());
+                    if let Some(cause) = clock.look(system, monotonic) {
+                        feeder.gap(Gap { at: time, lost: 0, cause });
+                        clock.accept(system, monotonic);
+                    }
+                }
+                *last = time;
                 *seen = seen.wrapping_add(1);
                 feeder.offer(time, *link, packet.header.len.max(packet.header.caplen), packet.data);
             };
@@ -291,6 +301,12 @@ impl Running {
     /// Reads the loss counters and tells what is new.
     fn count(&mut self) {
         self.counted = Instant::now();
+        let (system, monotonic) = (system_time(), self.counted);
+        if let Some(cause) = self.clock.look_idly(system, monotonic) {
+            self.feeder.gap(Gap { at: system, lost: 0, cause });
+            self.feeder.flush();
+            self.clock.accept(system, monotonic);
+        }
         // Without counters there is nothing to tell; a lost interface is noticed by reading.
         let Ok(now) = self.capture.stats() else { return };
         let before = core::mem::replace(&mut self.counts, now);

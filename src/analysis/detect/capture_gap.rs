@@ -70,9 +70,12 @@ impl Detector for CaptureGap {
     }
 
     fn on_gap(&mut self, gap: &Gap) {
-        if gap.cause == GapCause::Gone {
+        match gap.cause {
             // Told when it is over: only then is it known how much was missed.
-            return;
+            GapCause::Gone => return,
+            // Nothing is known to be missing.
+            GapCause::Clock { .. } => return,
+            GapCause::Kernel | GapCause::Interface | GapCause::Queue | GapCause::Back(_) => {}
         }
         let last = &self.last;
         let lost = self.lost.get_or_insert_with(|| Lost {
@@ -114,6 +117,7 @@ impl Lost {
             GapCause::Interface => counted("the interface dropped them"),
             GapCause::Queue => counted("the analysis fell behind the capture"),
             GapCause::Gone => counted("the interface went away"),
+            GapCause::Clock { .. } => counted("the clock was set"),
             GapCause::Back(away) => format!(
                 "The interface was away for {:.1} s after frame {last_before}, the last of {device} before that. What passed \
                  meanwhile is not known; some may have been to or from {device}.",

@@ -141,6 +141,13 @@ impl Detectors {
         }
     }
 
+    /// All of them, in order; none is left.
+    pub fn take(&mut self) -> Vec<Box<dyn Detector>> {
+        self.on = [[0; 1 << Occasions::HALF]; 2];
+        self.timed = 0;
+        core::mem::take(&mut self.all)
+    }
+
     /// From here on everybody hears everything, which must change nothing.
     #[cfg(test)]
     pub fn hear_everything(&mut self) {

@@ -36,7 +36,7 @@ mod window_shrink;
 mod zero_window;
 
 pub use finding::{EvidenceSegment, Finding};
-pub use hearing::{Detectors, Occasions};
+pub use hearing::{Detectors, Listening, Occasions};
 pub use seen::Seen;
 
 use super::{

@@ -63,6 +63,10 @@ struct Queue {
     len: usize,
 }
 
+impl Queue {
+    const EMPTY: Queue = Queue { oldest: NONE, newest: NONE, len: 0 };
+}
+
 impl<T> FlowTable<T> {
     /// What one flow takes, octets; its share of the index is twelve at the most.
     pub const OCTETS_A_FLOW: usize = size_of::<Slot<T>>() + 12;
@@ -70,13 +74,12 @@ impl<T> FlowTable<T> {
     /// A table for at most `capacity` flows (at least one).
     pub fn with_capacity(capacity: usize) -> FlowTable<T> {
         let capacity = capacity.clamp(1, NONE as usize - 1);
-        let empty = || Queue { oldest: NONE, newest: NONE, len: 0 };
         FlowTable {
             // All at once: to move the table while frames come would lose some. Memory that is not used yet costs nothing.
             index: HashTable::with_capacity(capacity),
             hasher: RandomState::default(),
             slots: Vec::with_capacity(capacity),
-            queues: [empty(), empty()],
+            queues: [Queue::EMPTY, Queue::EMPTY],
             capacity,
             evicted: 0,
             waiting_for_evicted: 0,
@@ -136,6 +139,14 @@ impl<T> FlowTable<T> {
         self.slots[id as usize].waiting = waiting;
     }
 
+    /// Those who wait have other bits from here on: `moved` tells which.
+    pub fn move_waiting(&mut self, moved: impl Fn(u64) -> u64) {
+        for slot in &mut self.slots {
+            slot.waiting = moved(slot.waiting);
+        }
+        self.waiting_for_evicted = moved(self.waiting_for_evicted);
+    }
+
     /// Marks the flow as the most recently heard of.
     pub fn touch(&mut self, id: FlowId) {
         let slot = &mut self.slots[id as usize];
@@ -167,6 +178,14 @@ impl<T> FlowTable<T> {
             slot.flow.life.a.weaken();
             slot.flow.life.b.weaken();
         }
+    }
+
+    /// No flow is known any more.
+    pub fn forget_all(&mut self) {
+        self.index.clear();
+        self.slots.clear();
+        self.queues = [Queue::EMPTY, Queue::EMPTY];
+        self.waiting_for_evicted = 0;
     }
 
     /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.

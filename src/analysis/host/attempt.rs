@@ -96,6 +96,12 @@ impl Attempts {
         }
     }
 
+    /// Nobody knows any more how long who has waited.
+    pub fn forget(&mut self) {
+        self.open.clear();
+        self.order.clear();
+    }
+
     /// Nothing more will come.
     pub fn finish(&mut self) {
         while let Some((tuple, serial)) = self.order.pop_front() {

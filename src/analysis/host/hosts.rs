@@ -176,6 +176,13 @@ impl Hosts {
         self.devices.iter()
     }
 
+    /// The clock was set: see [`Device::forget_times`].
+    pub fn forget_times(&mut self) {
+        for device in &mut self.devices {
+            device.forget_times(self.tuples);
+        }
+    }
+
     pub fn advance(&mut self, now: Timestamp) {
         for device in &mut self.devices {
             device.advance(now);

@@ -145,6 +145,26 @@ impl AlertBook {
         ended
     }
 
+    /// Judges by `rules` from here on. Where a rule is not as it was, what was open of it ends: what goes on is raised
+    /// anew, by the new words.
+    pub fn replace_rules(&mut self, rules: RuleSet, now: Timestamp, hosts: &Hosts) -> Vec<Alert> {
+        let before = core::mem::replace(&mut self.rules, rules);
+        let before: Vec<&Rule> = before.iter().collect();
+        let mut ended = Vec::new();
+        self.groups.retain_mut(|group| {
+            let was = before[group.rule];
+            match self.rules.iter().position(|rule| rule == was) {
+                Some(place) => group.rule = place,
+                None => {
+                    ended.extend(group.end(was, now, hosts));
+                    return false;
+                }
+            }
+            true
+        });
+        ended
+    }
+
     /// The run is over: every open alert ends.
     pub fn finish(&mut self, now: Timestamp, hosts: &Hosts) -> Vec<Alert> {
         let rules: Vec<&Rule> = self.rules.iter().collect();

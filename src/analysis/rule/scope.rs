@@ -16,7 +16,7 @@ use super::{
     schema::{GroupBy, Policy, Rule},
 };
 use crate::analysis::{
-    detect::{Detector, Detectors, Finding, Occasions, Parameter, Seen},
+    detect::{Detector, Detectors, Finding, Listening, Occasions, Parameter, Seen, Spec},
     flow::FourTuple,
     host::{Comparison, Device, HostEvent},
     input::Gap,
@@ -100,23 +100,80 @@ impl Rule {
 
 /// The detectors that serve `rules`, in the registry's order; each may wait for so many tuples.
 pub fn detectors(rules: &RuleSet, tuples: usize) -> Detectors {
-    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-    for (detector, rule) in rules.with_detectors() {
-        let numbered = rule.overrides.iter().enumerate();
-        let others: Vec<_> = numbered
-            .filter_map(|(place, other)| other.settings.as_ref().map(|settings| (Some(place), settings)))
-            .collect();
-        if others.is_empty() {
-            detectors.push((detector.new)(&rule.settings));
-            continue;
-        }
-        let overrides = Arc::new(rule.overrides.clone());
-        for (place, settings) in core::iter::once((None, &rule.settings)).chain(others) {
-            let inner = (detector.new)(settings);
-            detectors.push(Box::new(Scoped { inner, place, overrides: Arc::clone(&overrides) }));
-        }
+    let detectors = rules.with_detectors().flat_map(|(detector, rule)| serving(detector, rule));
+    Detectors::new(detectors.collect(), tuples)
+}
+
+/// What serves `rule`: one detector, and one more for each override with numbers of its own.
+fn serving(detector: &Spec, rule: &Rule) -> Vec<Box<dyn Detector>> {
+    let others: Vec<_> = numbered(rule).collect();
+    if others.is_empty() {
+        return vec![(detector.new)(&rule.settings)];
     }
-    Detectors::new(detectors, tuples)
+    let overrides = Arc::new(rule.overrides.clone());
+    let all = core::iter::once((None, &rule.settings)).chain(others);
+    let scoped = all.map(|(place, settings)| -> Box<dyn Detector> {
+        let inner = (detector.new)(settings);
+        Box::new(Scoped { inner, place, overrides: Arc::clone(&overrides) })
+    });
+    scoped.collect()
+}
+
+/// The overrides of `rule` that have numbers of their own.
+fn numbered(rule: &Rule) -> impl Iterator<Item = (Option<usize>, &Vec<f64>)> {
+    let places = rule.overrides.iter().enumerate();
+    places.filter_map(|(place, other)| other.settings.as_ref().map(|settings| (Some(place), settings)))
+}
+
+/// The detectors that serve `rules` where `before` served `old`. One whose numbers are as they were goes on with what it
+/// knows; the others begin anew.
+pub fn detectors_after(
+    old: &RuleSet,
+    before: &mut Detectors,
+    rules: &RuleSet,
+    tuples: usize,
+) -> (Detectors, Moved) {
+    let mut left = before.take().into_iter();
+    let mut first = 0;
+    let (mut detectors, mut moved) = (Vec::new(), Moved(Vec::new()));
+    for (detector, rule) in rules.with_detectors() {
+        let was = old.get(detector.id);
+        let count = was.map_or(0, |was| 1 + numbered(was).count());
+        let theirs: Vec<_> = left.by_ref().take(count).collect();
+        if was.is_some_and(|was| has_numbers_of(rule, was)) {
+            detectors.extend(theirs);
+            moved.0.extend((first..first + count).map(Some));
+        } else {
+            detectors.extend(serving(detector, rule));
+            moved.0.resize(detectors.len(), None);
+        }
+        first += count;
+    }
+    (Detectors::new(detectors, tuples), moved)
+}
+
+fn has_numbers_of(rule: &Rule, was: &Rule) -> bool {
+    let has_none = |rule: &Rule| numbered(rule).next().is_none();
+    rule.settings == was.settings && (rule.overrides == was.overrides || has_none(rule) && has_none(was))
+}
+
+/// For each detector, the place that it had before; `None`: it began anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved(Vec<Option<usize>>);
+
+impl Moved {
+    /// Who listens now, where these listened before.
+    pub fn listening(&self, before: Listening) -> Listening {
+        let places = self.0.iter().enumerate().take(Listening::BITS as usize);
+        places.fold(0, |listening, (place, was)| {
+            let did = match was {
+                None => false,
+                // Those beyond the last bit heard everything.
+                Some(was) => *was >= Listening::BITS as usize || before >> was & 1 == 1,
+            };
+            listening | Listening::from(did) << place
+        })
+    }
 }
 
 /// A detector that is heard only where its numbers are the ones in force.

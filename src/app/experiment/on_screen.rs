@@ -55,7 +55,7 @@ impl OnScreen {
 
     /// What the screens still make and open.
     pub fn needs(&self) -> Needs {
-        self.files.needs(Shown::Screen)
+        self.files.needs(Shown::Screen, true)
     }
 
     /// Runs `experiment` on a thread of its own while the screens are shown: until the person leaves them, which raises
@@ -86,6 +86,8 @@ impl OnScreen {
             files: self.files,
             metrics: None,
             socket: None,
+            duty: None,
+            events: None,
             // Told on stderr already, before the screens came up.
             remarks: Vec::new(),
             rules: rules::load(None)?,
