@@ -94,6 +94,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         shown,
         look,
         metrics: None,
+        recorder: None,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

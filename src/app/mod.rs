@@ -18,6 +18,7 @@ mod evidence;
 mod experiment;
 pub mod files;
 mod firmware;
+mod flight;
 pub mod host;
 mod interfaces;
 mod key;

@@ -10,7 +10,11 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{screen::ScreenFeed, shutdown::Stop};
+use super::{
+    flight::{Flight, Landed, News},
+    screen::ScreenFeed,
+    shutdown::Stop,
+};
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, Summary},
@@ -18,7 +22,11 @@ use crate::analysis::{
     rule::Severity,
     time::Timestamp,
 };
-use crate::report::{excerpt::Excerpt, model::Report};
+use crate::report::{
+    excerpt::Excerpt,
+    model::Report,
+    ring::{self, Ring},
+};
 use crate::sink::{Sink, metrics::Metrics, record::Recorder};
 use crate::source::{Source, SourceError};
 
@@ -46,8 +54,11 @@ pub struct Pipeline {
     pub screen: Option<ScreenFeed>,
     /// Where somebody will read it.
     pub report: Option<Arc<Mutex<Report>>>,
+    /// The last frames, where somebody asks for them: the evidence of a report, or the flight recorder.
+    pub ring: Option<Ring>,
     /// Keeps the frames that findings cite, where evidence was asked for.
     pub excerpt: Option<Excerpt>,
+    pub flight: Option<Flight>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
     pub metrics: Option<Metrics>,
     /// What comes from elsewhere than the source: markers, and what the device says of itself.
@@ -63,6 +74,7 @@ pub struct Finished {
     /// The last event.
     pub summary: Option<Summary>,
     pub excerpt: Option<Excerpt>,
+    pub flight: Option<Landed>,
     pub source: Option<SourceError>,
     /// What could not be written: stdout or the recording.
     pub stdout: Option<io::Error>,
@@ -77,6 +89,7 @@ impl Pipeline {
             quality: CaptureQuality::default(),
             flushed: None,
             counted: Timestamp::ZERO,
+            now: Timestamp::ZERO,
         };
         running.run(source);
         running.finished
@@ -91,6 +104,8 @@ struct Running {
     flushed: Option<Instant>,
     /// From when on the engine's counts are told to the metrics again, by the frames' time.
     counted: Timestamp,
+    /// The time of the last frame or tick.
+    now: Timestamp,
 }
 
 impl Running {
@@ -115,6 +130,7 @@ impl Running {
             };
             self.take_asides();
             self.tell();
+            self.go_on_recording();
             self.wait_for_the_screen();
             if idle {
                 self.flush();
@@ -145,19 +161,27 @@ impl Running {
         match &input {
             Input::Frame(frame) => {
                 time = Some(frame.time);
+                self.now = frame.time;
                 self.record(frame);
-                if let Some(excerpt) = &mut self.parts.excerpt {
-                    excerpt.offer(frame);
-                }
+                self.keep(frame);
             }
             Input::Gap(gap) => {
+                if let Some(ring) = &mut self.parts.ring {
+                    ring.on_gap(gap.lost);
+                }
                 if let Some(recorder) = &mut self.parts.recorder {
                     recorder.on_gap(gap);
                 }
                 self.quality.dropped += gap.lost;
                 self.quality.gaps += u64::from(gap.is_counted());
             }
-            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::End => {}
+            Input::Tick(now) => {
+                self.now = *now;
+                if let Some(ring) = &mut self.parts.ring {
+                    ring.forget_aged(*now);
+                }
+            }
+            Input::Marker(_) | Input::Account(_) | Input::End => {}
         }
         self.parts.engine.handle(input);
         self.count(time, idle);
@@ -176,6 +200,10 @@ impl Running {
             return;
         }
         metrics.on_counts(self.parts.engine.counts(), self.parts.engine.tracked());
+        if let Some(flight) = &self.parts.flight {
+            let tally = flight.tally();
+            metrics.on_recordings(tally.written, tally.failures, tally.used);
+        }
     }
 
     fn take_asides(&mut self) {
@@ -200,6 +228,9 @@ impl Running {
         self.parts.engine.handle(Input::End);
         self.tell();
         self.flush();
+        if let (Some(flight), Some(ring)) = (self.parts.flight.take(), &self.parts.ring) {
+            self.finished.flight = Some(flight.finish(ring));
+        }
         self.finished.worst = self.parts.engine.worst();
         self.finished.excerpt = self.parts.excerpt.take();
         if let Some(recorder) = self.parts.recorder.take()
@@ -212,6 +243,43 @@ impl Running {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
+    }
+
+    /// For whoever asks for it later.
+    fn keep(&mut self, frame: &Frame<'_>) {
+        // Only the evidence of a report chooses by four-tuple.
+        let tuple = self.parts.excerpt.as_ref().and_then(|_| ring::tuple_of(frame));
+        if let Some(ring) = &mut self.parts.ring {
+            ring.push(frame, tuple);
+        }
+        if let Some(excerpt) = &mut self.parts.excerpt {
+            excerpt.offer(frame, tuple);
+        }
+    }
+
+    /// What the flight recorder has to say goes into the stream, and what it could not do on stderr as well.
+    fn go_on_recording(&mut self) {
+        let (Some(flight), Some(ring)) = (&mut self.parts.flight, &self.parts.ring) else { return };
+        flight.go_on(ring, self.now);
+        let news = flight.news();
+        if news.is_empty() {
+            return;
+        }
+        for news in news {
+            let text = match news {
+                News::Note(text) => text,
+                News::Trouble(text) => {
+                    if self.parts.screen.is_none() {
+                        eprintln!("esp-tcpwatch: {text}");
+                    }
+                    text
+                }
+            };
+            let at = Timestamp::ZERO;
+            let marker = Marker { at, text, mode_changed: false, device: None, mode: None };
+            self.parts.engine.handle(Input::Marker(marker));
+        }
+        self.tell();
     }
 
     /// The recording comes before the analysis: a frame that upset us is the one worth keeping.
@@ -256,7 +324,10 @@ impl Running {
                 self.finished.summary = Some(summary.clone());
             }
             if let (Some(excerpt), Event::Finding(finding)) = (&mut self.parts.excerpt, &event) {
-                excerpt.cite(finding);
+                excerpt.cite(finding, self.parts.ring.as_ref());
+            }
+            if let (Some(flight), Some(ring)) = (&mut self.parts.flight, &self.parts.ring) {
+                flight.on_event(&event, ring);
             }
             let wanted = self.parts.sink_takes_flows || !matches!(event, Event::Flow(_));
             if let Some(sink) = &mut self.parts.sink

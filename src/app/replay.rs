@@ -20,7 +20,7 @@ use super::{
     metrics::Listening,
     pipeline::WhenStopped,
     rules, sandbox, saved_run,
-    session::{Session, Shown},
+    session::{FlightRecorder, Session, Shown},
     shutdown::{self, Stop},
     successor::successor,
     terminal, watch,
@@ -53,7 +53,7 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
         saved_run::check(&plan, &name)?;
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
-    let (files, remarks) = confined(&plan, Some(reads))?;
+    let (files, _, remarks) = confined(&plan, Some(reads))?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -72,15 +72,20 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
 }
 
 /// Opens what is written, and then gives up everything but that and `reads`.
-fn confined(plan: &WatchPlan, reads: Option<ReadFile>) -> Result<(Files, Vec<String>)> {
+fn confined(
+    plan: &WatchPlan,
+    reads: Option<ReadFile>,
+) -> Result<(Files, Option<FlightRecorder>, Vec<String>)> {
     let successor = successor(plan.confinement.user.as_deref())?;
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
-    let mut needs = files.needs(Shown::of(plan.output.view));
+    let recorder = plan.recorder.as_ref().map(|plan| FlightRecorder::open(plan, successor)).transpose()?;
+    let folder = recorder.as_ref().map(FlightRecorder::folder);
+    let mut needs = files.needs(Shown::of(plan.output.view)).and_recordings(folder);
     if plan.metrics.is_some() {
         needs = needs.and_metrics();
     }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
-    Ok((files, remarks))
+    Ok((files, recorder, remarks))
 }
 
 /// Opens what is to be read; done early, while we may still be root.
@@ -98,7 +103,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    let (files, remarks) = confined(&plan, None)?;
+    let (files, recorder, remarks) = confined(&plan, None)?;
     let scope = scope(None, devices);
     let stop = Stop::default();
     shutdown::listen(&stop, plan.duration, terminal::restore)?;
@@ -109,7 +114,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, remarks, ..session };
+    let session = Session { metrics, recorder, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -158,6 +163,7 @@ fn session(
         memory: plan.output.memory,
         files,
         metrics: None,
+        recorder: None,
         rules,
         devices,
         start: Start {

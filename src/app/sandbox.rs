@@ -12,7 +12,7 @@ mod calls;
 #[cfg(target_os = "linux")]
 mod files;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -49,6 +49,13 @@ impl Needs {
     pub fn and_a_capture(mut self) -> Needs {
         self.reads.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
         self.sockets = self.sockets.max(Sockets::Local);
+        self
+    }
+
+    /// The flight recorder's folder: recordings are made, named and removed there.
+    #[must_use]
+    pub fn and_recordings(mut self, folder: Option<&Path>) -> Needs {
+        self.writes.extend(folder.map(Path::to_owned));
         self
     }
 

@@ -4,8 +4,9 @@
 //! privileges are gone: it makes threads.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -16,9 +17,11 @@ use super::{
     control::Control,
     exit,
     files::Files,
+    flight::{self, Flight},
     host::ScreenHost,
     metrics::{Listening, Serving},
     pipeline::{Finished, Pipeline, WhenStopped},
+    privilege::Invoker,
     screen,
     shutdown::Stop,
     terminal,
@@ -32,11 +35,12 @@ use crate::analysis::{
     time::Timestamp,
     wire::Skip,
 };
-use crate::cli::plan::View;
+use crate::cli::{plan::View, recorder::RecorderPlan};
 use crate::firmware::Key;
 use crate::report::{
-    excerpt::{self, Excerpt},
+    excerpt::{Excerpt, Order},
     model::Report,
+    ring::{self, Ring},
 };
 use crate::sink::{
     Sink,
@@ -46,6 +50,7 @@ use crate::sink::{
     record::{Recorder, RecorderInfo},
 };
 use crate::source::{Source, SourceError};
+use crate::text::{counted, escape};
 use crate::tui::{self, TuiOptions};
 
 /// What shows the events, now that it is known whether there is a terminal.
@@ -95,6 +100,7 @@ pub struct Session {
     pub files: Files,
     /// Where the run's numbers are served.
     pub metrics: Option<Listening>,
+    pub recorder: Option<FlightRecorder>,
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
@@ -102,6 +108,27 @@ pub struct Session {
     pub when_stopped: WhenStopped,
     /// What everybody who looks at the run must know from its start: it goes without its sandbox, say.
     pub remarks: Vec<String>,
+}
+
+/// The flight recorder, before it runs.
+pub struct FlightRecorder {
+    folder: flight::Folder,
+    /// Octets of frames that wait, and how old they may get.
+    size: usize,
+    age: Duration,
+}
+
+impl FlightRecorder {
+    /// Makes its folder, for `successor`; call it while we may.
+    pub fn open(plan: &RecorderPlan, successor: Option<Invoker>) -> Result<FlightRecorder> {
+        let folder = flight::Folder::open(&plan.folder, plan.budget, successor)?;
+        Ok(FlightRecorder { folder, size: plan.size, age: plan.age })
+    }
+
+    /// Where recordings are made, named and removed.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 /// A session whose engine runs.
@@ -168,13 +195,22 @@ impl Session {
             }
             None => (None, None),
         };
+        let wants_evidence = self.files.want_evidence();
+        let ring = match &self.recorder {
+            Some(recorder) => Some(Ring::new(recorder.size, Some(recorder.age))),
+            None => wants_evidence.then(|| Ring::new(ring::OCTETS, None)),
+        };
+        let flight =
+            self.recorder.map(|recorder| Flight::begin(recorder.folder, info.clone())).transpose()?;
         let pipeline = Pipeline {
             metrics,
+            ring,
+            flight,
             sink: sink(self.shown, self.flow_events),
             sink_takes_flows: self.flow_events,
             screen,
             report: wants_report.then(|| report.clone()),
-            excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
+            excerpt: wants_evidence.then(|| Excerpt::new(Order::FramesFirst)),
             recorder: self.files.record.take().map(|file| Recorder::new(BufWriter::new(file), info)),
             asides: received,
             stop: self.stop.clone(),
@@ -265,6 +301,13 @@ impl Running {
         let failures = [
             finished.stdout.map(|error| anyhow!(error).context("cannot write to stdout")),
             finished.recording.map(|error| anyhow!(error).context("the recording is incomplete")),
+            finished.flight.and_then(|landed| {
+                if landed.written > 0 {
+                    let folder = escape(&landed.folder.to_string_lossy()).into_owned();
+                    eprintln!("recorder: {} in {folder}", counted(landed.written, "recording"));
+                }
+                landed.error.map(|error| anyhow!(error).context("the flight recorder lost something"))
+            }),
             screen_error.map(|error| anyhow!(error).context("the terminal cannot be used; try --headless")),
         ];
         outcome.error =

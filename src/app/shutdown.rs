@@ -78,6 +78,9 @@ struct Signals {
     terminate: Signal,
     /// `None` under nohup: whoever ignored it on purpose is not to be overruled.
     hangup: Option<Signal>,
+    /// Handled, so that a file which reaches the size that its user is allowed (RLIMIT_FSIZE) is a write that fails and
+    /// not the end of the run.
+    _too_large: Signal,
 }
 
 impl Signals {
@@ -87,6 +90,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup,
+            _too_large: signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?,
         })
     }
 

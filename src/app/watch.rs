@@ -15,7 +15,7 @@ use super::{
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
-    session::{Session, Shown},
+    session::{FlightRecorder, Session, Shown},
     shutdown::{self, Stop},
     successor::successor,
     terminal,
@@ -51,7 +51,9 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let capture = open(interface, filter.clone(), snaplen)?;
     let files = Files::open(&plan.output, &plan.devices, successor, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
-    let mut needs = files.needs(shown).and_a_capture();
+    let recorder = plan.recorder.map(|plan| FlightRecorder::open(&plan, successor)).transpose()?;
+    let folder = recorder.as_ref().map(FlightRecorder::folder);
+    let mut needs = files.needs(shown).and_a_capture().and_recordings(folder);
     if metrics.is_some() {
         needs = needs.and_metrics();
     }
@@ -81,6 +83,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         memory: plan.output.memory,
         files,
         metrics,
+        recorder,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use super::config::{ConfigCommand, TuiSettings};
 use super::confine::ConfineArgs;
+use super::recorder::RecorderArgs;
 use super::rules::RulesCommand;
 use super::settings::SNAPLEN;
 
@@ -163,6 +164,8 @@ pub struct WatchArgs {
     /// is free
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = super::endpoint::parse, help_heading = "Output")]
     pub metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub recorder: RecorderArgs,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

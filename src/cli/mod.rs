@@ -14,6 +14,7 @@ pub mod experiment;
 pub mod firmware;
 pub mod mode;
 pub mod plan;
+pub mod recorder;
 pub mod rules;
 pub mod settings;
 pub mod size;

@@ -19,6 +19,7 @@ use super::drive::{DrivePlan, drive};
 use super::experiment::{ExperimentPlan, experiment};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
+use super::recorder::{RecorderPlan, recorder};
 
 pub use super::demo::DemoPlan;
 pub use super::rules::RulesPlan;
@@ -50,6 +51,8 @@ pub struct WatchPlan {
     pub control: Option<ControlPlan>,
     /// Where the run's numbers are served.
     pub metrics: Option<SocketAddr>,
+    /// What writes the frames before and after each alert.
+    pub recorder: Option<RecorderPlan>,
     pub output: OutputPlan,
     pub confinement: Confinement,
 }
@@ -214,6 +217,11 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
                     "--metrics is for live capture and streams: a file is over before anybody asks",
                     "leave it out; --json tells the same numbers in its last line",
                 ));
+            } else if args.recorder.recorder.is_some() {
+                return Err(error(
+                    "--recorder is for live capture and streams: a file holds its frames already",
+                    "leave it out; `esp-tcpwatch report FILE --format pcapng` takes those that matter",
+                ));
             } else if args.duration.is_some() {
                 return Err(error(
                     "--duration is for live capture and streams: a file ends by itself",
@@ -242,6 +250,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         duration: args.duration,
         control,
         metrics: args.metrics,
+        recorder: recorder(args.recorder)?,
         output: output(args.output, redact)?,
         confinement: args.confine.into(),
     })
@@ -475,6 +484,10 @@ mod tests {
             ("report x -o x.json --template esp-idf", "--format markdown"),
             ("report x --no-redact --map y", "leave --map"),
             ("-r x --map y", "add --report"),
+            ("-i lo --disk-budget 1G", "--recorder DIR"),
+            ("-i lo --recorder x --recorder-size 2M --disk-budget 1M", "smaller --recorder-size"),
+            ("-i lo --recorder x --recorder-size 64", "64M"),
+            ("-r x --recorder y", "--format pcapng"),
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
             ("drive", "--device"),
