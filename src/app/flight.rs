@@ -39,8 +39,8 @@ const AFTER: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(60);
 /// Recordings that are asked for and not written yet; a later alert joins the last one.
 const EPISODES: usize = 8;
-/// Octets handed over at once, and encoded before the next frame is looked at.
-const CHUNK: usize = 256 << 10;
+/// Octets handed over at once (less than the smallest budget), and encoded before the next frame is looked at.
+const CHUNK: usize = 32 << 10;
 const TURN: usize = 4 << 20;
 /// What is encoded waits no longer than this to be handed over.
 const HAND_OVER: Duration = Duration::from_millis(250);

@@ -174,10 +174,14 @@ impl Part {
         Ok(())
     }
 
-    /// It is complete, and gets its name; where that is.
-    pub fn complete(&self) -> io::Result<PathBuf> {
+    /// It is complete, and gets its name. False: there is nothing in it, and it is taken away.
+    pub fn complete(&self) -> io::Result<bool> {
+        if self.length == 0 {
+            fs::remove_file(&self.path)?;
+            return Ok(false);
+        }
         self.file.sync_data()?;
-        named(&self.path)
+        named(&self.path).map(|()| true)
     }
 }
 
@@ -233,7 +237,7 @@ fn mend(path: &Path) -> io::Result<()> {
         return fs::remove_file(path);
     }
     file.set_len(whole)?;
-    named(path).map(drop)
+    named(path)
 }
 
 /// Octets up to the end of the last whole block.
@@ -258,15 +262,14 @@ fn whole_blocks(mut file: &File) -> io::Result<u64> {
 }
 
 /// Takes the ending off that says it is being written; with a number where the name is taken.
-fn named(part: &Path) -> io::Result<PathBuf> {
+fn named(part: &Path) -> io::Result<()> {
     let name = part.with_extension("");
     let stem = name.with_extension("");
     let stem = stem.file_name().unwrap_or_default().to_string_lossy();
     let names = (1..=u32::MAX).map(|number| name.with_file_name(numbered(&stem, number)));
     for name in names {
         if !name.exists() {
-            fs::rename(part, &name)?;
-            return Ok(name);
+            return fs::rename(part, &name);
         }
     }
     Err(ErrorKind::AlreadyExists.into())
@@ -381,8 +384,9 @@ mod tests {
         assert_eq!(fs::read(left(1).with_extension("")).unwrap(), whole);
         assert_eq!(fs::read(left(2).with_extension("")).unwrap(), blocks(1));
         assert_eq!(folder.used, (whole.len() + 2 * blocks(1).len()) as u64);
-        let path = living.complete().unwrap();
-        assert_eq!(path.file_name().unwrap().to_str(), Some(&*format!("{STEM}.pcapng")));
+        assert!(living.complete().unwrap() && dir.path().join(format!("{STEM}.pcapng")).exists());
+        assert!(!folder.create(STEM).unwrap().complete().unwrap(), "nothing is in it");
+        assert_eq!(names(dir.path()).len(), 3);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::folder::{Folder, Part};
 use crate::text::escape;
 
 /// Chunks that wait for the disk.
-const CHUNKS: usize = 16;
+const CHUNKS: usize = 128;
 /// Between two tries where the disk does not take any more.
 const RETRY: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(50);
@@ -162,16 +162,16 @@ impl Work {
         if self.part.is_none() {
             return;
         }
-        let completed = self.until_done(|work| match work.part.as_ref().map(Part::complete) {
-            Some(Err(error)) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Some(completed) => completed.map(|_| true),
-            None => Ok(false),
+        let told = self.until_done(|work| match work.part.as_ref().map(Part::complete) {
+            Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
+                Ok(Some(Told::Lost(format!("{} was removed while it was written", work.stem))))
+            }
+            Some(completed) => Ok(completed?.then_some(Told::Written)),
+            None => Ok(None),
         });
         self.part = None;
-        match completed {
-            Some(true) => self.tell(Told::Written),
-            Some(false) => self.tell(Told::Lost(format!("{} was removed while it was written", self.stem))),
-            None => {}
+        if let Some(told) = told.flatten() {
+            self.tell(told);
         }
     }
 
