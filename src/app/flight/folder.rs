@@ -254,7 +254,7 @@ fn whole_blocks(mut file: &File) -> io::Result<u64> {
         let [_, _, _, _, a, b, c, d] = head;
         let size = u32::from_le_bytes([a, b, c, d]);
         let end = at + u64::from(size);
-        if size < 12 || size > LONGEST_BLOCK || end > length {
+        if !(12..=LONGEST_BLOCK).contains(&size) || end > length {
             return Ok(at);
         }
         at = end;
