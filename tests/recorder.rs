@@ -53,6 +53,16 @@ fn last_time(pcap: &[u8]) -> u64 {
     last
 }
 
+/// Moves the records of a classic pcap on by `seconds`.
+fn shift(records: &mut [u8], seconds: u32) {
+    let mut at = 0;
+    while at < records.len() {
+        let second = u32::from_le_bytes(records[at..at + 4].try_into().unwrap()) + seconds;
+        records[at..at + 4].copy_from_slice(&second.to_le_bytes());
+        at += 16 + u32::from_le_bytes(records[at + 8..at + 12].try_into().unwrap()) as usize;
+    }
+}
+
 /// A run over a stream that goes on.
 struct Run {
     child: Child,
@@ -254,13 +264,7 @@ fn a_recording_ends_some_seconds_after_its_alert_and_the_next_alert_has_one_of_i
     run.feed(&refused());
     run.feed(&many);
     let mut later = pcap_of("ignored-rst", 0).split_off(24);
-    let shift = 40_u32;
-    let mut at = 0;
-    while at < later.len() {
-        let second = u32::from_le_bytes(later[at..at + 4].try_into().unwrap()) + shift;
-        later[at..at + 4].copy_from_slice(&second.to_le_bytes());
-        at += 16 + u32::from_le_bytes(later[at + 8..at + 12].try_into().unwrap()) as usize;
-    }
+    shift(&mut later, 40);
     run.feed(&later);
     let (_, out, errors) = run.end();
     let files = files(&folder);
@@ -501,6 +505,52 @@ fn what_is_never_written_is_told_at_the_end() {
     assert!(errors.contains("the flight recorder lost something"), "{errors}");
     assert!(summary(&out)["frames"].as_u64() > Some(0));
     assert_eq!(files(&folder), Vec::<PathBuf>::new());
+}
+
+/// What Prometheus is told at `address`.
+fn metrics(address: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn recordings_and_failures_are_counted() {
+    let (_dir, folder) = place();
+    let mut run = Run::begin(&folder, &["--metrics", "0"]);
+    run.wait_for(&run.errors, "/metrics\n");
+    let address = {
+        let said = run.errors.lock().unwrap();
+        let line = said.lines().find_map(|line| line.strip_prefix("metrics: http://")).unwrap();
+        line.trim_end_matches("/metrics").to_owned()
+    };
+    let wait_for = |series: &str| {
+        let begun = Instant::now();
+        while !metrics(&address).contains(&format!("\nesp_tcpwatch_{series}\n")) {
+            assert!(begun.elapsed() < PATIENCE, "no {series}: {}", metrics(&address));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for("recordings_total 0");
+    run.feed(&refused());
+    run.wait_for(&run.out, "goes into");
+    // Half a minute later the recording is over.
+    run.feed(&filler(30_000, 60));
+    wait_for("recordings_total 1");
+    let octets = fs::metadata(recording(&folder)).unwrap().len();
+    wait_for(&format!("recordings_bytes {octets}"));
+    wait_for("recording_failures_total 0");
+    fs::set_permissions(&folder, Permissions::from_mode(0o555)).unwrap();
+    let mut later = pcap_of("ignored-rst", 0).split_off(24);
+    shift(&mut later, 60);
+    run.feed(&later);
+    wait_for("recording_failures_total 1");
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    run.wait_for(&run.errors, "recordings can be written again");
+    run.end();
+    assert_eq!(files(&folder).len(), 2);
 }
 
 /// A run that is killed: when each filler was handed to it, and when it was killed.

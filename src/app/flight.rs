@@ -4,6 +4,7 @@
 //! engine's thread; a thread of its own writes. Never waits for the disk: what the ring forgets before the disk takes it is
 //! told as lost in the recording.
 
+mod episode;
 mod folder;
 mod writer;
 
@@ -11,27 +12,26 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
 
+use episode::{Episode, Recording, Step};
 pub use folder::Folder;
 use writer::{Message, Told, Writer};
 
-use super::evidence;
 use crate::analysis::{
     detect::Finding,
-    event::{CaptureQuality, Event},
-    input::{FrameNo, Gap, GapCause},
+    event::Event,
+    input::FrameNo,
     rule::{Alert, AlertPhase},
     time::Timestamp,
 };
 use crate::report::{
     comments::{self, Comments},
-    ring::{Kept, Ring},
+    ring::Ring,
 };
-use crate::sink::record::{Recorder, RecorderInfo};
+use crate::sink::record::RecorderInfo;
 use crate::text::counted;
 
 /// How long a recording goes on after an alert, and how long at most after the first of those that it is of.
@@ -39,11 +39,8 @@ const AFTER: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(60);
 /// Recordings that are asked for and not written yet; a later alert joins the last one.
 const EPISODES: usize = 8;
-/// Octets handed over at once (less than the smallest budget), and encoded before the next frame is looked at.
-const CHUNK: usize = 32 << 10;
+/// Octets encoded before the next frame is looked at.
 const TURN: usize = 4 << 20;
-/// What is encoded waits no longer than this to be handed over.
-const HAND_OVER: Duration = Duration::from_millis(250);
 /// Frames with comments, and findings whose frames have all been written and that are told with the next one.
 const COMMENTED: usize = 8_192;
 const LATE: usize = 8;
@@ -92,29 +89,9 @@ pub enum News {
 pub struct Landed {
     pub folder: PathBuf,
     pub written: u64,
+    /// The last recording ends early, and why.
+    pub cut: Option<String>,
     pub error: Option<io::Error>,
-}
-
-/// Frames around one alert, or around several that came close together.
-struct Episode {
-    stem: String,
-    about: String,
-    /// The last one that its first alert cites.
-    frame: FrameNo,
-    opened: Timestamp,
-    until: Timestamp,
-}
-
-struct Recording {
-    recorder: Recorder<Vec<u8>>,
-    /// The first frame that is not in it yet.
-    next: FrameNo,
-    /// Frames that are, and those that are told as lost.
-    here: u64,
-    lost: u64,
-    /// The last time that something was handed over.
-    handed: Instant,
-    late: Vec<Arc<str>>,
 }
 
 impl Flight {
@@ -238,12 +215,14 @@ impl Flight {
         }
         let Flight { writer, folder, mut lost, tally, .. } = self;
         let (told, is_sound) = writer.finish();
-        let mut landed = Landed { folder, written: tally.written, error: None };
+        let mut landed = Landed { folder, written: tally.written, cut: None, error: None };
         for told in told.try_iter() {
             match told {
                 Told::Written => landed.written += 1,
-                Told::Failed(what) | Told::Cut(what) | Told::Lost(what) => lost = Some(what),
-                Told::Recovered => {}
+                Told::Cut(what) => landed.cut = Some(what),
+                Told::Lost(what) => lost = Some(what),
+                // Either it was written in the end, or it is told as lost.
+                Told::Failed(_) | Told::Recovered => {}
             }
         }
         if !is_sound {
@@ -318,82 +297,5 @@ impl Flight {
             }
         }
         true
-    }
-}
-
-enum Step {
-    Chunk(Vec<u8>),
-    /// There is nothing to hand over yet.
-    Nothing,
-    /// All of the episode is encoded.
-    Over,
-}
-
-impl Recording {
-    fn new(info: RecorderInfo) -> Recording {
-        Recording {
-            recorder: Recorder::new(Vec::new(), info),
-            next: 0,
-            here: 0,
-            lost: 0,
-            handed: Instant::now(),
-            late: Vec::new(),
-        }
-    }
-
-    fn encode(
-        &mut self,
-        episode: &Episode,
-        ring: &Ring,
-        now: Timestamp,
-        comments: &Comments,
-    ) -> io::Result<Step> {
-        let mut is_over = now > episode.until;
-        let mut length = self.recorder.octets()?.len();
-        for kept in ring.since(self.next) {
-            if length >= CHUNK {
-                is_over = false;
-                break;
-            }
-            // A clock that was set back must not keep it open for an hour.
-            let is_set_back = kept.number > episode.frame && kept.time.saturating_add(AFTER) < episode.opened;
-            if kept.time > episode.until || is_set_back {
-                is_over = true;
-                break;
-            }
-            self.add(kept, comments)?;
-            length = self.recorder.octets()?.len();
-        }
-        let waits_long = length > 0 && self.handed.elapsed() > HAND_OVER;
-        if length >= CHUNK || waits_long {
-            self.handed = Instant::now();
-            return Ok(Step::Chunk(core::mem::take(self.recorder.octets()?)));
-        }
-        Ok(if is_over { Step::Over } else { Step::Nothing })
-    }
-
-    fn add(&mut self, kept: &Kept, comments: &Comments) -> io::Result<()> {
-        // Of frames that came and were forgotten before the disk took them, and of those that the capture lost.
-        let forgotten = if self.here > 0 { kept.number.saturating_sub(self.next) } else { 0 };
-        let lost = kept.lost.saturating_add(forgotten);
-        self.lost = self.lost.saturating_add(lost);
-        if lost > 0 {
-            self.recorder.on_gap(&Gap { at: kept.time, lost, cause: GapCause::Queue });
-        }
-        self.here += 1;
-        self.next = kept.number + 1;
-        let said = comments.of(kept.number).iter().chain(&self.late);
-        let said: Vec<String> = said.map(|text| text.to_string()).collect();
-        self.late.clear();
-        if said.is_empty() {
-            return self.recorder.on_frame(&kept.frame());
-        }
-        self.recorder.on_commented(&kept.frame(), &evidence::placed(kept.number, self.here, said))
-    }
-
-    /// What is encoded and not handed over, with the statistics at its end.
-    fn rest(self) -> Option<Vec<u8>> {
-        let quality = CaptureQuality { received: self.here, dropped: self.lost, gaps: 0 };
-        self.recorder.finish(quality).ok()
     }
 }

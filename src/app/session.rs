@@ -306,6 +306,9 @@ impl Running {
                     let folder = escape(&landed.folder.to_string_lossy()).into_owned();
                     eprintln!("recorder: {} in {folder}", counted(landed.written, "recording"));
                 }
+                if let Some(what) = landed.cut {
+                    eprintln!("esp-tcpwatch: recorder: {what}");
+                }
                 landed.error.map(|error| anyhow!(error).context("the flight recorder lost something"))
             }),
             screen_error.map(|error| anyhow!(error).context("the terminal cannot be used; try --headless")),

@@ -19,7 +19,7 @@ use super::drive::{DrivePlan, drive};
 use super::experiment::{ExperimentPlan, experiment};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
-use super::recorder::{RecorderPlan, recorder};
+use super::recorder::{RecorderPlan, over_a_file, recorder};
 
 pub use super::demo::DemoPlan;
 pub use super::rules::RulesPlan;
@@ -218,10 +218,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
                     "leave it out; --json tells the same numbers in its last line",
                 ));
             } else if args.recorder.recorder.is_some() {
-                return Err(error(
-                    "--recorder is for live capture and streams: a file holds its frames already",
-                    "leave it out; `esp-tcpwatch report FILE --format pcapng` takes those that matter",
-                ));
+                return Err(over_a_file());
             } else if args.duration.is_some() {
                 return Err(error(
                     "--duration is for live capture and streams: a file ends by itself",

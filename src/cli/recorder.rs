@@ -75,3 +75,10 @@ pub(super) fn recorder(args: RecorderArgs) -> Result<Option<RecorderPlan>, PlanE
     })?;
     Ok(Some(RecorderPlan { folder, size, age: args.recorder_age.unwrap_or(AGE), budget }))
 }
+
+pub(super) fn over_a_file() -> PlanError {
+    error(
+        "--recorder is for live capture and streams: a file holds its frames already",
+        "leave it out; `esp-tcpwatch report FILE --format pcapng` takes those that matter",
+    )
+}
