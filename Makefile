@@ -33,7 +33,7 @@ demo: prerequisites build
 
 ## make test            every check there is, but for soak and audit; what CI runs
 # The order: cheap and often wrong first.
-TEST_STEPS := fmt lint purity twin firmware firmware-rv32 micropython tests docs deny
+TEST_STEPS := fmt lint purity twin firmware firmware-rv32 corpus micropython tests docs deny
 .PHONY: test
 test: prerequisites-test
 	@began=$$SECONDS; ran=""; for step in $(TEST_STEPS); do \
@@ -95,6 +95,11 @@ firmware-rv32:
 	if $(RV32_PROBE); then $$check; \
 	else $$check agree console-line; echo 'NOT RUN: what make firmware-rv32 compiles: it needs riscv64-unknown-elf-gcc with picolibc' \
 	  '(Debian, Ubuntu: gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf)' | tee $(TARGET)/firmware-rv32.summary; fi
+
+## make corpus          what fuzzing found of the firmware's parsers, once more (`make tests` has the rest)
+.PHONY: corpus
+corpus:
+	@$(MAKE) -s -j2 -C fuzz/c replay OUT=$(TARGET)/fuzz/c
 
 ## make micropython     the firmware of stock MicroPython boards, compiled for them and tested under two Pythons
 .PHONY: micropython
@@ -172,6 +177,44 @@ screenshots: build
 soak: prerequisites-test build mermaid
 	@$(CARGO) build --locked --example lab_mixed
 	@$(HEARING) $(CARGO) test --locked --test soak -- --ignored --nocapture
+
+## make bench           esp-tcpwatch beside tcpdump, tshark and others, into docs/performance.md (SCALE=0.1 KEEP=1)
+# Only what is installed is run: `make bench-peers` installs them.
+SCALE ?= 0.1
+ROUNDS ?= 5
+BENCH := $(TARGET)/bench
+RELEASED := $(TARGET)/release
+.PHONY: bench bench-live bench-micro bench-peers
+bench: prerequisites bench-build
+	@python3 -B benches/compare.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_traffic --folder $(BENCH) \
+	  --scale $(SCALE) --rounds $(ROUNDS) $(if $(KEEP),--keep)
+
+## make bench-live      a flood on a veth pair: loss, latency and CPU, into docs/performance.md
+bench-live: prerequisites bench-build
+	@python3 -B benches/live.py $(RELEASED)/esp-tcpwatch $(RELEASED)/examples/bench_sender
+
+## make bench-micro     what a packet costs in each room
+bench-micro: prerequisites
+	@$(CARGO) bench --locked --bench micro $(if $(ARGS),-- $(ARGS))
+
+## make bench-peers     installs what `make bench` compares with (Debian, Ubuntu)
+PEERS := tcpdump tshark softflowd argus-server tcptrace
+bench-peers:
+	@as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y --no-install-recommends $(PEERS)
+
+# Apart: what the examples need besides would also be compiled into the program.
+.PHONY: bench-build
+bench-build:
+	@command -v python3 >/dev/null || { echo 'The bench is measured by a script: install python3 (3.9 or later)' >&2; exit 1; }
+	@$(CARGO) build --locked --release --bin esp-tcpwatch
+	@$(CARGO) build --locked --release --example bench_traffic --example bench_sender
+
+## make fuzz            looks for inputs that make something fail, 20 s a target (SECONDS=900, TARGETS="decode engine")
+.PHONY: fuzz
+SECONDS ?= 20
+fuzz:
+	@CARGO_TARGET_DIR=$(TARGET) fuzz/run.sh $(SECONDS) $(TARGETS)
 
 ## make mermaid         are the diagrams of reports what Mermaid itself understands? (needs node and npm)
 # The versions are fixed, so that a new Mermaid is a decision.

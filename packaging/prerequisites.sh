@@ -48,12 +48,12 @@ become_root() { # sets as_root, or says no where a password would be asked for
 
 run_as_root() { ${as_root[@]+"${as_root[@]}"} sh -c "export DEBIAN_FRONTEND=noninteractive; $1" >&2; }
 
-tshark_too() { # Wireshark's own reading of what is written; without it one test says that it was not run
+tshark_too() { # Wireshark's own reading of captures and of what is written; without it a few tests say that they were not run
     [ "$purpose" = test ] && command -v apt-get >/dev/null || return 0
     command -v tshark >/dev/null && return 0
     become_root || return 0
-    say "For the test of the evidence file: tshark"
-    run_as_root "$(install_line tshark)" || say "That failed (see above); that test will not be run."
+    say "For the tests that hold our reading against Wireshark's: tshark"
+    run_as_root "$(install_line tshark)" || say "That failed (see above); those tests will not be run."
 }
 
 rv32() { # the compiler for a RISC-V chip: large (1.2 GB), and `make test` says NOT RUN and goes on without it

@@ -231,6 +231,43 @@ fn a_stream_is_told_as_it_comes_and_a_signal_ends_it_with_a_summary() {
     }
 }
 
+/// Nor for it to pause: here frames go on coming that tell nothing, all of one time.
+#[test]
+fn what_a_stream_has_told_does_not_wait_for_it_to_pause() {
+    let mut child = start(&["-r", "-", "--json"]);
+    let (mut stdin, mut out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let capture = support::refused();
+    stdin.write_all(&capture).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        while text.matches("\"rule\":\"time-wait-collision\",\"certainty\"").count() < 2 {
+            text += &read_until(&mut out, "\n");
+        }
+    });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !reader.is_finished() && Instant::now() < deadline {
+        stdin.write_all(last_packet(&capture)).unwrap();
+        sleep(Duration::from_millis(5));
+    }
+    assert!(reader.is_finished(), "in ten seconds the second finding was not to be read");
+    drop(stdin);
+    // It may be that its stdout is closed by now, which is a normal end too.
+    assert!(matches!(wait(&mut child).code(), Some(0 | 1)));
+}
+
+/// The last record of a classic pcap, with its header.
+fn last_packet(pcap: &[u8]) -> &[u8] {
+    let mut rest = &pcap[24..];
+    loop {
+        let kept = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        let next = &rest[16 + kept..];
+        if next.is_empty() {
+            return rest;
+        }
+        rest = next;
+    }
+}
+
 #[test]
 fn a_closed_stdout_is_a_normal_end() {
     let scene = Scene::with(&support::refused());

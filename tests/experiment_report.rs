@@ -233,10 +233,12 @@ fn the_command_of_the_experiment_makes_the_same_page_from_results() {
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
     assert_eq!(code(&run(&[&words[..], &["--force"]].concat())), 0);
+    let packets = dir.path().join("x.pcapng");
+    let packets = packets.to_str().unwrap();
     for (words, told) in [
-        (&["report", TWO_ARMS, "--format", "pcapng", "-o", "x.pcapng"][..], "--keep DIR"),
+        (&["report", TWO_ARMS, "--format", "pcapng", "-o", packets][..], "--keep DIR"),
         (&["report", TWO_ARMS, "-d", "10.77.0.2"], "leave -d out"),
-        (&["experiment", "--resume", TWO_ARMS, "--report", "x.pcapng"], "--keep DIR"),
+        (&["experiment", "--resume", TWO_ARMS, "--report", packets], "--keep DIR"),
     ] {
         let output = run(words);
         assert_eq!(code(&output), 2, "{words:?}");

@@ -9,7 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use esp_tcpwatch::{
     analysis::{
         engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
-        event::{CaptureEvent, CaptureQuality, Event, FlowChange, FlowEvent, SegmentEvent, Start},
+        event::{CaptureEvent, CaptureQuality, Event, FlowChange, FlowEvent, SegmentEvent, Start, Summary},
         host::DeviceScope,
         rule::RuleSet,
     },
@@ -33,7 +33,7 @@ const WIDE: (u16, u16) = (130, 44);
 fn a_refused_port() {
     let mut model = opened(&told(REFUSED, true), Theme::default(), NARROW);
     shows("refused_80x24", &mut model, NARROW);
-    press(&mut model, "]]");
+    press(&mut model, "g]");
     shows("refused_second_life_80x24", &mut model, NARROW);
     press(&mut model, "g");
     shows("refused_130x44", &mut model, WIDE);
@@ -49,7 +49,7 @@ fn a_port_that_a_rst_frees() {
 fn ascii_without_colour() {
     let mut model =
         opened(&told(REFUSED, true), Theme { ascii: true, no_color: true, ..Theme::default() }, NARROW);
-    press(&mut model, "]]");
+    press(&mut model, "g]");
     let text = drawn(&mut model, NARROW);
     // What others draw around the ladder has snapshots of its own.
     assert!(text.is_ascii(), "{text}");
@@ -84,9 +84,9 @@ fn brackets_go_from_life_to_life_and_nowhere_else() {
     let mut model = opened(&told(REFUSED, true), Theme::default(), NARROW);
     let top = |model: &Model| {
         let text = drawn(&mut model.clone(), NARROW);
-        text.lines().skip_while(|line| !line.contains("▸ Flow")).nth(1).unwrap().to_owned()
+        text.lines().skip_while(|line| !line.contains(" frame    after")).nth(1).unwrap().to_owned()
     };
-    press(&mut model, "]");
+    press(&mut model, "g");
     assert!(top(&model).starts_with("── life 1 "), "{}", top(&model));
     press(&mut model, "]");
     assert!(
@@ -101,6 +101,39 @@ fn brackets_go_from_life_to_life_and_nowhere_else() {
     assert!(top(&model).starts_with("── life 1 "), "{}", top(&model));
     press(&mut model, "[");
     assert!(top(&model).starts_with("── life 1 "), "nothing before the first");
+}
+
+#[test]
+fn a_flow_that_goes_on_is_followed_until_one_looks_back() {
+    let events = told(REFUSED, true);
+    let Some(Event::Segment(last)) = events.iter().rfind(|event| matches!(event, Event::Segment(_))).cloned()
+    else {
+        unreachable!()
+    };
+    let mut model = opened(&events, Theme::default(), NARROW);
+    let next = |model: &mut Model, number| {
+        let segment = SegmentEvent { number, frame: number + 4, ..last };
+        update(model, Msg::Event(Box::new(Event::Segment(segment))));
+        drawn(model, NARROW)
+    };
+    let text = next(&mut model, 25);
+    assert!(text.contains("\n    29 ") && text.contains(" follows · "), "{text}");
+    press(&mut model, "k");
+    let text = next(&mut model, 26);
+    assert!(!text.contains("\n    30 ") && text.contains(" G: follow · "), "{text}");
+    press(&mut model, "G");
+    let text = next(&mut model, 27);
+    assert!(text.contains("\n    31 ") && text.contains(" follows · "), "{text}");
+    // To the help and back it is as it was.
+    press(&mut model, "k?");
+    update(&mut model, Msg::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
+    assert!(next(&mut model, 28).contains(" G: follow · "));
+    // What is over is read from its beginning, and has no end to follow.
+    let mut events = events;
+    events.push(Event::Summary(Summary::default()));
+    let mut model = opened(&events, Theme::default(), NARROW);
+    let text = drawn(&mut model, NARROW);
+    assert!(text.contains("── life 1 ") && !text.contains("follow"), "{text}");
 }
 
 #[test]
@@ -154,6 +187,7 @@ fn a_long_flow_keeps_its_end_and_counts_the_rest() {
     let more = (25..=1_000).map(|number| Event::Segment(SegmentEvent { number, frame: number + 4, ..last }));
     let events: Vec<_> = events.into_iter().chain(more).collect();
     let mut model = opened(&events, Theme::default(), WIDE);
+    press(&mut model, "g");
     let text = drawn(&mut model, WIDE);
     assert!(text.contains("744 earlier segments not kept"), "{text}");
     assert!(text.contains("life 2, from here on"), "{text}");

@@ -104,6 +104,16 @@ fn value(text: &str, series: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
 }
 
+/// Frames in a pcap of little endian.
+fn frames(pcap: &[u8]) -> usize {
+    let (mut at, mut count) = (24, 0);
+    while let Some(length) = pcap.get(at + 8..at + 12) {
+        at += 16 + u32::from_le_bytes(length.try_into().unwrap()) as usize;
+        count += 1;
+    }
+    count
+}
+
 #[test]
 fn the_numbers_are_those_of_the_summary() {
     let mut run = Run::begin("0");
@@ -111,7 +121,7 @@ fn the_numbers_are_those_of_the_summary() {
     assert!(!run.said.contains("everyone"), "{}", run.said);
     let capture = refused();
     run.feed(&capture);
-    let text = run.metrics_with("esp_tcpwatch_findings_total{certainty=\"inferred\",rule=\"ignored-rst\"} 1");
+    let text = run.metrics_with(&format!("esp_tcpwatch_frames_total {}", frames(&capture)));
     let pid = run.child.id();
     let started = value(&text, "process_start_time_seconds");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
@@ -221,7 +231,8 @@ fn the_page_names_what_there_is() {
     }
     let mut run = Run::begin("0");
     run.feed(&refused());
-    let text = run.metrics_with("esp_tcpwatch_findings_total{certainty=\"inferred\",rule=\"ignored-rst\"} 1");
+    let text =
+        run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
     for line in text.lines().filter_map(|line| line.strip_prefix("# HELP esp_tcpwatch_")) {
         let (name, help) = line.split_once(' ').unwrap();
         let kind = text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE esp_tcpwatch_{name} ")));
@@ -251,7 +262,8 @@ fn promtool_has_nothing_to_say_against_them() {
     };
     let mut run = Run::begin("0");
     run.feed(&refused());
-    let text = run.metrics_with("esp_tcpwatch_findings_total{certainty=\"inferred\",rule=\"ignored-rst\"} 1");
+    let text =
+        run.metrics_with("esp_tcpwatch_findings_total{certainty=\"suspected\",rule=\"ignored-rst\"} 1");
     let mut checking = Command::new(promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -180,6 +180,43 @@ fn needs_tap_sigterm_before_the_twin_leaves_the_terminal_as_found() {
 }
 
 #[test]
+fn needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with() {
+    let Some(twin) = twin("needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with") else { return };
+    let scene = tempfile::tempdir().unwrap();
+    let run = || {
+        let words = ["demo", "--experiment", "--duration", "2s", "-o", "r.jsonl", "--twin", &twin];
+        let mut command = support::program(&words);
+        command.current_dir(scene.path());
+        Terminal::run(command)
+    };
+    let mut terminal = run();
+    terminal.shows("experiment: the positive control");
+    terminal.press("5");
+    terminal.shows("Positive control (unfixed): it must show the bug first");
+    terminal.shows("Block 1 of 8");
+    terminal.shows("Last block: control unfixed 10 of 10 reused ports suffered");
+    assert!(!terminal.seen.screen().contents().contains("m mode"), "what it switches is its own");
+    terminal.press("q");
+    assert_eq!(terminal.wait(), Some(4), "interrupted");
+    // Its conclusion stands where the shell goes on.
+    terminal.until(DOWN);
+    terminal.text = terminal.text.split_off(terminal.text.rfind(DOWN).unwrap());
+    terminal.until("Not finished: 0 of 8 blocks are there");
+
+    let mut terminal = run();
+    terminal.press("5");
+    terminal.shows("Block ");
+    terminal.shows_within(Duration::from_secs(120), "Every arm behaves as it declares.");
+    terminal.shows("Over.");
+    terminal.shows("4/4");
+    terminal.press("q");
+    assert_eq!(terminal.wait(), Some(0));
+    terminal.until(DOWN);
+    terminal.text = terminal.text.split_off(terminal.text.rfind(DOWN).unwrap());
+    terminal.until("Every arm behaves as it declares.");
+}
+
+#[test]
 fn a_panic_leaves_the_terminal_as_found_and_its_message_after_the_screen() {
     for (option, keys) in [("--panic-on-export", "e"), ("--panic-after", "")] {
         let mut command = Command::new(support::example("tui_replay"));

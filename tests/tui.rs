@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use esp_tcpwatch::analysis::{
-    event::{CaptureEvent, CaptureQuality, Event, FlowEvent, MarkerEvent},
+    event::{CaptureEvent, CaptureQuality, Event, FlowEvent, MarkerEvent, ProgressEvent},
+    input::{ArmProgress, Doing, Progress},
     time::{Timestamp, When},
 };
 use esp_tcpwatch::tui::{
@@ -61,6 +62,41 @@ fn each_screen_with_nothing_little_much_and_long_names() {
 fn while_a_port_is_refused() {
     let model = model(&live(&recorded()));
     shows("refused_200x60", &model, LARGE);
+}
+
+/// The device's screen while an experiment runs on it and when it is over, with nothing seen yet, with one device and
+/// forty alerts, and with names that want more room than there is.
+#[test]
+fn an_experiment_shows_how_far_it_is() {
+    for (name, events, told) in [
+        ("begins", Vec::new(), begun()),
+        ("one-device", live(&recorded()), experiment(Doing::Block)),
+        ("forty-alerts", forty_alerts(), experiment(Doing::Settling)),
+        ("long-names", long_names(), long_experiment()),
+        ("over", live(&recorded()), experiment(Doing::Over)),
+    ] {
+        let mut model = model(&events);
+        fold(&mut model, &[told]);
+        press(&mut model, SMALL, &[number(Screen::Device)]);
+        for size in [SMALL, USUAL] {
+            shows(&format!("experiment_{name}_{}x{}", size.0, size.1), &model, size);
+        }
+    }
+}
+
+#[test]
+fn while_an_experiment_runs_the_device_is_its_own_to_switch() {
+    let mut model = model(&live(&recorded()));
+    assert!(keymap::does_something(&model, keymap::Command::Mode));
+    fold(&mut model, &[experiment(Doing::Block)]);
+    assert!(!keymap::does_something(&model, keymap::Command::Mode));
+    let text = drawn(&model, USUAL).1;
+    assert!(text.contains("experiment: block 3 of 8 fixed, about 40 s left"), "{text}");
+    update(&mut model, Msg::Silent(Duration::from_secs(34)));
+    assert!(drawn(&model, USUAL).1.contains("about 5 s left"), "it counts down: {}", drawn(&model, USUAL).1);
+    fold(&mut model, &[experiment(Doing::Over)]);
+    assert!(!keymap::does_something(&model, keymap::Command::Mode));
+    assert!(drawn(&model, USUAL).1.contains("experiment is over"), "{}", drawn(&model, USUAL).1);
 }
 
 #[test]
@@ -185,7 +221,7 @@ fn hostile_text_is_shown_not_obeyed() {
                 summary.verdict.clone_from(&evil);
                 summary.devices.clear();
             }
-            Event::Segment(_) | Event::Capture(_) | Event::Marker(_) => {}
+            Event::Segment(_) | Event::Capture(_) | Event::Marker(_) | Event::Progress(_) => {}
         }
     }
     events.push(Event::Marker(MarkerEvent {
@@ -195,6 +231,9 @@ fn hostile_text_is_shown_not_obeyed() {
         device: None,
         mode: None,
     }));
+    for verdict in [None, Some(evil.as_str())] {
+        events.push(progress(Doing::Block, &[(&evil, verdict), ("fixed", verdict)], &evil, verdict));
+    }
     for keys in ["", "\n", "\n\n", "2", "3", "3\n", "4", "5", "m", "m\n", "c", "/"] {
         let mut model = model(&events);
         press(&mut model, LARGE, &codes(keys));
@@ -213,6 +252,7 @@ fn hostile_text_is_shown_not_obeyed() {
 #[test]
 fn no_size_panics_on_any_screen() {
     let mut events = live(&recorded());
+    events.push(experiment(Doing::Block));
     events.push(lost(12));
     for keys in ["", "2", "3", "\nG", "5", "3\nG", "?G", "m", "mG\n", "m\n", "M", "/x"] {
         let mut model = model(&events);
@@ -478,7 +518,7 @@ fn flows_are_sorted_by_the_column_that_says_so() {
     assert_eq!(order(&model), by_port);
     assert!(drawn(&model, LARGE).1.contains("by addresses"), "{}", drawn(&model, LARGE).1);
     // All the way round, and each column has its arrow.
-    for _ in 0..8 {
+    for _ in 0..9 {
         let text = drawn(&model, LARGE).1;
         assert!(text.contains('▼'), "{text}");
         press(&mut model, LARGE, &codes("s"));
@@ -618,6 +658,20 @@ fn a_flood_neither_delays_keys_nor_draws_more_than_thirty_frames_a_second() {
 }
 
 #[test]
+fn a_key_has_its_frame_before_more_events_are_looked_at() {
+    let (sender, receiver) = channel();
+    for _ in 0..200 {
+        for event in live(&recorded()) {
+            sender.send(event).unwrap();
+        }
+    }
+    let mut console = Prompt { keys: ['3', '1'].into(), waits: false, looks: 0, most: 0 };
+    run_on(&mut console, &receiver, options(true), &AtomicBool::new(false), &mut Exports::default()).unwrap();
+    // One look for more keys; without any wait for the next regular frame.
+    assert_eq!(console.most, 1);
+}
+
+#[test]
 fn a_terminal_that_is_gone_ends_the_loop() {
     let mut console = Script::of(&[]);
     console.gone = true;
@@ -726,6 +780,7 @@ fn watch(
     stop: &AtomicBool,
 ) -> io::Result<Ended> {
     let (sender, receiver) = channel();
+    console.after = events.len() as u64;
     for event in events {
         sender.send(event).unwrap();
     }
@@ -739,6 +794,7 @@ fn played(keys: &[Msg], host: &mut dyn Host) -> Script {
     console.quits = true;
     let (sender, receiver) = channel();
     for event in live(&recorded()) {
+        console.after += 1;
         sender.send(event).unwrap();
     }
     run_on(&mut console, &receiver, options(true), &AtomicBool::new(false), host).unwrap();
@@ -814,11 +870,81 @@ fn forty_alerts() -> Vec<Event> {
     events
 }
 
+/// An experiment on the recorded device, of these arms and their verdicts.
+fn progress(doing: Doing, arms: &[(&str, Option<&str>)], last: &str, verdict: Option<&str>) -> Event {
+    let told = Progress {
+        device: "10.77.0.2".parse().unwrap(),
+        doing,
+        arm: Some("fixed".to_owned()),
+        block: 3,
+        blocks: 8,
+        requests: 12,
+        arms: arms
+            .iter()
+            .zip([(2, 20, 61, 43), (1, 0, 0, 0)])
+            .map(|((arm, verdict), (blocks, failed, collisions, ignored_rsts))| ArmProgress {
+                arm: (*arm).to_owned(),
+                blocks,
+                planned: 4,
+                reuses: blocks * 10,
+                failed,
+                stalled: failed,
+                collisions,
+                ignored_rsts,
+                verdict: verdict.map(str::to_owned),
+            })
+            .collect(),
+        left_s: Some(40.0),
+        last: Some(last.to_owned()),
+        verdict: verdict.map(str::to_owned),
+    };
+    Event::Progress(ProgressEvent { when: When(at(72)), progress: told })
+}
+
+fn experiment(doing: Doing) -> Event {
+    let last = "2/8 unfixed 10 of 10 reused ports suffered, 30 refused SYNs (21.4 s)";
+    if doing == Doing::Over {
+        let verdict = "Every arm behaves as it declares. fixed: reused ports were refused less often.";
+        let arms = [("unfixed", Some("shows the bug")), ("fixed", Some("removed"))];
+        return progress(doing, &arms, last, Some(verdict));
+    }
+    progress(doing, &[("unfixed", None), ("fixed", None)], last, None)
+}
+
+/// Its first word, before anything is known.
+fn begun() -> Event {
+    let Event::Progress(mut told) = experiment(Doing::Control) else { panic!("progress was meant") };
+    told.progress.arm = Some("unfixed".to_owned());
+    told.progress.left_s = None;
+    told.progress.last = None;
+    for arm in &mut told.progress.arms {
+        (arm.blocks, arm.reuses, arm.failed, arm.stalled) = (0, 0, 0, 0);
+        (arm.collisions, arm.ignored_rsts) = (0, 0);
+    }
+    told.progress.requests = 0;
+    Event::Progress(told)
+}
+
+fn long_experiment() -> Event {
+    let arm = "close=keep-alive+msl_ms=6000+pcb_cap=12+rst_in_time_wait=honour+syn_in_time_wait";
+    let Event::Progress(mut told) = progress(Doing::Block, &[(arm, None), ("fixed", None)], arm, None) else {
+        panic!("progress was meant")
+    };
+    told.progress.device = LONG_ADDRESS.parse().unwrap();
+    told.progress.arm = Some(arm.to_owned());
+    for arm in &mut told.progress.arms {
+        arm.collisions = u64::MAX;
+    }
+    Event::Progress(told)
+}
+
+const LONG_ADDRESS: &str = "fd12:3456:789a:bcde:f012:3456:789a:bcde";
+
 /// Everything that has a name has a long one.
 fn long_names() -> Vec<Event> {
     let long = "a-name-that-goes-on-and-on-日本語-and-does-not-end-where-one-would-expect-it-to-end-at-all";
     let mut events = live(&recorded());
-    let address: std::net::IpAddr = "fd12:3456:789a:bcde:f012:3456:789a:bcde".parse().unwrap();
+    let address: std::net::IpAddr = LONG_ADDRESS.parse().unwrap();
     for event in &mut events {
         match event {
             Event::Start(start) => start.name = long.to_owned(),
@@ -845,7 +971,8 @@ fn long_names() -> Vec<Event> {
                 flow.server.set_ip(address);
                 flow.client.set_ip(address);
             }
-            Event::Segment(_) | Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => {}
+            Event::Segment(_) | Event::Capture(_) | Event::Marker(_) => {}
+            Event::Progress(_) | Event::Summary(_) => {}
         }
     }
     events
@@ -858,6 +985,8 @@ fn ctrl(c: char) -> Msg {
 /// A terminal that plays keys, one at each look that follows a frame, and keeps what was drawn last.
 struct Script {
     keys: VecDeque<Msg>,
+    /// Not before so many events were folded, however slow this machine is.
+    after: u64,
     may_press: bool,
     last: String,
     drawn: u64,
@@ -878,6 +1007,7 @@ impl Script {
         let now = Instant::now();
         Script {
             keys: keys.iter().cloned().collect(),
+            after: 0,
             may_press: false,
             last: String::new(),
             drawn: 0,
@@ -902,7 +1032,7 @@ impl Console for Script {
     fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.last = drawn(model, SMALL).1;
         self.drawn += 1;
-        self.may_press = true;
+        self.may_press = model.events() >= self.after;
         Ok(())
     }
 
@@ -936,6 +1066,47 @@ impl Console for Script {
 
     fn check(&mut self) -> io::Result<Option<(u16, u16)>> {
         if self.gone { Err(io::Error::other("hung up")) } else { Ok(None) }
+    }
+}
+
+/// A terminal whose person presses a key as soon as there is a frame, and counts the looks until the next one.
+struct Prompt {
+    keys: VecDeque<char>,
+    waits: bool,
+    looks: u32,
+    most: u32,
+}
+
+impl Console for Prompt {
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        Ok(SMALL)
+    }
+
+    fn draw(&mut self, _: &Model) -> io::Result<()> {
+        self.waits = false;
+        Ok(())
+    }
+
+    fn input(&mut self, _: Duration) -> io::Result<Option<Msg>> {
+        if self.waits {
+            self.looks += 1;
+            self.most = self.most.max(self.looks);
+            return Ok(None);
+        }
+        (self.waits, self.looks) = (true, 0);
+        Ok(Some(key(self.keys.pop_front().unwrap_or('q'))))
+    }
+
+    fn suspend(&mut self) -> io::Result<(u16, u16)> {
+        Ok(SMALL)
+    }
+
+    fn copy(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn check(&mut self) -> io::Result<Option<(u16, u16)>> {
+        Ok(None)
     }
 }
 

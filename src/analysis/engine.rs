@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     detect::{Detectors, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, Event, SCHEMA, SegmentEvent, Start},
+    event::{CaptureEvent, Event, ProgressEvent, SCHEMA, SegmentEvent, Start},
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
-    host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT},
+    host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT, hosts::Ends},
     input::{Account, Frame, Gap, Input, Marker},
     rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts, Raised},
@@ -58,7 +58,7 @@ pub struct EngineConfig {
 pub struct Engine {
     flow_events: bool,
     segment_events: bool,
-    table: FlowTable,
+    table: FlowTable<Ends>,
     hosts: Hosts,
     detectors: Detectors,
     chain: Chain,
@@ -140,6 +140,10 @@ impl Engine {
                     self.accounts.pop_front();
                 }
             }
+            Input::Progress(progress) => {
+                let when = When(self.counts.now);
+                self.events.push_back(Event::Progress(ProgressEvent { when, progress: *progress }));
+            }
             Input::End => self.end(),
         }
     }
@@ -203,8 +207,16 @@ impl Engine {
         self.counts.segments += 1;
         let (tuple, from) = FourTuple::of(segment);
         self.hosts.recognise(segment);
-        let Some(ends) = self.hosts.concerns(&tuple) else { return };
-        let (id, is_new) = self.table.find_or_open(tuple, segment, from);
+        let found = self.table.find(&tuple);
+        let (id, ends) = match found {
+            Ok(id) => (id, self.hosts.still(*self.table.kept(id), &tuple)),
+            Err(unknown) => {
+                let Some(ends) = self.hosts.concerns(&tuple) else { return };
+                (self.table.open(unknown, tuple, segment, from, ends), ends)
+            }
+        };
+        let is_new = found.is_err();
+        *self.table.kept_mut(id) = ends;
         if self.table.flow_mut(id).is_duplicate(segment, from) {
             return self.counts.skipped.count(Skip::Duplicate);
         }

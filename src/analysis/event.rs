@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     detect::Finding,
     host::DeviceFacts,
+    input::Progress,
     rule::Alert,
     time::{Timestamp, When},
 };
@@ -30,6 +31,7 @@ pub enum Event {
     Device(DeviceEvent),
     Capture(CaptureEvent),
     Marker(MarkerEvent),
+    Progress(ProgressEvent),
     Summary(Summary),
 }
 
@@ -45,6 +47,7 @@ impl Event {
             Event::Device(device) => device.when,
             Event::Capture(capture) => capture.when,
             Event::Marker(marker) => marker.when,
+            Event::Progress(progress) => progress.when,
             Event::Summary(summary) => summary.when,
         };
         // A run without a frame has no time: its summary must not make one up.
@@ -111,6 +114,15 @@ pub struct MarkerEvent {
     /// What the device's test firmware says its mode is from here on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+}
+
+/// An experiment went on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProgressEvent {
+    #[serde(flatten)]
+    pub when: When,
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 /// The last line of every run.

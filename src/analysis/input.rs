@@ -3,6 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::time::Timestamp;
 
 /// A frame's number in its capture, from 1, as Wireshark counts.
@@ -18,6 +20,7 @@ pub enum Input<'a> {
     Gap(Gap),
     Marker(Marker),
     Account(Account),
+    Progress(Box<Progress>),
     End,
 }
 
@@ -116,6 +119,63 @@ pub struct Marker {
     pub device: Option<IpAddr>,
     /// What the device's test firmware says its mode is from here on.
     pub mode: Option<String>,
+}
+
+/// How far an experiment on a device has come: all of it each time, so that the latest is enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub device: IpAddr,
+    pub doing: Doing,
+    /// The arm of the block at hand.
+    pub arm: Option<String>,
+    /// The block at hand, from 1; 0 is the positive control.
+    pub block: u64,
+    /// Blocks of all arms; the positive control goes before them.
+    pub blocks: u64,
+    /// Requests that ended in the block at hand.
+    pub requests: u64,
+    /// In the order in which the arms were named.
+    pub arms: Vec<ArmProgress>,
+    /// Seconds until the last block ends, by what those before it took; `None` while there is none.
+    pub left_s: Option<f64>,
+    /// What came of the last block, in a sentence.
+    pub last: Option<String>,
+    /// What may be concluded, in whole sentences; `None` before the end.
+    pub verdict: Option<String>,
+}
+
+/// What an experiment is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doing {
+    /// The block that must show the bug before anything is compared.
+    Control,
+    Block,
+    /// Every source port was used: it waits until the device holds nothing in TIME-WAIT.
+    Settling,
+    /// It waits for a device that does not answer.
+    Waiting,
+    Over,
+}
+
+/// One arm so far: the blocks of it that count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmProgress {
+    pub arm: String,
+    pub blocks: u64,
+    pub planned: u64,
+    /// Ports that were used again.
+    pub reuses: u64,
+    /// Of those, not answered.
+    pub failed: u64,
+    /// Of those, took longer than a second, failures among them.
+    pub stalled: u64,
+    /// `time-wait-collision` findings.
+    pub collisions: u64,
+    /// `ignored-rst` findings.
+    pub ignored_rsts: u64,
+    /// A word about it; `None` before the end.
+    pub verdict: Option<String>,
 }
 
 /// What a device says of the connections that it holds in TIME-WAIT.

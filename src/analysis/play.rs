@@ -110,7 +110,8 @@ impl Played {
                 | Event::Flow(_)
                 | Event::Alert(_)
                 | Event::Capture(_)
-                | Event::Marker(_) => {}
+                | Event::Marker(_)
+                | Event::Progress(_) => {}
             }
         }
     }

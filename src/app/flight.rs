@@ -117,7 +117,7 @@ impl Flight {
             Event::Finding(finding) => self.on_finding(finding, ring),
             Event::Alert(alert) => self.on_alert(alert),
             Event::Start(_) | Event::Segment(_) | Event::Flow(_) | Event::Device(_) => {}
-            Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => {}
+            Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => {}
         }
     }
 

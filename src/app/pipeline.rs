@@ -32,7 +32,8 @@ use crate::source::{Source, SourceError};
 
 /// After the stop flag went up, the source has this long to hand over what it still holds.
 const GRACE: Duration = Duration::from_secs(2);
-/// A reader behind a pipe waits no longer than this for an event.
+/// A reader behind a pipe waits no longer than this for an event, and for an alert not at all. (One who reads what came of a
+/// file may wait: there the events come too fast for that.)
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
@@ -88,6 +89,7 @@ impl Pipeline {
             finished: Finished::default(),
             quality: CaptureQuality::default(),
             flushed: None,
+            is_unflushed: false,
             counted: Timestamp::ZERO,
             now: Timestamp::ZERO,
         };
@@ -102,6 +104,8 @@ struct Running {
     quality: CaptureQuality,
     /// When stdout was flushed last.
     flushed: Option<Instant>,
+    /// Something was told since.
+    is_unflushed: bool,
     /// From when on the engine's counts are told to the metrics again, by the frames' time.
     counted: Timestamp,
     /// The time of the last frame or tick.
@@ -181,7 +185,7 @@ impl Running {
                     ring.forget_aged(*now);
                 }
             }
-            Input::Marker(_) | Input::Account(_) | Input::End => {}
+            Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
         self.parts.engine.handle(input);
         self.count(time, idle);
@@ -312,8 +316,9 @@ impl Running {
     }
 
     fn tell(&mut self) {
-        let mut told = false;
+        let (mut told, mut is_alert) = (false, false);
         while let Some(event) = self.parts.engine.poll_event() {
+            is_alert |= matches!(event, Event::Alert(_));
             if let Some(report) = &self.parts.report {
                 report.lock().unwrap_or_else(PoisonError::into_inner).fold(&event);
             }
@@ -341,13 +346,18 @@ impl Running {
             }
             told = true;
         }
-        if told && self.flushed.is_none_or(|at| at.elapsed() > FLUSH_EVERY) {
+        self.is_unflushed |= told;
+        let is_live = self.parts.when_stopped == WhenStopped::AtEnd;
+        // On a wire what was told before goes with the next frame, which may tell nothing.
+        let is_due = told || is_live && self.is_unflushed;
+        if is_due && (is_live && is_alert || self.flushed.is_none_or(|at| at.elapsed() > FLUSH_EVERY)) {
             self.flush();
         }
     }
 
     fn flush(&mut self) {
         self.flushed = Some(Instant::now());
+        self.is_unflushed = false;
         if let Some(sink) = &mut self.parts.sink
             && let Err(error) = sink.flush()
         {

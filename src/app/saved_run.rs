@@ -124,7 +124,7 @@ pub fn run<R: BufRead + Send + 'static>(
                     Event::Flow(_) => plan.output.flow_events,
                     Event::Segment(_) => plan.output.segment_events,
                     Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
-                    Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => true,
+                    Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
                 };
                 if wanted { printed(sink.on_event(event)) } else { Ok(true) }
             });

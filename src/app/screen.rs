@@ -66,7 +66,9 @@ impl ScreenFeed {
     /// Returns whether there is room for `newest` now: a segment takes it from nothing but a segment.
     fn make_room(&mut self, newest: &Event) -> bool {
         let is_segment = |event: &Event| matches!(event, Event::Segment(_));
-        let is_fleeting = |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_));
+        // An experiment's progress is told whole each time.
+        let is_fleeting =
+            |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_) | Event::Progress(_));
         let first = match self.waiting.iter().position(is_segment) {
             None if is_segment(newest) => return false,
             None => self.waiting.iter().position(is_fleeting).unwrap_or(0),

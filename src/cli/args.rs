@@ -263,7 +263,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub twin: Option<PathBuf>,
     /// Compare the device's remedies instead, as `esp-tcpwatch experiment` does; about two minutes
-    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "headless", "events", "write", "recorder", "ascii", "rules"], help_heading = "Experiment")]
+    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "events", "write", "recorder", "rules"], help_heading = "Experiment")]
     pub experiment: bool,
     #[command(flatten)]
     pub shape: super::experiment::ShapeArgs,

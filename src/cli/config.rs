@@ -83,9 +83,13 @@ impl Cli {
                 fill(&mut args.key_file, &settings.key_file);
                 fill(&mut args.iface, &settings.iface);
                 fill(&mut args.confine.user, &settings.user);
+                look(&mut args.ascii, &mut args.tui, settings);
             }
             // Its results name the device.
-            Some(Command::Experiment(args)) => fill(&mut args.confine.user, &settings.user),
+            Some(Command::Experiment(args)) => {
+                fill(&mut args.confine.user, &settings.user);
+                look(&mut args.ascii, &mut args.tui, settings);
+            }
             Some(Command::Rules(RulesCommand::List { rules } | RulesCommand::Show { rules, .. })) => {
                 fill(rules, &settings.rules);
             }
@@ -117,8 +121,13 @@ fn watch(args: &mut WatchArgs, settings: &Settings) {
 
 fn output(args: &mut OutputArgs, settings: &Settings) {
     fill(&mut args.rules, &settings.rules);
-    args.ascii |= settings.ascii.as_ref().is_some_and(|ascii| ascii.value);
-    args.tui = TuiSettings { theme: settings.theme.clone(), keys: settings.keys.clone() };
+    look(&mut args.ascii, &mut args.tui, settings);
+}
+
+/// How a screen is to look.
+fn look(ascii: &mut bool, tui: &mut TuiSettings, settings: &Settings) {
+    *ascii |= settings.ascii.as_ref().is_some_and(|ascii| ascii.value);
+    *tui = TuiSettings { theme: settings.theme.clone(), keys: settings.keys.clone() };
 }
 
 /// For commands that speak to one device. All are handed on where several are set, so that the command refuses them.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::args::{RedactArgs, ReportFormat};
+use super::args::{OutputArgs, RedactArgs, ReportFormat};
+use super::config::TuiSettings;
 use super::confine::{ConfineArgs, Confinement};
-use super::plan::{DeviceName, PlanError, RedactPlan, device, error, format_of, redact};
+use super::plan::{DeviceName, OutputPlan, PlanError, RedactPlan, device, error, format_of, output, redact};
 
 const NOTES: &str = "\
 Which remedy helps how much: switch the test firmware, provoke the bug, watch,
@@ -39,6 +40,9 @@ The more arms, the surer each must be: p-values are corrected for their number
 
 --keep DIR leaves each block's packets in a file of its own, named by its number
 and its arm; the report names them, and `esp-tcpwatch -r` reads them.
+
+In a terminal the screens show the traffic as it comes, and the device's (5) how
+far the experiment is; q interrupts it. --headless tells each block in a line.
 
 --json prints one object at the end: type \"experiment\", schema, spec,
 comparison (control, arms, differences, conclusion) and section.
@@ -96,6 +100,15 @@ pub struct ExperimentArgs {
     /// The comparison as one JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+    /// Plain lines even where stdout is a terminal
+    #[arg(long)]
+    pub headless: bool,
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Of the configuration file alone.
+    #[arg(skip)]
+    pub tui: TuiSettings,
     #[command(flatten)]
     pub confine: ConfineArgs,
 }
@@ -127,7 +140,7 @@ pub struct ExperimentPlan {
     pub interface: Option<String>,
     pub resume: Option<PathBuf>,
     pub shape: Shape,
-    pub json: bool,
+    pub output: OutputPlan,
     pub confinement: Confinement,
 }
 
@@ -195,7 +208,16 @@ pub(super) fn experiment(args: ExperimentArgs) -> Result<ExperimentPlan, PlanErr
         interface: args.iface,
         resume: args.resume,
         shape,
-        json: args.json,
+        output: output(
+            OutputArgs {
+                json: args.json,
+                headless: args.headless,
+                ascii: args.ascii,
+                tui: args.tui,
+                ..OutputArgs::default()
+            },
+            RedactPlan::Redact { map: None },
+        )?,
         confinement: args.confine.into(),
     })
 }
@@ -267,7 +289,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Plan, args::Cli};
+    use crate::cli::{Plan, args::Cli, plan::View};
 
     fn plan(words: &str) -> Result<ExperimentPlan, String> {
         let words = ["esp-tcpwatch", "experiment"].into_iter().chain(words.split_whitespace());
@@ -287,7 +309,7 @@ mod tests {
             (plan.shape.arms, plan.shape.rounds),
             (vec!["unfixed".to_owned(), "fixed".to_owned()], None)
         );
-        assert_eq!((plan.port, plan.control_port, plan.json), (80, 7777, false));
+        assert_eq!((plan.port, plan.control_port, plan.output.view), (80, 7777, View::Auto));
     }
 
     #[test]

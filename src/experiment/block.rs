@@ -120,6 +120,24 @@ pub struct Device {
 }
 
 impl Block {
+    /// One of which nothing is known yet.
+    pub fn begun(turn: u64, slot: Option<usize>, arm: String, began: String) -> Block {
+        Block {
+            turn,
+            slot,
+            arm,
+            began,
+            took_s: 0.0,
+            spoilt: None,
+            firsts: Firsts::default(),
+            reuses: Vec::new(),
+            wire: None,
+            device: None,
+            held: Held::default(),
+            recording: None,
+        }
+    }
+
     pub fn counts(&self) -> bool {
         self.spoilt.is_none()
     }

@@ -132,6 +132,22 @@ impl Stored {
         (0..self.spec.blocks()).find(|slot| self.of_slot(*slot).is_none())
     }
 
+    /// About how long the blocks take that are missing, seconds: each as its own arm's took so far, or, of an arm that has
+    /// none, as all of them did. `None` while there is none at all.
+    pub fn left_s(&self) -> Option<f64> {
+        let mean = |blocks: &mut dyn Iterator<Item = &Block>| {
+            let (sum, count) =
+                blocks.fold((0.0, 0.0), |(sum, count), block| (sum + block.took_s, count + 1.0));
+            (count > 0.0).then(|| sum / count)
+        };
+        let counted = || self.blocks.iter().filter(|block| block.counts());
+        let any = mean(&mut counted())?;
+        let of_arm = |label: &str| mean(&mut counted().filter(|block| block.arm == label)).unwrap_or(any);
+        let places = order(&self.spec).into_iter().enumerate();
+        let missing = places.filter(|(slot, _)| self.of_slot(*slot).is_none());
+        Some(missing.filter_map(|(_, arm)| self.spec.arms.get(arm)).map(|arm| of_arm(&arm.label)).sum())
+    }
+
     pub fn is_complete(&self) -> bool {
         self.control().is_some() && self.next_slot().is_none()
     }
@@ -199,6 +215,23 @@ mod tests {
         for end in 0..torn.len() {
             assert!(parse(&torn[..end]).is_ok(), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_is_done() {
+        let spec = spec(&["unfixed", "fixed"]);
+        let arms = order(&spec);
+        let mut stored = Stored::new(spec);
+        assert_eq!(stored.left_s(), None);
+        stored.blocks.push(Block { took_s: 6.0, ..block(0, None, CONTROL) });
+        assert_eq!(stored.left_s(), Some(8.0 * 6.0), "nothing is known of fixed yet");
+        let slot = arms.iter().position(|arm| *arm == 1).unwrap();
+        stored.blocks.push(Block { took_s: 1.0, ..block(1, Some(slot), "fixed") });
+        assert_eq!(stored.left_s(), Some(4.0 * 6.0 + 3.0 * 1.0));
+        let spoilt =
+            Block { took_s: 100.0, spoilt: Some("it restarted".to_owned()), ..block(2, Some(slot), "fixed") };
+        stored.blocks.push(spoilt);
+        assert_eq!(stored.left_s(), Some(4.0 * 6.0 + 3.0 * 1.0), "what is spoilt says nothing");
     }
 
     #[test]

@@ -108,8 +108,8 @@ impl Report {
         match event {
             // A stream that starts again is another run, with frame numbers and alert ids of its own.
             Event::Start(start) => *self = Report { start: Some(bounded_start(start)), ..Report::default() },
-            // The page tells what was found, by the frames that findings name.
-            Event::Segment(_) => {}
+            // The page tells what was found, by the frames that findings name; an experiment has a page of its own.
+            Event::Segment(_) | Event::Progress(_) => {}
             Event::Flow(flow) => self.flow(flow),
             Event::Finding(finding) => self.finding(finding),
             Event::Alert(alert) => self.alert(alert),

@@ -102,7 +102,8 @@ impl Series {
             | Event::Finding(_)
             | Event::Alert(_)
             | Event::Capture(_)
-            | Event::Marker(_) => {}
+            | Event::Marker(_)
+            | Event::Progress(_) => {}
         }
     }
 

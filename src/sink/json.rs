@@ -48,7 +48,7 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Sink for JsonLines<W> {
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
         let start = self.lines.len();
-        if let Err(error) = event.serialize(&mut Serializer::with_formatter(&mut self.lines, Visible)) {
+        if let Err(error) = write(event, &mut self.lines) {
             self.lines.truncate(start);
             return Err(error.into());
         }
@@ -62,6 +62,18 @@ impl<W: Write> Sink for JsonLines<W> {
         }
         self.out.flush()
     }
+}
+
+/// Appends `event`. To look at a whole line for what acts or hides is faster than at each string, and hardly any has it.
+fn write(event: &Event, lines: &mut Vec<u8>) -> serde_json::Result<()> {
+    let start = lines.len();
+    event.serialize(&mut Serializer::new(&mut *lines))?;
+    let is_plain = |line: &[u8]| line.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
+    if lines.get(start..).is_some_and(is_plain) {
+        return Ok(());
+    }
+    lines.truncate(start);
+    event.serialize(&mut Serializer::with_formatter(lines, Visible))
 }
 
 /// JSON's shortest form, but what acts on a terminal or hides from the reader is written as `\u202e`:

@@ -14,6 +14,7 @@ use crate::analysis::{
     detect::Finding,
     event::{DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SegmentEvent, Start, Summary},
     host::{DeviceFacts, Stack},
+    input::Progress,
     rule::{Alert, AlertPhase},
     time::Timestamp,
 };
@@ -50,6 +51,8 @@ struct Memory {
     findings: VecDeque<(u64, String)>,
     devices: BTreeMap<IpAddr, DeviceFacts>,
     explained: BTreeSet<String>,
+    /// What was said of an experiment last.
+    progress: Option<(Option<String>, Option<String>)>,
 }
 
 impl<W: Write> PlainLines<W> {
@@ -128,6 +131,13 @@ fn say(out: &mut String, memory: &mut Memory, options: LinesOptions, event: &Eve
         Event::Marker(marker) => {
             let at = clock(out, memory, marker.when.0)?;
             say_marker(out, &at, marker)
+        }
+        Event::Progress(event) => {
+            if memory.is_news_of_an_experiment(&event.progress) {
+                let at = clock(out, memory, event.when.0)?;
+                say_progress(out, &at, &event.progress)?;
+            }
+            Ok(())
         }
         Event::Summary(summary) => {
             let at = clock(out, memory, summary.when.0)?;
@@ -261,6 +271,16 @@ fn say_marker(out: &mut String, at: &str, marker: &MarkerEvent) -> fmt::Result {
     writeln!(out, "{at} MARKER {}{consequence}", prose(&marker.text))
 }
 
+/// What the last block came to, and at the end what may be concluded.
+fn say_progress(out: &mut String, at: &str, progress: &Progress) -> fmt::Result {
+    let Progress { device, block, blocks, last, verdict, .. } = progress;
+    if let Some(verdict) = verdict {
+        return writeln!(out, "{at} EXPERIMENT {device}: {}", prose(verdict));
+    }
+    let last = last.as_deref().unwrap_or("it begins");
+    writeln!(out, "{at} EXPERIMENT {device} (at block {block} of {blocks}): {}", prose(last))
+}
+
 fn say_summary(out: &mut String, at: &str, summary: &Summary) -> fmt::Result {
     writeln!(out, "{at} SUMMARY {}", prose(&summary.verdict))?;
     writeln!(
@@ -320,6 +340,14 @@ impl Memory {
             self.explained.insert(rule.to_owned());
         }
         true
+    }
+
+    /// Whether a block ended, or the experiment did.
+    fn is_news_of_an_experiment(&mut self, progress: &Progress) -> bool {
+        let said = Some((progress.last.clone(), progress.verdict.clone()));
+        let news = self.progress != said;
+        self.progress = said;
+        news
     }
 
     /// Whether a line on this device would tell something. Counters and growing bounds alone do not: the summary has them.

@@ -168,7 +168,7 @@ impl Metrics {
             Event::Device(device) => self.devices.on_facts(&device.facts),
             Event::Start(_) | Event::Segment(_) | Event::Flow(_) => {}
             // What was lost is among the counts.
-            Event::Capture(_) | Event::Marker(_) | Event::Summary(_) => {}
+            Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => {}
         }
     }
 

@@ -140,6 +140,13 @@ impl<W: Write> Recorder<W> {
         if let Some(id) = self.links.iter().position(|known| *known == link) {
             return Ok(id as u32);
         }
+        // pcap has more bits for it, and pcap-file cuts it without a word: then it would be another link type.
+        if u16::try_from(link.0).is_err() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("link type {} has no place in pcapng, where they end at {}", link.0, u16::MAX),
+            ));
+        }
         let mut options = vec![InterfaceDescriptionOption::IfTsResol(TSRESOL)];
         if !self.info.interface.is_empty() {
             options.insert(0, InterfaceDescriptionOption::IfName(short(&self.info.interface)));

@@ -88,7 +88,9 @@ impl CaptureFile {
             let size = data.len();
             let not_a_capture =
                 |what: &str| SourceError::NotACapture { name: name.clone(), what: what.to_owned() };
-            if !pcap::is_magic(data) && !pcapng::is_magic(data) {
+            let is_none = !pcap::is_magic(data) && !pcapng::is_magic(data);
+            // Four octets tell what it is instead, also where a pipe gives one at a time.
+            if is_none && (size >= 4 || window.at_end()) {
                 return Err(not_a_capture(instead(data)));
             }
             if size >= 4 && pcapng::is_magic(data) {
@@ -245,7 +247,12 @@ pub fn shows_espressif(mut capture: CaptureFile) -> bool {
         match capture.next_input() {
             Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return true,
             Ok(Some(
-                Input::Frame(_) | Input::Tick(_) | Input::Gap(_) | Input::Marker(_) | Input::Account(_),
+                Input::Frame(_)
+                | Input::Tick(_)
+                | Input::Gap(_)
+                | Input::Marker(_)
+                | Input::Account(_)
+                | Input::Progress(_),
             )) => {}
             Ok(Some(Input::End) | None) | Err(_) => return false,
         }

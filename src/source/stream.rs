@@ -82,7 +82,9 @@ fn read(
                 feeder.gap(gap);
                 continue;
             }
-            Found::Input(Input::Tick(_) | Input::Marker(_) | Input::Account(_)) => continue,
+            Found::Input(Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::Progress(_)) => {
+                continue;
+            }
             Found::Input(Input::End) | Found::Nothing => return Ok(()),
             Found::Read(need) => need,
         };

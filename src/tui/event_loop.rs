@@ -1,7 +1,7 @@
 //! The loop between stream, keys and screen.
 //!
-//! Knows when to look, when to draw and when to stop: input is never starved by events, a frame is drawn only for
-//! a change, and at most thirty times a second. Refuses to know what a message does and how a terminal works.
+//! Knows when to look, when to draw and when to stop: input is never starved by events and is answered at once, a frame
+//! is drawn only for a change, and at most thirty times a second on average. Refuses to know what a message does and how a terminal works.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,12 @@ use crate::analysis::event::Event;
 const FRAME: Duration = Duration::from_millis(34);
 /// The longest time that keys are waited for where no event came for a while: a key or a resize ends it at once.
 const IDLE: Duration = Duration::from_millis(125);
+/// The same where no event can come any more.
+const OVER: Duration = Duration::from_millis(500);
+/// Frames that keys may have before their time; later ones make up for them.
+const AHEAD: u32 = 2;
 /// The longest time that events are folded without a look at the keys.
-const FOLD: Duration = Duration::from_millis(8);
+const FOLD: Duration = Duration::from_millis(4);
 /// How often ages are drawn anew while nothing happens.
 const AGES: Duration = Duration::from_secs(1);
 /// Keys taken at once, so that a pasted book does not starve the events either.
@@ -53,7 +57,9 @@ pub fn run_on(
     let (columns, rows) = console.size()?;
     update(&mut model, Msg::Resized(columns, rows));
     let mut changed = true;
-    let mut drawn: Option<Instant> = None;
+    let mut pace = Pace::default();
+    // A key waits for its frame.
+    let mut pressed = false;
     let mut heard = Instant::now();
     let mut aged = heard;
     loop {
@@ -64,7 +70,9 @@ pub fn run_on(
             update(&mut model, Msg::Resized(columns, rows));
             changed = true;
         }
-        let folded = fold(&mut model, events);
+        // A key is answered before more events are looked at.
+        let at_once = pressed && pace.until_frame(true).is_zero();
+        let folded = if at_once { Folded { any: false, more: true } } else { fold(&mut model, events) };
         if folded.any {
             changed = true;
             heard = Instant::now();
@@ -81,22 +89,23 @@ pub fn run_on(
             update(&mut model, Msg::Silent(heard.elapsed()));
             changed = true;
         }
-        let until_frame = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
+        let until_frame = pace.until_frame(pressed);
         if changed && until_frame.is_zero() {
+            pace.frame();
             console.draw(&model)?;
-            drawn = Some(Instant::now());
-            changed = false;
+            (changed, pressed) = (false, false);
         }
         let wait = match (folded.more, changed) {
             (true, _) => Duration::ZERO,
             (false, true) => until_frame,
+            (false, false) if model.stream_over => OVER,
             (false, false) if heard.elapsed() < AGES => FRAME,
             (false, false) => IDLE,
         };
         let mut next = console.input(wait)?;
         for _ in 0..KEYS_AT_ONCE {
             let Some(msg) = next else { break };
-            changed = true;
+            (changed, pressed) = (true, true);
             for effect in update(&mut model, msg) {
                 let answer = match effect {
                     Effect::Quit => return Ok(Ended::Quit),
@@ -116,6 +125,25 @@ pub fn run_on(
             }
             next = console.input(Duration::ZERO)?;
         }
+    }
+}
+
+/// When the next frame may be drawn.
+#[derive(Default)]
+struct Pace {
+    due: Option<Instant>,
+}
+
+impl Pace {
+    fn until_frame(&self, pressed: bool) -> Duration {
+        let wait = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
+        if pressed { wait.saturating_sub(AHEAD * FRAME) } else { wait }
+    }
+
+    /// A frame is drawn now.
+    fn frame(&mut self) {
+        let now = Instant::now();
+        self.due = Some(self.due.map_or(now, |due| due.max(now)) + FRAME);
     }
 }
 

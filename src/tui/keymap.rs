@@ -74,7 +74,8 @@ pub const BINDINGS: &[Binding] = &[
     binding("page-down", &[plain(KeyCode::PageDown), char(' ')], Command::PageDown, None, "a page down"),
     binding("page-up", &[plain(KeyCode::PageUp)], Command::PageUp, None, "a page up"),
     binding("top", &[char('g'), plain(KeyCode::Home)], Command::Top, None, "to the top, and follow it"),
-    binding("bottom", &[char('G'), plain(KeyCode::End)], Command::Bottom, None, "to the bottom"),
+    binding("bottom", &[char('G'), plain(KeyCode::End)], Command::Bottom, None,
+        "to the bottom, and follow the flow that is open"),
     binding("next-device", &[plain(KeyCode::Right), char('l')], Command::NextDevice, Some("device"), "next device"),
     binding("previous-device", &[plain(KeyCode::Left), char('h')], Command::PreviousDevice, Some("device"),
         "previous device"),
@@ -137,10 +138,12 @@ fn acts(model: &Model, command: Command, position: impl Fn() -> (usize, usize)) 
         Command::Show(screen) => model.screen != screen || model.open.is_some() && screen == Screen::Alerts,
         Command::Filter => model.filtered_pane().is_some(),
         Command::Sort | Command::Reverse => {
-            model.screen == Screen::Flows && !model.listed(Pane::Flows).is_empty()
+            model.screen == Screen::Flows && model.let_through().next().is_some()
         }
-        // What is over cannot be switched any more.
-        Command::Mode => !model.is_over() && model.device_meant().is_some(),
+        // What is over cannot be switched any more, and what an experiment switches is its own.
+        Command::Mode => {
+            !model.is_over() && model.shown().progress.is_none() && model.device_meant().is_some()
+        }
         Command::Mark => !model.is_over(),
         Command::Freeze => model.is_frozen() || !model.is_over(),
         Command::Export => model.events() > 0,
@@ -168,7 +171,10 @@ fn position(model: &Model) -> (usize, usize) {
             let listed = model.listed(pane);
             (model.chosen_index(pane, &listed), listed.len().saturating_sub(1))
         }
-        None => (model.scroll, view::text_end(model)),
+        None => {
+            let end = view::text_end(model);
+            (model.first_line(end), end)
+        }
     }
 }
 

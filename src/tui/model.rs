@@ -29,6 +29,8 @@ pub struct Model {
     pub open: Option<Subject>,
     /// First line shown of a text that fills the screen.
     pub scroll: usize,
+    /// The end of the text is shown, also as it grows; `scroll` means nothing then.
+    pub follows: bool,
     pub filters: Filters,
     pub flow_order: FlowOrder,
     /// What is being asked of the person.
@@ -97,6 +99,7 @@ impl Model {
             chosen: Chosen::default(),
             open: None,
             scroll: 0,
+            follows: false,
             filters: Filters::default(),
             flow_order: FlowOrder::default(),
             dialogue: None,
@@ -161,6 +164,11 @@ impl Model {
         };
     }
 
+    /// The first line shown of a text that can begin with its lines up to `end`.
+    pub fn first_line(&self, end: usize) -> usize {
+        if self.follows { end } else { self.scroll.min(end) }
+    }
+
     // ---- lists ----
 
     /// The alerts that the filter lets through, in the order they are listed.
@@ -172,9 +180,7 @@ impl Model {
 
     /// The flows that the filter lets through, in the order they are listed.
     pub fn flows(&self) -> Vec<(&FlowKey, &FlowEntry)> {
-        let flows = self.shown().flows.iter();
-        let mut flows: Vec<_> =
-            flows.filter(|(key, entry)| self.filters.flows.takes_flow(key, entry)).collect();
+        let mut flows: Vec<_> = self.let_through().collect();
         flows.sort_by(|a, b| self.flow_order.compare(*a, *b));
         flows
     }
@@ -200,7 +206,19 @@ impl Model {
         wanted.and_then(|wanted| listed.iter().position(|subject| *subject == wanted)).unwrap_or(0)
     }
 
+    /// The flows that the filter lets through, in no order that means anything.
+    pub fn let_through(&self) -> impl Iterator<Item = (&FlowKey, &FlowEntry)> {
+        self.shown().flows.iter().filter(|(key, entry)| self.filters.flows.takes_flow(key, entry))
+    }
+
     pub fn chosen_in(&self, pane: Pane) -> Option<Subject> {
+        if pane == Pane::Flows {
+            // Without sorting them all: the footer asks often.
+            let chosen = || self.chosen.flow.and_then(|key| self.shown().flows.get_key_value(&key));
+            let listed = chosen().filter(|(key, entry)| self.filters.flows.takes_flow(key, entry));
+            let shown = listed.or_else(|| self.let_through().min_by(|a, b| self.flow_order.compare(*a, *b)));
+            return shown.map(|(key, _)| Subject::Flow(*key));
+        }
         let listed = self.listed(pane);
         listed.get(self.chosen_index(pane, &listed)).copied()
     }

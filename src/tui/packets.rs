@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::watched::FlowKey;
-use crate::analysis::{event::SegmentEvent, input::FrameNo};
+use crate::analysis::{event::SegmentEvent, input::FrameNo, tcp::Kind};
 
 /// Segments kept of one flow.
 pub const MAX_PACKETS_OF_FLOW: usize = 256;
@@ -39,6 +39,21 @@ struct Trail {
     segments: VecDeque<SegmentEvent>,
     /// The number of the segment, among all that were told, that touched it last.
     touched: u64,
+    /// Segments heard of it since the trail was begun.
+    heard: u64,
+    /// The life it is in, and what was sent again in that.
+    life: u32,
+    again: u64,
+    /// The number that its last segment has in the stream: higher than `heard` where some were not told.
+    number: u64,
+}
+
+/// Segments that were sent again in the life at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SentAgain {
+    pub count: u64,
+    /// No segment of the flow is missing in the stream, so there are no more of them.
+    pub is_exact: bool,
 }
 
 impl Packets {
@@ -47,6 +62,7 @@ impl Packets {
         self.newest = self.newest.max(segment.frame);
         let trail = self.flows.entry((segment.client, segment.server)).or_default();
         trail.touched = self.told;
+        trail.hear(&segment);
         trail.segments.push_back(segment);
         if trail.segments.len() > MAX_PACKETS_OF_FLOW {
             trail.segments.pop_front();
@@ -61,6 +77,12 @@ impl Packets {
         if self.losses.len() > MAX_LOSSES {
             self.losses.pop_front();
         }
+    }
+
+    /// How much of one flow was sent again; `None` where no segment of it is kept.
+    pub fn sent_again(&self, key: FlowKey) -> Option<SentAgain> {
+        let trail = self.flows.get(&key)?;
+        Some(SentAgain { count: trail.again, is_exact: trail.heard >= trail.number })
     }
 
     /// What is kept of one flow, in the order in which it was told.
@@ -101,6 +123,19 @@ impl Packets {
             }
             self.flows.remove(&key);
             self.kept -= segments;
+        }
+    }
+}
+
+impl Trail {
+    fn hear(&mut self, segment: &SegmentEvent) {
+        if self.life != segment.incarnation {
+            (self.life, self.again) = (segment.incarnation, 0);
+        }
+        self.heard += 1;
+        self.number = segment.number;
+        if matches!(segment.kind, Some(Kind::SynAgain | Kind::SynAckAgain | Kind::Again)) {
+            self.again += 1;
         }
     }
 }
@@ -151,6 +186,29 @@ mod tests {
         assert_eq!(packets.of(key(1)).count(), 0, "the quietest");
         assert_eq!(packets.of(key(32_767)).count(), 2);
         assert!(packets.kept() >= MAX_PACKETS / 2);
+    }
+
+    #[test]
+    fn what_was_sent_again_is_counted_in_its_life_and_is_a_least_where_segments_are_missing() {
+        let mut packets = Packets::default();
+        assert_eq!(packets.sent_again(key(1)), None);
+        for (number, incarnation, kind) in [
+            (1, 1, Kind::Syn),
+            (2, 1, Kind::SynAgain),
+            (3, 1, Kind::SynAckAgain),
+            (4, 1, Kind::News),
+            (5, 1, Kind::Again),
+        ] {
+            packets.fold(SegmentEvent { incarnation, kind: Some(kind), ..segment(1, number) });
+        }
+        assert_eq!(packets.sent_again(key(1)), Some(SentAgain { count: 3, is_exact: true }));
+        packets.fold(SegmentEvent { incarnation: 2, kind: Some(Kind::Syn), ..segment(1, 6) });
+        assert_eq!(packets.sent_again(key(1)), Some(SentAgain { count: 0, is_exact: true }));
+        packets.fold(SegmentEvent { incarnation: 2, kind: Some(Kind::SynAgain), ..segment(1, 9) });
+        assert_eq!(packets.sent_again(key(1)), Some(SentAgain { count: 1, is_exact: false }));
+        // What is another life's has no kind.
+        packets.fold(SegmentEvent { incarnation: 2, kind: None, ..segment(1, 10) });
+        assert_eq!(packets.sent_again(key(1)), Some(SentAgain { count: 1, is_exact: false }));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub struct Step {
     screen: Screen,
     open: Option<Subject>,
     scroll: usize,
+    follows: bool,
 }
 
 impl Model {
@@ -163,7 +164,7 @@ impl Model {
         match self.came_from.pop() {
             Some(step) => {
                 self.go(step.screen, step.open);
-                self.scroll = step.scroll;
+                (self.scroll, self.follows) = (step.scroll, step.follows);
             }
             None if self.screen == Screen::Help => self.go(Screen::Overview, None),
             None if self.open.is_some() => {
@@ -182,12 +183,19 @@ impl Model {
         if self.came_from.len() >= MAX_STEPS {
             self.came_from.remove(0);
         }
-        self.came_from.push(Step { screen: self.screen, open: self.open, scroll: self.scroll });
+        self.came_from.push(Step {
+            screen: self.screen,
+            open: self.open,
+            scroll: self.scroll,
+            follows: self.follows,
+        });
     }
 
     fn go(&mut self, screen: Screen, open: Option<Subject>) {
         self.screen = screen;
         self.scroll = 0;
+        // What goes on is read at its end, what is over from its beginning.
+        self.follows = screen == Screen::Flow && !self.is_over();
         // A screen of one thing keeps to it, whatever comes to stand at the top of its list.
         self.open = open.or_else(|| if screen == Screen::Flow { self.chosen_in(Pane::Flows) } else { None });
         if screen == Screen::Device && self.chosen.device.is_none() {

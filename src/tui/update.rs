@@ -9,7 +9,7 @@ use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEve
 
 use super::dialogue::{self, Dialogue};
 use super::keymap::{self, Command};
-use super::model::{Model, Notice, Pane};
+use super::model::{Model, Notice, Pane, Screen};
 use super::view::{self, Target};
 use super::{Answer, copy};
 use crate::analysis::event::Event;
@@ -143,6 +143,7 @@ fn pressed(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
 fn to_life(model: &mut Model, forward: bool) {
     if let Some(line) = view::other_life(model, forward) {
         model.scroll = line;
+        model.follows = false;
     }
 }
 
@@ -211,7 +212,12 @@ fn page(model: &Model) -> isize {
 fn go(model: &mut Model, step: Step) {
     match model.moving_pane() {
         Some(pane) => choose(model, pane, step),
-        None => model.scroll = step.from(model.scroll, view::text_end(model)),
+        None => {
+            let end = view::text_end(model);
+            let before = model.first_line(end);
+            model.scroll = step.from(before, end);
+            model.follows = model.screen == Screen::Flow && model.scroll == end && !model.is_over();
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::packets::Packets;
+use super::packets::{Packets, SentAgain};
 use crate::analysis::{
     detect::Finding,
-    event::{CaptureQuality, Event, FlowChange, FlowEvent, Start, Summary},
+    event::{CaptureQuality, Event, FlowChange, FlowEvent, ProgressEvent, Start, Summary},
     host::DeviceFacts,
     rule::{Alert, AlertPhase, Severity},
     time::Timestamp,
@@ -46,6 +46,8 @@ pub struct Watched {
     pub capture: Capture,
     /// The last marker or loss, in words.
     pub remark: Option<(Timestamp, String)>,
+    /// How far an experiment is, where one runs or ran.
+    pub progress: Option<ProgressEvent>,
     pub summary: Option<Summary>,
     /// Packet time of the first and of the latest event.
     pub first: Option<Timestamp>,
@@ -76,6 +78,8 @@ pub struct FlowEntry {
     pub connected: Option<Duration>,
     /// Since when the device holds the tuple in TIME-WAIT, by the last that was seen of it.
     pub held_since: Option<Timestamp>,
+    /// What was sent again in this life; `None` where the stream tells no segments.
+    pub again: Option<SentAgain>,
     /// The number of the event that touched it last: an order that equal times cannot confuse.
     pub touched: u64,
     /// Findings on this tuple, and the rule of the last one.
@@ -112,7 +116,11 @@ impl Watched {
             Event::Start(start) => self.start = Some(start),
             Event::Segment(segment) => {
                 self.capture.frame = self.capture.frame.max(segment.frame);
+                let key = (segment.client, segment.server);
                 self.packets.fold(segment);
+                if let Some(entry) = self.flows.get_mut(&key) {
+                    entry.again = self.packets.sent_again(key);
+                }
             }
             Event::Flow(flow) => self.flow(flow),
             Event::Finding(finding) => self.finding(finding),
@@ -127,6 +135,7 @@ impl Watched {
                 self.remark = Some((capture.when.0, capture.text));
             }
             Event::Marker(marker) => self.remark = Some((marker.when.0, marker.text)),
+            Event::Progress(progress) => self.progress = Some(progress),
             Event::Summary(summary) => self.summary(summary),
         }
     }
@@ -235,6 +244,7 @@ impl Watched {
         }
         entry.hold(&event);
         entry.event = event;
+        entry.again = self.packets.sent_again(key);
         entry.touched = touched;
         if is_new {
             self.forget_old_flows();
@@ -346,7 +356,16 @@ fn is_in(text: &str, state: &str) -> bool {
 impl FlowEntry {
     fn new(event: FlowEvent) -> FlowEntry {
         let opened = event.when.0;
-        FlowEntry { event, opened, connected: None, held_since: None, touched: 0, findings: 0, rule: None }
+        FlowEntry {
+            event,
+            opened,
+            connected: None,
+            held_since: None,
+            again: None,
+            touched: 0,
+            findings: 0,
+            rule: None,
+        }
     }
 
     /// Keeps whether the device holds the tuple in TIME-WAIT: a SYN that is refused there changes nothing, one that is

@@ -30,6 +30,20 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
+/// A span that nobody knows exactly: `5 s`, `40 s`, `3 m`, `1 h 20 m`.
+pub fn roughly(seconds: f64) -> String {
+    let s = seconds.max(0.0);
+    if s < 20.0 {
+        format!("{:.0} s", s.ceil())
+    } else if s < 100.0 {
+        format!("{:.0} s", (s / 10.0).ceil() * 10.0)
+    } else if s < 3_600.0 {
+        format!("{:.0} m", (s / 60.0).ceil())
+    } else {
+        format!("{} h {:02} m", s as u64 / 3_600, s as u64 / 60 % 60)
+    }
+}
+
 /// How long ago, in whole units: `0 s`, `59 s`, `3 m`, `2 h`, `4 d`.
 pub fn age(span: Duration) -> String {
     match span.as_secs() {
@@ -234,6 +248,20 @@ mod tests {
             (f64::NAN, "0.00 ms"),
         ] {
             assert_eq!(span(seconds), said, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_exactly_is_round() {
+        for (seconds, said) in [
+            (-3.0, "0 s"),
+            (4.2, "5 s"),
+            (31.0, "40 s"),
+            (130.0, "3 m"),
+            (4_860.0, "1 h 21 m"),
+            (f64::NAN, "0 s"),
+        ] {
+            assert_eq!(roughly(seconds), said, "{seconds}");
         }
     }
 

@@ -59,7 +59,7 @@ mod linux {
         hand_down_what_it_takes()?;
         let watcher = Watcher::start(Path::new(program), Path::new(folder), &lab)?;
         let held = Connections::to(lab.server());
-        let mut actor = Actor { lab, watcher, held };
+        let mut actor = Actor { lab, watcher, held, flood: None };
         // The first frames are ours, not the scenario's: ARP is settled.
         actor.status()?;
         for step in &steps {
@@ -86,6 +86,7 @@ mod linux {
         lab: Lab,
         watcher: Watcher,
         held: Connections,
+        flood: Option<Flood>,
     }
 
     impl Actor {
@@ -124,6 +125,13 @@ mod linux {
                     ensure!(Command::new("ip").args(words).status()?.success(), "ip {words:?}");
                 }
                 Step::Knock { for_ } => self.knock(*for_)?,
+                Step::Flood { rate, for_ } => self.flood = Some(Flood::start(*rate, *for_, &self.lab)?),
+                Step::FloodOver => {
+                    let flood = self.flood.take().context("there is no flood")?;
+                    say(&Said::Flooded(flood.over()?))?;
+                }
+                Step::Freeze => self.watcher.signal(Signal::SIGSTOP)?,
+                Step::Thaw => self.watcher.signal(Signal::SIGCONT)?,
                 Step::TurnOff => self.lab.turn_off()?,
                 Step::TurnOn => self.lab.turn_on()?,
             }
@@ -219,9 +227,13 @@ mod linux {
             Ok(text.lines().filter(|line| line.contains(words)).count())
         }
 
+        fn signal(&self, signal: Signal) -> Result<()> {
+            Ok(kill(Pid::from_raw(self.child.id().cast_signed()), signal)?)
+        }
+
         /// As Ctrl-C does; returns its exit code.
         fn stop(&mut self) -> Result<i32> {
-            kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT)?;
+            self.signal(Signal::SIGINT)?;
             let deadline = Instant::now() + SOON;
             loop {
                 if let Some(status) = self.child.try_wait()? {
@@ -237,6 +249,41 @@ mod linux {
         fn drop(&mut self) {
             // After an error on the way; otherwise it has ended.
             let _over = self.child.kill().and_then(|()| self.child.wait());
+        }
+    }
+
+    /// The sender of the bench, in the namespace of the lab; it ends by itself.
+    struct Flood(Option<Child>);
+
+    impl Flood {
+        fn start(rate: u32, lasting: Duration, lab: &Lab) -> Result<Flood> {
+            let sender = std::env::current_exe()?.with_file_name("bench_sender");
+            let child = Command::new(&sender)
+                .args([lab.interface(), "syn", &lab.device().to_string()])
+                .args([rate.to_string(), lasting.as_secs_f64().to_string()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .with_context(|| format!("{}; `cargo build --example bench_sender`", sender.display()))?;
+            Ok(Flood(Some(child)))
+        }
+
+        /// Waits for its end; returns how many frames it sent.
+        fn over(mut self) -> Result<u64> {
+            let child = self.0.take().context("it is over")?;
+            let said = child.wait_with_output()?;
+            ensure!(said.status.success(), "the flood: {}", said.status);
+            let told: serde_json::Value = serde_json::from_slice(&said.stdout)?;
+            told["sent"].as_u64().context("it did not say how many it sent")
+        }
+    }
+
+    impl Drop for Flood {
+        fn drop(&mut self) {
+            // After an error on the way; otherwise it has ended.
+            if let Some(child) = &mut self.0 {
+                let _over = child.kill().and_then(|()| child.wait());
+            }
         }
     }
 

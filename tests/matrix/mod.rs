@@ -1,6 +1,7 @@
 //! The lab matrix: every way in which the twin can misbehave, and what the program must say of it.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file takes what it needs")]
 
+pub mod flood;
 pub mod lossy;
 pub mod rows;
 pub mod stage;

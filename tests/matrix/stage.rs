@@ -64,6 +64,8 @@ pub struct Run {
     pub account: Status,
     /// Of the steps that make connections or read from them, in their order.
     pub tallies: Vec<Tally>,
+    /// Frames that floods had.
+    pub flooded: u64,
     pub recording: PathBuf,
     exit: i32,
 }
@@ -112,7 +114,8 @@ pub fn play(row: &Row, seed: u64, folder: &Path) -> Run {
     run
 }
 
-fn perform(row: &Row, seed: u64, folder: &Path) -> Run {
+/// Plays `row` and judges nothing.
+pub fn perform(row: &Row, seed: u64, folder: &Path) -> Run {
     let output = Command::new(actor())
         .args([PROGRAM, folder.to_str().unwrap(), &seed.to_string()])
         .arg(serde_json::to_string(&row.steps).unwrap())
@@ -124,10 +127,11 @@ fn perform(row: &Row, seed: u64, folder: &Path) -> Run {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the actor: {stderr}\nthe program: {watcher}");
     assert_eq!(watcher, "", "the program's standard error");
-    let (mut tallies, mut account, mut exit) = (Vec::new(), None, None);
+    let (mut tallies, mut flooded, mut account, mut exit) = (Vec::new(), 0, None, None);
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         match serde_json::from_str(line).unwrap() {
             Said::Tally(tally) => tallies.push(tally),
+            Said::Flooded(frames) => flooded += frames,
             Said::Account(status) => account = Some(*status),
             Said::Watched(code) => exit = Some(code),
         }
@@ -139,6 +143,7 @@ fn perform(row: &Row, seed: u64, folder: &Path) -> Run {
         summary: all.last().unwrap().clone(),
         account: account.unwrap(),
         tallies,
+        flooded,
         recording: folder.join("live.pcapng"),
         exit: exit.unwrap(),
     }

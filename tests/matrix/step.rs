@@ -71,6 +71,17 @@ pub enum Step {
     Knock {
         for_: Duration,
     },
+    /// SYNs from everywhere to any port of the device, so many a second, beside the steps that follow. No device has to
+    /// answer them: their checksum is wrong.
+    Flood {
+        rate: u32,
+        for_: Duration,
+    },
+    /// Until the flood is over.
+    FloodOver,
+    /// The watcher gets no processor, as on a machine that is much too busy; then it goes on.
+    Freeze,
+    Thaw,
     TurnOff,
     TurnOn,
 }
@@ -93,6 +104,8 @@ pub enum Said {
     Tally(Tally),
     /// The device's own account, at the end.
     Account(Box<esp_tcpwatch::firmware::protocol::Status>),
+    /// How many frames a flood had.
+    Flooded(u64),
     /// The watcher's exit code.
     Watched(i32),
 }

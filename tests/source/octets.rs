@@ -171,7 +171,9 @@ impl Got {
             },
             Input::Gap(Gap { at, lost, cause }) => Got::Gap { nanos: at.nanos(), lost: *lost, cause: *cause },
             Input::Tick(_) => Got::Tick,
-            Input::Marker(_) | Input::Account(_) => panic!("no source makes these: {input:?}"),
+            Input::Marker(_) | Input::Account(_) | Input::Progress(_) => {
+                panic!("no source makes these: {input:?}")
+            }
             Input::End => Got::End,
         }
     }

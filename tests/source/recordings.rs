@@ -75,6 +75,17 @@ fn a_recording_gives_the_frames_back() {
     assert_eq!(replayed(recorded(quality, None)), expected());
 }
 
+/// pcap has 26 bits for the link type, pcapng 16: cut, an unknown one would be read as raw IP.
+#[test]
+fn a_link_type_that_pcapng_has_no_room_for_is_refused() {
+    let mut recorder = Recorder::new(Vec::new(), info());
+    let frame = |link| Frame { number: 1, time: Timestamp::ZERO, link, wire_len: 1, data: &[0x45] };
+    let error = recorder.on_frame(&frame(LinkType(0x4_0065))).unwrap_err().to_string();
+    assert!(error.contains("262245"), "{error}");
+    recorder.on_frame(&frame(LinkType(0xffff))).unwrap();
+    assert_eq!(replayed(recorder.finish(CaptureQuality::default()).unwrap()).len(), 1);
+}
+
 #[test]
 fn a_gap_comes_back_where_it_was_and_only_once() {
     let quality = CaptureQuality { received: 5, dropped: 3, gaps: 1 };

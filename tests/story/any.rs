@@ -7,14 +7,15 @@ use esp_tcpwatch::analysis::{
     certainty::Certainty,
     detect::{EvidenceSegment, Finding},
     event::{
-        CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, SegmentEvent,
-        Start, Summary,
+        CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, ProgressEvent,
+        SegmentEvent, Start, Summary,
     },
     flow::Belongs,
     host::{
         AccountFacts, Behaviour, Blocked, Delay, DelayFacts, DeviceFacts, MslBracket, Outcome, PcbCap,
         RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
     },
+    input::{ArmProgress, Doing, Progress},
     rule::{Alert, AlertPhase, Severity},
     tcp::{Kind, StateView, TcpState},
     time::{Timestamp, When},
@@ -486,6 +487,27 @@ fn summary() -> BoxedStrategy<Event> {
         .boxed()
 }
 
+fn progress() -> BoxedStrategy<Event> {
+    let doing = select(vec![Doing::Control, Doing::Block, Doing::Settling, Doing::Waiting, Doing::Over]);
+    let arm = (text(), any::<(u64, u64, u64, u64)>(), any::<(u64, u64, u64)>(), option::of(text())).prop_map(
+        |(arm, (blocks, planned, reuses, failed), (stalled, collisions, ignored_rsts), verdict)| {
+            ArmProgress { arm, blocks, planned, reuses, failed, stalled, collisions, ignored_rsts, verdict }
+        },
+    );
+    (
+        (when(), ip(), doing, option::of(text())),
+        any::<(u64, u64, u64)>(),
+        vec(arm, 0..8),
+        (option::of(number()), option::of(text()), option::of(text())),
+    )
+        .prop_map(|((when, device, doing, arm), (block, blocks, requests), arms, (left_s, last, verdict))| {
+            let progress =
+                Progress { device, doing, arm, block, blocks, requests, arms, left_s, last, verdict };
+            Event::Progress(ProgressEvent { when, progress })
+        })
+        .boxed()
+}
+
 pub fn event() -> BoxedStrategy<Event> {
     prop_oneof![
         1 => start(),
@@ -503,6 +525,7 @@ pub fn event() -> BoxedStrategy<Event> {
                 mode_changed,
                 device,
             })),
+        1 => progress(),
         1 => summary(),
     ]
     .boxed()

@@ -119,7 +119,9 @@ pub fn program_for_everybody(dir: &Path) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
     let copy = dir.join("esp-tcpwatch");
-    std::fs::copy(PROGRAM, &copy).unwrap();
+    // By another process: a program forked meanwhile would inherit a handle that writes it, and a file that is written
+    // cannot be run.
+    assert!(Command::new("cp").args([Path::new(PROGRAM), copy.as_path()]).status().unwrap().success());
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
     copy
 }

@@ -86,7 +86,11 @@ impl Terminal {
 
     /// Waits until a person would see `part`.
     pub fn shows(&mut self, part: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        self.shows_within(Duration::from_secs(20), part);
+    }
+
+    pub fn shows_within(&mut self, span: Duration, part: &str) {
+        let deadline = Instant::now() + span;
         while !self.seen.screen().contents().contains(part) {
             assert!(self.reads(deadline), "{part} does not show:\n{}", self.seen.screen().contents());
         }

@@ -7,7 +7,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Occasions, Seen, Spec};
+use super::{Detector, Finding, Occasions, Seen, Spec, seen::LastSegments};
 use crate::analysis::{
     certainty::Certainty,
     flow::Belongs,
@@ -21,7 +21,7 @@ use crate::analysis::{
 const NEAR: i32 = 1 << 20;
 /// A device without a segment for this long has lost little by a gap.
 const BUSY: Duration = Duration::from_secs(60);
-/// Busy devices told of; one more takes the place of the one that has been quiet longest.
+/// Busy devices told of: those heard or spoken to last.
 const CAPACITY: usize = 16;
 /// One loss follows another where the machine is too slow: those within this are told together.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -30,8 +30,8 @@ pub const SPEC: Spec = Spec { id: "capture-gap", parameters: &[], new: |_| Box::
 
 #[derive(Debug, Default)]
 struct CaptureGap {
-    /// The last segment of each device, the most recent device first.
-    busy: Vec<(IpAddr, FrameNo, Timestamp)>,
+    /// The last segment to or from each device.
+    last: LastSegments,
     lost: Option<Lost>,
     told: Option<Timestamp>,
 }
@@ -53,8 +53,16 @@ impl Detector for CaptureGap {
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        self.heard(seen);
+        self.last.note(seen);
         findings.extend(acknowledged_unseen(seen));
+    }
+
+    fn due(&self) -> Timestamp {
+        match (&self.lost, self.told) {
+            (None, _) => Timestamp::MAX,
+            (Some(_), None) => Timestamp::ZERO,
+            (Some(_), Some(told)) => told.saturating_add(TOGETHER),
+        }
     }
 
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
@@ -66,9 +74,9 @@ impl Detector for CaptureGap {
             // Told when it is over: only then is it known how much was missed.
             return;
         }
-        let busy = self.busy.iter().filter(|(.., time)| gap.at.since(*time) <= BUSY);
+        let last = &self.last;
         let lost = self.lost.get_or_insert_with(|| Lost {
-            before: busy.map(|(device, frame, _)| (*device, *frame)).collect(),
+            before: busy(last, gap.at),
             last: gap.at,
             frames: 0,
             gaps: 0,
@@ -82,22 +90,6 @@ impl Detector for CaptureGap {
 }
 
 impl CaptureGap {
-    fn heard(&mut self, seen: &Seen<'_>) {
-        let (address, this) =
-            (seen.device.address, (seen.device.address, seen.segment.frame, seen.segment.time));
-        match self.busy.iter().position(|(busy, ..)| *busy == address) {
-            Some(at) => self.busy[..=at].rotate_right(1),
-            None if self.busy.len() < CAPACITY => {
-                self.busy.push(this);
-                self.busy.rotate_right(1);
-            }
-            None => self.busy.rotate_right(1),
-        }
-        if let Some(first) = self.busy.first_mut() {
-            *first = this;
-        }
-    }
-
     fn tell_lost(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         let is_soon = self.told.is_some_and(|told| now.since(told) < TOGETHER);
         let Some(lost) = self.lost.take_if(|_| !is_soon) else { return };
@@ -133,6 +125,12 @@ impl Lost {
             .with_quantity("lost_frames", self.frames as f64)
             .with_quantity("gaps", f64::from(self.gaps))
     }
+}
+
+/// The devices that were heard or spoken to shortly before `at`, the latest first, and the last segment of each.
+fn busy(last: &LastSegments, at: Timestamp) -> Vec<(IpAddr, FrameNo)> {
+    let latest = last.latest(CAPACITY).into_iter();
+    latest.filter(|last| at.since(last.time) <= BUSY).map(|last| (last.device, last.frame)).collect()
 }
 
 fn acknowledged_unseen(seen: &Seen<'_>) -> Option<Finding> {

@@ -67,8 +67,12 @@ impl Detector for DeviceSilent {
         Occasions::FROM_DEVICE
     }
 
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
-        if !self.waiting.is_empty() && seen.from_device() {
+        if seen.from_device() {
             let (address, mac) = (seen.device.address, seen.segment.source_mac);
             self.waiting.retain(|silence| silence.device != address && !silence.is_of(mac));
         }

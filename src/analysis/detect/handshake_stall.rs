@@ -81,6 +81,10 @@ impl Detector for HandshakeStall {
         }
     }
 
+    fn due(&self) -> Timestamp {
+        self.stalled.due()
+    }
+
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         while let Some((tuple, mut stalled)) = self.stalled.expired(now) {
             if !stalled.told && !stalled.answers.is_empty() {

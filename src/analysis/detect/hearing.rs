@@ -43,7 +43,8 @@ impl Occasions {
     /// It does not say that as much is let in as was said before.
     pub const OTHER_EDGE: Occasions = Occasions(1 << 11);
 
-    const COUNT: usize = 12;
+    /// Half of them: a set of occasions is two numbers of so many bits.
+    const HALF: u32 = 6;
 
     pub const fn or(self, other: Occasions) -> Occasions {
         Occasions(self.0 | other.0)
@@ -52,6 +53,12 @@ impl Occasions {
     #[inline]
     const fn when(self, holds: bool) -> Occasions {
         if holds { self } else { Occasions::NEVER }
+    }
+
+    /// The first six, or the others.
+    #[inline]
+    const fn half(self, which: usize) -> usize {
+        (self.0 >> (which as u32 * Self::HALF)) as usize & ((1 << Self::HALF) - 1)
     }
 
     /// The occasions that `seen` is.
@@ -87,8 +94,16 @@ pub type Listening = u64;
 #[derive(Debug)]
 pub struct Detectors {
     all: Vec<Box<dyn Detector>>,
-    /// Who named each occasion.
-    on: [Listening; Occasions::COUNT],
+    /// Who named one occasion or more, for every set of the first six occasions and every set of the others.
+    on: [[Listening; 1 << Occasions::HALF]; 2],
+    /// Who has nothing to do on the occasions that it named.
+    idle: Listening,
+    /// Who named [`Occasions::TIME`], and until when none of them has anything to do.
+    timed: Listening,
+    due: Timestamp,
+    /// All are called whether they have anything to do or not.
+    #[cfg(test)]
+    is_impatient: bool,
 }
 
 impl Detectors {
@@ -103,20 +118,35 @@ impl Detectors {
         for detector in &mut all {
             detector.keep_to(tuples);
         }
-        let mut on = [0; Occasions::COUNT];
+        let mut on = [[0; 1 << Occasions::HALF]; 2];
+        let mut timed = 0;
         for (place, detector) in all.iter().enumerate().take(Listening::BITS as usize) {
             let hears = detector.hears();
-            for (occasion, listening) in on.iter_mut().enumerate() {
-                *listening |= Listening::from(hears.0 >> occasion & 1) << place;
+            for (half, on) in on.iter_mut().enumerate() {
+                for (set, listening) in on.iter_mut().enumerate() {
+                    let named = hears.half(half) & set != 0;
+                    *listening |= Listening::from(named) << place;
+                }
             }
+            timed |= Listening::from(hears.0 & Occasions::TIME.0 != 0) << place;
         }
-        Detectors { all, on }
+        Detectors {
+            all,
+            on,
+            idle: 0,
+            timed,
+            due: Timestamp::ZERO,
+            #[cfg(test)]
+            is_impatient: false,
+        }
     }
 
     /// From here on everybody hears everything, which must change nothing.
     #[cfg(test)]
     pub fn hear_everything(&mut self) {
-        self.on[0] = Listening::MAX;
+        self.on = [[Listening::MAX; 1 << Occasions::HALF]; 2];
+        self.is_impatient = true;
+        self.look_ahead();
     }
 
     /// A segment and what it did to the device, `happened`; `waiting`: who waited for its tuple before. Returns who does now.
@@ -127,8 +157,10 @@ impl Detectors {
         waiting: Listening,
         findings: &mut Vec<Finding>,
     ) -> Listening {
-        let hearing = waiting | self.named(Occasions::of(seen));
-        let timed = self.named(Occasions::TIME);
+        // What happened to the device may give one something to do.
+        let idle = if happened.is_empty() { self.idle } else { 0 };
+        let hearing = waiting | self.named(Occasions::of(seen)) & !idle;
+        let timed = if seen.segment.time >= self.due { self.timed } else { 0 };
         let mut called = if happened.is_empty() { hearing | timed } else { Listening::MAX };
         let mut waiting = waiting;
         while called != 0 {
@@ -143,9 +175,15 @@ impl Detectors {
                 detector.on_time(seen.segment.time, findings);
             }
             if hearing & bit != 0 {
-                detector.on_segment(seen, findings);
-                waiting = waiting & !bit | Listening::from(detector.waits_for(seen.flow.tuple)) << place;
+                let waits = detector.hear(seen, findings);
+                waiting = waiting & !bit | Listening::from(waits) << place;
+                if self.timed & bit != 0 {
+                    self.due = self.due.min(detector.due());
+                }
             }
+        }
+        if timed != 0 || !happened.is_empty() {
+            self.look_ahead();
         }
         for detector in self.all.iter_mut().skip(Listening::BITS as usize) {
             for event in happened {
@@ -163,34 +201,48 @@ impl Detectors {
         for detector in &mut self.all {
             detector.on_sign(sign, device, findings);
         }
+        self.look_ahead();
     }
 
     pub fn on_account(&mut self, comparison: &Comparison, findings: &mut Vec<Finding>) {
         for detector in &mut self.all {
             detector.on_account(comparison, findings);
         }
+        self.look_ahead();
     }
 
     pub fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         for detector in &mut self.all {
             detector.on_time(now, findings);
         }
+        self.look_ahead();
     }
 
     pub fn on_gap(&mut self, gap: &Gap) {
         for detector in &mut self.all {
             detector.on_gap(gap);
         }
+        self.look_ahead();
     }
 
+    #[inline]
     fn named(&self, occasions: Occasions) -> Listening {
-        let mut left = occasions.0;
-        let mut listening = 0;
-        while left != 0 {
-            let occasion = left.trailing_zeros() as usize;
-            left &= left - 1;
-            listening |= self.on.get(occasion).copied().unwrap_or_default();
+        let [first, others] = &self.on;
+        first[occasions.half(0)] | others[occasions.half(1)]
+    }
+
+    /// Asks all of them anew whether they have something to do, or when.
+    fn look_ahead(&mut self) {
+        (self.idle, self.due) = (0, Timestamp::MAX);
+        for (place, detector) in self.all.iter().enumerate().take(Listening::BITS as usize) {
+            self.idle |= Listening::from(detector.is_idle()) << place;
+            if self.timed >> place & 1 != 0 {
+                self.due = self.due.min(detector.due());
+            }
         }
-        listening
+        #[cfg(test)]
+        if self.is_impatient {
+            (self.idle, self.due) = (0, Timestamp::ZERO);
+        }
     }
 }

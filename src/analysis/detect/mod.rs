@@ -94,6 +94,12 @@ pub trait Detector: core::fmt::Debug + Send {
         Occasions::ALWAYS
     }
 
+    /// Whether it has nothing to do now on the occasions that it names. It is asked after everything but a segment, so no
+    /// segment may end this.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
     /// Whether it remembers something of `tuple`, so that it must hear of each of its segments.
     fn waits_for(&self, _tuple: FourTuple) -> bool {
         false
@@ -105,6 +111,12 @@ pub trait Detector: core::fmt::Debug + Send {
     /// A segment of a flow with a device, after the flow took it.
     fn on_segment(&mut self, _seen: &Seen<'_>, _findings: &mut Vec<Finding>) {}
 
+    /// Hears a segment, and tells whether it [waits for](Detector::waits_for) its tuple then.
+    fn hear(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) -> bool {
+        self.on_segment(seen, findings);
+        self.waits_for(seen.flow.tuple)
+    }
+
     /// Something happened to a device.
     fn on_host(&mut self, _event: &HostEvent, _findings: &mut Vec<Finding>) {}
 
@@ -113,6 +125,11 @@ pub trait Detector: core::fmt::Debug + Send {
 
     /// What a device said of itself was compared with what the wire says.
     fn on_account(&mut self, _comparison: &Comparison, _findings: &mut Vec<Finding>) {}
+
+    /// Where it hears [`Occasions::TIME`]: the first time at which [`Detector::on_time`] would do something, or one before it.
+    fn due(&self) -> Timestamp {
+        Timestamp::ZERO
+    }
 
     /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time.
     fn on_time(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}

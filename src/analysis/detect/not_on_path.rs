@@ -49,6 +49,10 @@ impl Detector for NotOnPath {
         Occasions::FROM_DEVICE
     }
 
+    fn is_idle(&self) -> bool {
+        self.waiting == 0
+    }
+
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if self.waiting == 0 || !seen.from_device() {
             return;

@@ -97,6 +97,51 @@ impl Seen<'_> {
     }
 }
 
+/// The last segment of each device, kept by whoever hears them: a list in order of [`Device::number`].
+#[derive(Debug, Default)]
+pub struct LastSegments(Vec<Option<LastSegment>>);
+
+#[derive(Clone, Copy, Debug)]
+pub struct LastSegment {
+    pub device: IpAddr,
+    pub frame: FrameNo,
+    pub time: Timestamp,
+}
+
+impl LastSegments {
+    #[inline]
+    pub fn note(&mut self, seen: &Seen<'_>) {
+        let (device, Segment { frame, time, .. }) = (seen.device, *seen.segment);
+        self.put(device.number, LastSegment { device: device.address, frame, time });
+    }
+
+    #[inline]
+    fn put(&mut self, number: usize, last: LastSegment) {
+        if self.0.len() <= number {
+            self.0.resize(number + 1, None);
+        }
+        self.0[number] = Some(last);
+    }
+
+    pub fn of(&self, address: IpAddr) -> Option<LastSegment> {
+        // A host that was met twice has two.
+        self.0.iter().flatten().rfind(|last| last.device == address).copied()
+    }
+
+    /// Those of the `most` devices that were heard or spoken to last, the latest first.
+    pub fn latest(&self, most: usize) -> Vec<LastSegment> {
+        let mut all: Vec<_> = self.0.iter().flatten().collect();
+        all.sort_by_key(|last| core::cmp::Reverse(last.frame));
+        let mut latest: Vec<LastSegment> = Vec::with_capacity(most);
+        for last in all {
+            if latest.len() < most && latest.iter().all(|known| known.device != last.device) {
+                latest.push(*last);
+            }
+        }
+        latest
+    }
+}
+
 /// Who a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parties {
@@ -144,5 +189,29 @@ impl Parties {
             caused_by: Vec::new(),
             evidence: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_device_the_last_segment_is_known_and_they_come_the_latest_first() {
+        let last = |host: u8, frame| LastSegment {
+            device: IpAddr::from([10, 77, 0, host]),
+            frame,
+            time: Timestamp::from_micros(frame),
+        };
+        let frames = |latest: Vec<LastSegment>| latest.iter().map(|last| last.frame).collect::<Vec<_>>();
+        let mut kept = LastSegments::default();
+        // Two of them are met twice, under other numbers.
+        for (number, host, frame) in [(0, 2, 1), (4, 3, 2), (0, 2, 3), (1, 4, 4), (5, 3, 5), (6, 2, 6)] {
+            kept.put(number, last(host, frame));
+        }
+        assert_eq!(kept.of([10, 77, 0, 2].into()).map(|last| last.frame), Some(6));
+        assert_eq!(kept.of([10, 77, 0, 9].into()).map(|last| last.frame), None);
+        assert_eq!(frames(kept.latest(16)), [6, 5, 4]);
+        assert_eq!(frames(kept.latest(2)), [6, 5]);
     }
 }

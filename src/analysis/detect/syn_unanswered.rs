@@ -4,18 +4,17 @@
 //! a device that is. It does not know why: lwIP drops a SYN in silence when the backlog is full and when no
 //! connection block can be had (tcp_in.c, tcp_listen_input), and a lost frame looks the same.
 
-use core::{net::IpAddr, time::Duration};
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+    Detector, Finding, Occasions, Parameter, Seen, Spec,
+    evidence::seconds,
+    seen::{LastSegments, Parties},
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple},
-    input::FrameNo,
     tcp::Kind,
     time::Timestamp,
     wire::Note,
@@ -34,7 +33,7 @@ pub const SPEC: Spec = Spec {
         Box::new(SynUnanswered {
             rto: Duration::from_secs_f64(settings[0]),
             asked: Watch::default(),
-            heard: HashMap::default(),
+            heard: LastSegments::default(),
         })
     },
 };
@@ -45,15 +44,13 @@ const SOONEST: Duration = Duration::from_millis(500);
 const CITED: usize = 8;
 /// Longer than any client goes on with one attempt (Linux: 134 s).
 const ATTEMPT: Duration = Duration::from_secs(140);
-/// Devices whose sign of life is remembered.
-const DEVICES: usize = 1_024;
 
 #[derive(Debug)]
 struct SynUnanswered {
     rto: Duration,
     asked: Watch<Asked>,
-    /// When each device was last heard, on whatever connection, and in which frame.
-    heard: HashMap<IpAddr, (Timestamp, FrameNo), RandomState>,
+    /// What each device sent last, on whatever connection.
+    heard: LastSegments,
 }
 
 /// One attempt to connect, or the part of it that came after the last answer.
@@ -80,7 +77,7 @@ impl Detector for SynUnanswered {
 
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if seen.from_device() {
-            self.hear(seen);
+            self.heard.note(seen);
             return self.answered(seen);
         }
         let is_again = seen.kind == Kind::SynAgain && seen.place == Belongs::SameSyn;
@@ -94,6 +91,10 @@ impl Detector for SynUnanswered {
         }
     }
 
+    fn due(&self) -> Timestamp {
+        self.asked.due()
+    }
+
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         while let Some((tuple, asked)) = self.asked.expired(now) {
             if !asked.told && asked.syns.len() >= 2 {
@@ -104,13 +105,6 @@ impl Detector for SynUnanswered {
 }
 
 impl SynUnanswered {
-    fn hear(&mut self, seen: &Seen<'_>) {
-        let (address, sign) = (seen.device.address, (seen.segment.time, seen.segment.frame));
-        if self.heard.len() < DEVICES || self.heard.contains_key(&address) {
-            self.heard.insert(address, sign);
-        }
-    }
-
     fn answered(&mut self, seen: &Seen<'_>) {
         self.asked.disarm(seen.tuple());
         // An answer out of another life leaves the SYN waiting, but it is an answer: count from the next SYN on.
@@ -160,13 +154,15 @@ impl SynUnanswered {
             return;
         };
         let parties = asked.parties;
-        let heard = self.heard.get(&parties.device).copied();
-        let meanwhile = heard.filter(|(time, _)| *time >= first.time);
+        let heard = self.heard.of(parties.device);
+        let meanwhile = heard.filter(|last| last.time >= first.time);
         let lossy = asked.last_gap.is_some_and(|gap| gap >= first.time);
         // A device that was never heard may be one whose frames do not come past here.
         let certainty = if lossy || heard.is_none() { Certainty::Suspected } else { Certainty::Inferred };
         let elsewhere = match meanwhile {
-            Some((_, frame)) => format!("although it sent on another connection meanwhile (frame {frame})"),
+            Some(last) => {
+                format!("although it sent on another connection meanwhile (frame {})", last.frame)
+            }
             None => "and it was not heard on any other connection meanwhile".to_owned(),
         };
         let text = format!(

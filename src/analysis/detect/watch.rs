@@ -77,6 +77,11 @@ impl<T> Watch<T> {
         self.waiting.get_mut(&tuple).map(|(_, what)| what)
     }
 
+    /// Until then nothing is [`Watch::expired`].
+    pub fn due(&self) -> Timestamp {
+        self.due.peek().map_or(Timestamp::MAX, |Reverse(due)| due.key.0)
+    }
+
     /// The next thing that did not come by `now`; call it until there is none.
     pub fn expired(&mut self, now: Timestamp) -> Option<(FourTuple, T)> {
         self.take_first(now)

@@ -4,7 +4,11 @@
 //! one. They are counted as if all of them were full: flows, what detectors wait for, and closed connections. Not counted is
 //! what grows with devices and not with packets (each of at most 1,024 has some tables of its own), and what reads the events.
 
-use crate::analysis::{detect::Detectors, flow::FlowTable, host::ledger::Ledger};
+use crate::analysis::{
+    detect::Detectors,
+    flow::FlowTable,
+    host::{hosts::Ends, ledger::Ledger},
+};
 
 /// The program, its rules and its buffers, whatever is watched.
 const FIXED: u64 = 16 << 20;
@@ -16,7 +20,7 @@ const LEAST_TUPLES: usize = 256;
 /// Four-tuples that an engine may hold at once where it may take `octets`.
 pub const fn flows_within(octets: u64) -> usize {
     let tuple = Detectors::OCTETS_A_TUPLE + DEVICES * Ledger::OCTETS_A_TUPLE;
-    let flow = FlowTable::OCTETS_A_FLOW + tuple / FLOWS_A_TUPLE;
+    let flow = FlowTable::<Ends>::OCTETS_A_FLOW + tuple / FLOWS_A_TUPLE;
     let flows = octets.saturating_sub(FIXED) / flow as u64;
     if flows > MOST { MOST as usize } else { flows as usize }
 }

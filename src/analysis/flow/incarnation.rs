@@ -107,13 +107,16 @@ impl Incarnation {
 
     /// While a SYN waits for its answer: do the numbers of `segment` rule out that it is one?
     fn contradicts_open(&self, segment: &Segment, from: Side) -> bool {
-        let Some(iss) = self.endpoint(self.opener).iss else { return false };
+        let opener = self.endpoint(self.opener);
+        let Some(iss) = opener.iss else { return false };
+        // A SYN may carry payload (RFC 7413), and its answer may acknowledge that too, or not.
+        let ends_syn = |number: SeqNum| number == iss.plus(1) || Some(number) == opener.snd_nxt;
         if from == self.opener {
             // The client's RST against a stale ACK bears that ACK's number, not its own next one.
-            return segment.flags.has(Flags::RST) && segment.seq != iss && segment.seq != iss.plus(1);
+            return segment.flags.has(Flags::RST) && segment.seq != iss && !ends_syn(segment.seq);
         }
         match segment.acknowledges() {
-            Some(ack) if segment.flags.has(Flags::SYN) || segment.flags.has(Flags::RST) => ack != iss.plus(1),
+            Some(ack) if segment.flags.has(Flags::SYN) || segment.flags.has(Flags::RST) => !ends_syn(ack),
             // Anything but SYN-ACK or RST cannot be the first answer to a SYN, unless that answer was not captured:
             // then it acknowledges something at or after the SYN, and not far away.
             Some(ack) => !(ack.reaches(iss.plus(1)) && iss.distance_to(ack) < 1 << 20),

@@ -19,12 +19,13 @@ pub type FlowId = u32;
 
 const NONE: u32 = u32::MAX;
 
+/// `T` is what its owner wants kept with each flow.
 #[derive(Debug)]
-pub struct FlowTable {
+pub struct FlowTable<T> {
     index: HashTable<u32>,
     // Seeded at random: a fixed seed would let a sender choose collisions. Nothing is ever listed in hash order.
     hasher: RandomState,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<T>>,
     queues: [Queue; 2],
     capacity: usize,
     evicted: u64,
@@ -32,9 +33,14 @@ pub struct FlowTable {
     waiting_for_evicted: u64,
 }
 
+/// A tuple that is not in the table, and its hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Unknown(u64);
+
 #[derive(Debug)]
-struct Slot {
+struct Slot<T> {
     flow: Flow,
+    kept: T,
     /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
     waiting: u64,
     queue: Rank,
@@ -57,12 +63,12 @@ struct Queue {
     len: usize,
 }
 
-impl FlowTable {
+impl<T> FlowTable<T> {
     /// What one flow takes, octets; its share of the index is twelve at the most.
-    pub const OCTETS_A_FLOW: usize = size_of::<Slot>() + 12;
+    pub const OCTETS_A_FLOW: usize = size_of::<Slot<T>>() + 12;
 
     /// A table for at most `capacity` flows (at least one).
-    pub fn with_capacity(capacity: usize) -> FlowTable {
+    pub fn with_capacity(capacity: usize) -> FlowTable<T> {
         let capacity = capacity.clamp(1, NONE as usize - 1);
         let empty = || Queue { oldest: NONE, newest: NONE, len: 0 };
         FlowTable {
@@ -77,21 +83,31 @@ impl FlowTable {
         }
     }
 
-    /// The flow of `tuple`, opened by `segment` where it is new; `true` where it is.
-    pub fn find_or_open(&mut self, tuple: FourTuple, segment: &Segment, from: Side) -> (FlowId, bool) {
+    /// The flow of `tuple`, or what [`FlowTable::open`] needs where there is none.
+    #[inline]
+    pub fn find(&self, tuple: &FourTuple) -> Result<FlowId, Unknown> {
         let hash = self.hasher.hash_one(tuple);
-        let slots = &self.slots;
-        if let Some(&id) = self.index.find(hash, |&id| slots[id as usize].flow.tuple == tuple) {
-            return (id, false);
-        }
+        let found = self.index.find(hash, |&id| self.slots[id as usize].flow.tuple == *tuple);
+        found.copied().ok_or(Unknown(hash))
+    }
+
+    /// A flow of `tuple`, which [`FlowTable::find`] did not find, opened by `segment`.
+    pub fn open(
+        &mut self,
+        Unknown(hash): Unknown,
+        tuple: FourTuple,
+        segment: &Segment,
+        from: Side,
+        kept: T,
+    ) -> FlowId {
         let flow = Flow::open(tuple, segment, from);
         let queue = if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
         let waiting = self.waiting_for_evicted;
-        let id = self.place(Slot { flow, waiting, queue, older: NONE, newer: NONE });
+        let id = self.place(Slot { flow, kept, waiting, queue, older: NONE, newer: NONE });
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
         self.append(id);
-        (id, true)
+        id
     }
 
     pub fn flow(&self, id: FlowId) -> &Flow {
@@ -100,6 +116,15 @@ impl FlowTable {
 
     pub fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
         &mut self.slots[id as usize].flow
+    }
+
+    /// What its owner keeps with the flow.
+    pub fn kept(&self, id: FlowId) -> &T {
+        &self.slots[id as usize].kept
+    }
+
+    pub fn kept_mut(&mut self, id: FlowId) -> &mut T {
+        &mut self.slots[id as usize].kept
     }
 
     /// Who may wait for something on the flow's tuple, one bit each.
@@ -145,7 +170,7 @@ impl FlowTable {
     }
 
     /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.
-    fn place(&mut self, slot: Slot) -> FlowId {
+    fn place(&mut self, slot: Slot<T>) -> FlowId {
         if self.slots.len() < self.capacity {
             self.slots.push(slot);
             return (self.slots.len() - 1) as u32;

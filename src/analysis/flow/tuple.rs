@@ -9,7 +9,7 @@ use crate::analysis::wire::Segment;
 /// Two sockets in a canonical order: side A is the smaller. Both directions of a connection give the same value.
 ///
 /// Kept as plain numbers: it is compared and hashed many times a segment, and two [`SocketAddr`] are half as large again.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Eq)]
 pub struct FourTuple {
     /// The addresses' bits, the upper half first; those of IPv4 stand in the lower half.
     a: [u64; 2],
@@ -44,10 +44,24 @@ impl FourTuple {
     /// The tuple of two sockets and the side that `from` is.
     #[inline]
     pub fn between(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
+        if let (SocketAddr::V4(from), SocketAddr::V4(to)) = (from, to) {
+            return FourTuple::between_v4(*from.ip(), from.port(), *to.ip(), to.port());
+        }
         let is_v6 = from.is_ipv6() || to.is_ipv6();
         let (from, to) = ((bits(from.ip()), from.port()), (bits(to.ip()), to.port()));
         let (a, b, side) = if from <= to { (from, to, Side::A) } else { (to, from, Side::B) };
         (FourTuple { a: a.0, b: b.0, a_port: a.1, b_port: b.1, is_v6 }, side)
+    }
+
+    #[inline]
+    fn between_v4(from: Ipv4Addr, from_port: u16, to: Ipv4Addr, to_port: u16) -> (FourTuple, Side) {
+        let (from, to) = (u64::from(from.to_bits()), u64::from(to.to_bits()));
+        let is_a = (from << 16 | u64::from(from_port)) <= (to << 16 | u64::from(to_port));
+        let (a, a_port, b, b_port, side) = match is_a {
+            true => (from, from_port, to, to_port, Side::A),
+            false => (to, to_port, from, from_port, Side::B),
+        };
+        (FourTuple { a: [0, a], b: [0, b], a_port, b_port, is_v6: false }, side)
     }
 
     pub const fn socket(&self, side: Side) -> SocketAddr {
@@ -78,19 +92,30 @@ impl fmt::Debug for FourTuple {
     }
 }
 
-/// A few whole words, which is what the hasher is fast on: two for IPv4, five for IPv6.
+/// Word by word: a call of `memcmp` takes longer.
+impl PartialEq for FourTuple {
+    #[inline]
+    fn eq(&self, other: &FourTuple) -> bool {
+        let differ = (self.a[1] ^ other.a[1]) | (self.b[1] ^ other.b[1]);
+        let differ_above = (self.a[0] ^ other.a[0]) | (self.b[0] ^ other.b[0]);
+        let ports = (self.a_port ^ other.a_port) | (self.b_port ^ other.b_port);
+        differ | differ_above | u64::from(ports) | u64::from(self.is_v6 ^ other.is_v6) == 0
+    }
+}
+
+/// Whole words, which is what the hasher is fast on: one of 128 bits for IPv4, three for IPv6.
 impl Hash for FourTuple {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
+        let word = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
         let ports = u64::from(self.a_port) << 16 | u64::from(self.b_port);
         if self.is_v6 {
-            for word in [self.a[0], self.a[1], self.b[0], self.b[1]] {
-                state.write_u64(word);
-            }
+            state.write_u128(word(self.a[0], self.a[1]));
+            state.write_u128(word(self.b[0], self.b[1]));
+            state.write_u64(ports);
         } else {
-            state.write_u64(self.a[1] << 32 | self.b[1]);
+            state.write_u128(word(ports, self.a[1] << 32 | self.b[1]));
         }
-        state.write_u64(ports);
     }
 }
 

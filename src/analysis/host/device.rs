@@ -35,6 +35,8 @@ mod telling;
 #[derive(Debug)]
 pub struct Device {
     pub address: IpAddr,
+    /// Its place among all that were ever met, from 0: no other device of the run gets it.
+    pub number: usize,
     pub mac: Option<[u8; 6]>,
     /// The mode of its test firmware, as it was last told.
     pub mode: Option<String>,
@@ -67,6 +69,7 @@ impl Device {
     pub fn new(address: IpAddr, tuples: usize) -> Device {
         Device {
             address,
+            number: 0,
             mac: None,
             mode: None,
             fingerprint: Fingerprint::default(),
@@ -90,6 +93,10 @@ impl Device {
             accounts: Accounts::default(),
             last_gap: None,
         }
+    }
+
+    pub fn numbered(self, number: usize) -> Device {
+        Device { number, ..self }
     }
 
     /// A segment of one of its flows, after the flow has taken it; `before` is the flow's life before that. What follows

@@ -87,8 +87,8 @@ mod tests {
         let client_fin = fin(port, ms);
         let (tuple, client) = FourTuple::of(&client_fin);
         let note = Note::from(&client_fin);
-        let device_fin = Note { time: at(ms - 1), ..note };
-        let entered = Note { time: at(ms + 1), ..note };
+        let (mut device_fin, mut entered) = (note, note);
+        (device_fin.time, entered.time) = (at(ms - 1), at(ms + 1));
         let close =
             Close { incarnation: 1, request: None, device_fin, client_fin: note, entered: Some(entered) };
         Hold::closed(tuple, client.other(), client_fin.seq_end(), close, Certainty::Proven)

@@ -35,6 +35,8 @@ pub struct Hosts {
     devices: Vec<Device>,
     index: HashMap<Address, usize, RandomState>,
     overflow: u64,
+    /// Devices met so far, those that turned out to be none included.
+    met: u32,
     /// What is remembered of each.
     tuples: usize,
 }
@@ -49,21 +51,28 @@ impl Hosts {
         named.sort_unstable();
         named.dedup();
         let index = named.iter().enumerate().map(|(index, ip)| (Address::of(*ip), index)).collect();
-        Hosts {
-            scope,
-            devices: named.into_iter().map(|ip| Device::new(ip, tuples)).collect(),
-            index,
-            overflow: 0,
-            tuples,
-        }
+        let numbered = named.into_iter().enumerate();
+        let devices: Vec<_> = numbered.map(|(number, ip)| Device::new(ip, tuples).numbered(number)).collect();
+        Hosts { scope, met: devices.len() as u32, devices, index, overflow: 0, tuples }
     }
 
     /// Which ends of `tuple` are known devices; `None` where neither is and flows between other hosts may be left out from
     /// the start.
     pub fn concerns(&self, tuple: &FourTuple) -> Option<Ends> {
-        let [a, b] = [Side::A, Side::B].map(|side| self.find(tuple.socket(side).ip()));
-        let is_one = a.is_some() || b.is_some();
-        (is_one || !matches!(self.scope, DeviceScope::Named(_))).then_some(Ends { a, b })
+        let ends = self.ends(tuple);
+        let is_one = ends.a.is_some() || ends.b.is_some();
+        (is_one || !matches!(self.scope, DeviceScope::Named(_))).then_some(ends)
+    }
+
+    /// The same of a tuple that is followed, where `known` was said of it before.
+    #[inline]
+    pub fn still(&self, known: Ends, tuple: &FourTuple) -> Ends {
+        if known.met == self.met { known } else { self.ends(tuple) }
+    }
+
+    fn ends(&self, tuple: &FourTuple) -> Ends {
+        let index = |side| self.find(tuple.socket(side).ip()).and_then(|index| u16::try_from(index).ok());
+        Ends { a: index(Side::A), b: index(Side::B), met: self.met }
     }
 
     /// Learns from the frame's MAC addresses which of its hosts is a device.
@@ -207,7 +216,8 @@ impl Hosts {
             self.overflow += 1;
             return None;
         }
-        self.devices.push(Device::new(ip, self.tuples));
+        self.devices.push(Device::new(ip, self.tuples).numbered(self.met as usize));
+        self.met += 1;
         self.index.insert(Address::of(ip), self.devices.len() - 1);
         Some(self.devices.len() - 1)
     }
@@ -216,16 +226,19 @@ impl Hosts {
 /// The index of the device at each end of a tuple, where there is one.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
-    a: Option<usize>,
-    b: Option<usize>,
+    a: Option<u16>,
+    b: Option<u16>,
+    /// How many devices had been met by then: it holds until another is met.
+    met: u32,
 }
 
 impl Ends {
     fn at(self, side: Side) -> Option<usize> {
-        match side {
+        let index = match side {
             Side::A => self.a,
             Side::B => self.b,
-        }
+        };
+        index.map(usize::from)
     }
 }
 

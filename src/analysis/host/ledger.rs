@@ -76,11 +76,10 @@ impl Ledger {
         self.holds.get(&tuple).map(|entry| &entry.hold)
     }
 
-    /// In order of arrival.
+    /// In order of arrival, which is that of the latest start of their timers.
     pub fn iter(&self) -> impl Iterator<Item = &Hold> {
-        self.order.iter().filter_map(|(tuple, serial)| {
-            self.holds.get(tuple).filter(|entry| entry.serial == *serial).map(|entry| &entry.hold)
-        })
+        let entries = self.order.iter().filter_map(|(tuple, arrival)| self.entry(*tuple, *arrival));
+        entries.map(|entry| &entry.hold)
     }
 
     pub fn insert(&mut self, hold: Hold) {
@@ -265,4 +264,38 @@ fn remember(log: &mut VecDeque<(FourTuple, Timestamp)>, tuple: FourTuple, at: Ti
     let oldest = if log.len() >= MAX_LEFT { log.pop_front() } else { None };
     log.push_back((tuple, at));
     oldest.map_or(Timestamp::ZERO, |(_, gone)| gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use super::*;
+    use crate::analysis::wire::SeqNum;
+
+    fn hold(port: u16, second: u64) -> Hold {
+        let [client, device] = [([10, 77, 0, 1], port), ([10, 77, 0, 2], 80)].map(SocketAddr::from);
+        let (tuple, side) = FourTuple::between(device, client);
+        Hold::presumed(tuple, side, SeqNum(1), SeqNum(2), Timestamp::from_micros(second * 1_000_000))
+    }
+
+    fn ports(ledger: &Ledger) -> Vec<u16> {
+        ledger.iter().map(|hold| hold.tuple.socket(hold.device.other()).port()).collect()
+    }
+
+    #[test]
+    fn every_hold_is_listed_after_a_timer_was_started_again() {
+        let mut ledger = Ledger::of(3);
+        for port in 1..=2 {
+            ledger.insert(hold(port, port.into()));
+        }
+        ledger.restarted(hold(1, 1).tuple);
+        assert_eq!(ports(&ledger), [2, 1]);
+        ledger.insert(hold(3, 3));
+        assert_eq!(ports(&ledger), [2, 1, 3]);
+        // The oldest gives way, and what is said to be forgotten is its time.
+        ledger.insert(hold(4, 4));
+        assert_eq!(ports(&ledger), [1, 3, 4]);
+        assert_eq!(ledger.forgotten_until(), hold(2, 2).latest_start);
+    }
 }

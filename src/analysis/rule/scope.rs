@@ -140,6 +140,10 @@ impl Detector for Scoped {
         self.inner.hears()
     }
 
+    fn is_idle(&self) -> bool {
+        self.inner.is_idle()
+    }
+
     fn waits_for(&self, tuple: FourTuple) -> bool {
         self.inner.waits_for(tuple)
     }
@@ -170,6 +174,10 @@ impl Detector for Scoped {
         let from = findings.len();
         self.inner.on_account(comparison, findings);
         self.keep_own(findings, from);
+    }
+
+    fn due(&self) -> Timestamp {
+        self.inner.due()
     }
 
     fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {

@@ -51,6 +51,7 @@ impl Endpoint {
         }
         self.time(segment, peer);
         let news = self.advance(segment);
+        self.payload += u64::from(news.min(segment.len));
         if flags.has(Flags::SYN) {
             self.scaling = self.scaling.after(&segment.options);
             // Its first SYN of this life: whatever it was in before, it has left.
@@ -63,7 +64,6 @@ impl Endpoint {
                 if flags.has(Flags::ACK) { transition::after_own_syn_ack } else { transition::after_own_syn };
             return self.prove(table(from));
         }
-        self.payload += u64::from(news.min(segment.len));
         self.window = Some(segment.window);
         self.announce(segment, peer);
         if segment.len > 0 {

@@ -13,6 +13,15 @@ pub struct Note {
     pub len: u32,
     pub window: u16,
     pub flags: Flags,
+    /// The octet that is left over; it tells `None` from `Some`, so that an [`Option`] takes no more room.
+    rest: Rest,
+}
+
+/// An octet of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Rest {
+    Unused,
 }
 
 impl Note {
@@ -40,6 +49,7 @@ impl From<&Segment> for Note {
             len: segment.len,
             window: segment.window,
             flags: segment.flags,
+            rest: Rest::Unused,
         }
     }
 }

@@ -9,8 +9,8 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::super::{account::timestamp, shutdown::Stop};
-use super::{holding, keeping::Keep, watching::Watcher};
+use super::super::{account::timestamp, exit::usage, shutdown::Stop};
+use super::{holding, keeping::Keep, progress::Telling, watching::Watcher};
 use crate::analysis::event::Summary;
 use crate::experiment::{
     block::{Age, Block, Device, Firsts, Held, Reuse, Wire},
@@ -81,27 +81,19 @@ impl Bench {
         turn: u64,
         slot: Option<usize>,
         arm: &Arm,
-        change: &Change,
         traffic: &Traffic,
         first_port: u16,
+        telling: &Telling,
     ) -> Result<Block> {
-        let mut block = Block {
-            turn,
-            slot,
-            arm: arm.label.clone(),
-            began: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            took_s: 0.0,
-            spoilt: None,
-            firsts: Firsts::default(),
-            reuses: Vec::new(),
-            wire: None,
-            device: None,
-            held: Held::default(),
-            recording: None,
-        };
+        let change = Change::from_words(&arm.words).map_err(usage)?;
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut block = Block::begun(turn, slot, arm.label.clone(), now);
         let (began, began_at) = (Instant::now(), timestamp(SystemTime::now()));
-        let before = match change_blocking(self.control, &self.key, change) {
-            Ok(changed) => changed.status,
+        let before = match change_blocking(self.control, &self.key, &change) {
+            Ok(changed) => {
+                telling.switched(self.server.ip(), &changed);
+                changed.status
+            }
             // No waiting helps against these.
             Err(
                 error @ (crate::firmware::ClientError::NoKey { .. }
@@ -121,7 +113,7 @@ impl Bench {
         let recorder = self.keep.as_ref().map(|keep| keep.begin(&mut block)).transpose()?;
         let feed = self.feed.take().context("the capture is gone")?;
         let watching = self.watcher.start(feed, recorder)?;
-        let (driven, held) = self.drive_and_ask(&before, traffic, first_port, began);
+        let (driven, held) = self.drive_and_ask(&before, traffic, first_port, began, telling);
         let after = status_blocking(self.control);
         let watched = watching.finish()?;
         self.feed = Some(watched.feed);
@@ -180,6 +172,7 @@ impl Bench {
         traffic: &Traffic,
         first_port: u16,
         began: Instant,
+        telling: &Telling,
     ) -> (Result<Driven>, Result<Vec<(f64, u64)>>) {
         let last_port = u32::from(first_port) + traffic.ports().saturating_sub(1);
         let ports = first_port..=u16::try_from(last_port).unwrap_or(u16::MAX);
@@ -187,7 +180,7 @@ impl Bench {
         std::thread::scope(|scope| {
             let asking =
                 scope.spawn(|| holding::by_the_device(self.control, self.server, &ports, began, &over));
-            let driven = self.drive(status, traffic, first_port);
+            let driven = self.drive(status, traffic, first_port, telling);
             std::thread::sleep(SETTLE);
             over.store(true, Ordering::Relaxed);
             let held =
@@ -196,22 +189,28 @@ impl Bench {
         })
     }
 
-    fn drive(&self, status: &Status, traffic: &Traffic, first_port: u16) -> Result<Driven> {
+    fn drive(
+        &self,
+        status: &Status,
+        traffic: &Traffic,
+        first_port: u16,
+        telling: &Telling,
+    ) -> Result<Driven> {
         match status.remedies.close {
-            CloseMode::KeepAlive => self.keep(traffic, first_port),
+            CloseMode::KeepAlive => self.keep(traffic, first_port, telling),
             CloseMode::ServerFirst | CloseMode::ClientFirst | CloseMode::Reset | CloseMode::Other => {
-                self.reuse(traffic, first_port)
+                self.reuse(traffic, first_port, telling)
             }
         }
     }
 
     /// Every port once; then the newest again, and a little later the oldest.
-    fn reuse(&self, traffic: &Traffic, first_port: u16) -> Result<Driven> {
+    fn reuse(&self, traffic: &Traffic, first_port: u16, telling: &Telling) -> Result<Driven> {
         let ports = u16::try_from(traffic.ports()).context("too many ports in a block")?;
         let mut connected = vec![false; usize::from(ports)];
         let mut answered = 0;
         let firsts = DrivePlan { connect_timeout: FIRST_WITHIN, clients: 1, ..self.plan(first_port, ports) };
-        for request in self.requests(&firsts)? {
+        for request in self.requests(&firsts, telling)? {
             answered += u64::from(request.exchange.result.is_ok());
             if let (Some(port), Some(_)) = (request.exchange.port, request.exchange.connect)
                 && let Some(place) = connected.get_mut(usize::from(port.wrapping_sub(first_port)))
@@ -224,9 +223,9 @@ impl Bench {
         let again = |first: u16| DrivePlan { connect_timeout: patience, ..self.plan(first, traffic.reused) };
         let (oldest, newest) = (again(first_port), again(first_port + (ports - traffic.reused)));
         let (oldest, newest) = std::thread::scope(|scope| {
-            let newest = scope.spawn(|| self.requests(&newest));
+            let newest = scope.spawn(|| self.requests(&newest, telling));
             std::thread::sleep(BEFORE_THE_OLDEST);
-            let oldest = self.requests(&oldest);
+            let oldest = self.requests(&oldest, telling);
             (oldest, newest.join())
         });
         let newest = newest.map_err(|_| anyhow!("the client stopped with a programming error"))?;
@@ -245,7 +244,7 @@ impl Bench {
 
     /// Where the server keeps connections, so does the client: its second request needs no second connection, and where
     /// the server did not keep it after all, the second one comes from the same port.
-    fn keep(&self, traffic: &Traffic, first_port: u16) -> Result<Driven> {
+    fn keep(&self, traffic: &Traffic, first_port: u16, telling: &Telling) -> Result<Driven> {
         let mut driven = Driven::default();
         for (age, group) in [(Age::Oldest, 0), (Age::Newest, traffic.reused)] {
             let mut done = 0;
@@ -258,7 +257,7 @@ impl Bench {
                     connect_timeout: Duration::from_secs_f64(traffic.patience_s),
                     ..self.plan(first_port + group + done, clients)
                 };
-                for request in self.requests(&plan)? {
+                for request in self.requests(&plan, telling)? {
                     if request.number < u64::from(clients) {
                         driven.firsts.asked += 1;
                         driven.firsts.answered += u64::from(request.exchange.result.is_ok());
@@ -292,10 +291,11 @@ impl Bench {
         }
     }
 
-    fn requests(&self, plan: &DrivePlan) -> Result<Vec<Request>> {
+    fn requests(&self, plan: &DrivePlan, telling: &Telling) -> Result<Vec<Request>> {
         let mut requests = Vec::new();
         load::drive(plan, self.stop.flag(), &mut |news| {
             if let News::Ended(request) = news {
+                telling.requested();
                 requests.push(request);
             }
         })?;

@@ -4,12 +4,9 @@
 
 use anyhow::Result;
 
-use super::{Place, check, go, open, outputs_of_demo};
+use super::{OnScreen, Place, check, go, open, outputs_of_demo};
 use crate::app::{sandbox, successor::successor, twin_key::TwinKey};
-use crate::cli::{
-    experiment::Shape,
-    plan::{DemoPlan, View},
-};
+use crate::cli::{experiment::Shape, plan::DemoPlan};
 use crate::lab::{self, Lab, LabConfig};
 
 pub fn run(plan: &DemoPlan, shape: &Shape) -> Result<u8> {
@@ -28,10 +25,11 @@ pub fn run(plan: &DemoPlan, shape: &Shape) -> Result<u8> {
     let key = key.into_key();
     let device = lab.device();
     let capture = open(lab.interface().to_owned(), device)?;
+    let screen = OnScreen::open(&plan.output, lab.interface(), device, successor)?;
     let outputs = outputs_of_demo(shape, device, lab.interface(), successor)?;
-    sandbox::enter(successor, &plan.confinement, &outputs.needs())?;
-    let place = Place { server: lab.server(), control: lab.control(), key, capture };
-    let code = go(place, outputs, plan.output.view == View::Json)?;
+    sandbox::enter(successor, &plan.confinement, &outputs.needs(screen.as_ref()))?;
+    let place = Place { server: lab.server(), control: lab.control(), key, capture, screen };
+    let code = go(place, outputs, plan.output.view)?;
     lab.finish()?;
     Ok(code)
 }

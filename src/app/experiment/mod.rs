@@ -7,7 +7,9 @@ mod bench;
 pub mod demo;
 mod holding;
 mod keeping;
+mod on_screen;
 mod page;
+mod progress;
 pub mod results;
 pub mod telling;
 mod watching;
@@ -32,7 +34,7 @@ use super::{
 };
 use crate::cli::{
     experiment::{ExperimentPlan, Shape},
-    plan::DeviceName,
+    plan::{DeviceName, View},
 };
 use crate::experiment::{
     block::Block,
@@ -48,7 +50,9 @@ use crate::text::escape;
 
 use bench::Bench;
 use keeping::Keep;
+use on_screen::OnScreen;
 use page::Page;
+use progress::Telling;
 use results::Results;
 
 /// How often one block is begun before it is given up.
@@ -63,6 +67,8 @@ pub struct Place {
     pub control: SocketAddr,
     pub key: Key,
     pub capture: LiveCapture,
+    /// Where a person watches.
+    pub screen: Option<OnScreen>,
 }
 
 /// What a run leaves behind, open while it can be given to the user.
@@ -91,10 +97,11 @@ impl Outputs {
     }
 
     /// What is still made or opened: files in their folders, sockets for requests and for the control channel.
-    fn needs(&self) -> Needs {
-        let kept = self.keep.iter().map(Keep::folder);
-        let writes = self.page.folders().into_iter().chain(kept).collect();
-        Needs { writes, sockets: Sockets::Network, ..Needs::default() }.and_a_capture()
+    fn needs(&self, screen: Option<&OnScreen>) -> Needs {
+        let shown = screen.map(OnScreen::needs).unwrap_or_default();
+        let ours = self.page.folders().into_iter().chain(self.keep.iter().map(Keep::folder));
+        let writes = shown.writes.into_iter().chain(ours).collect();
+        Needs { writes, sockets: Sockets::Network, ..shown }.and_a_capture()
     }
 }
 
@@ -110,7 +117,7 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
                 let page = Page::open(&plan.shape.page, &device, successor)?;
                 let needs = Needs { writes: page.folders(), ..Needs::default() };
                 sandbox::enter(successor, &plan.confinement, &needs)?;
-                return conclude(&stored, page, plan.json);
+                return conclude(&stored, page, plan.output.view);
             }
             (device, stored.spec, path.clone())
         }
@@ -134,16 +141,18 @@ pub fn run(plan: ExperimentPlan) -> Result<u8> {
         Some(name) => name,
         None => interfaces::toward(address)?,
     };
+    let screen = OnScreen::open(&plan.output, &interface, address, successor)?;
     let capture = open(interface, address)?;
     let outputs = Outputs::open(spec, results, &plan.shape, capture.interface(), successor)?;
-    sandbox::enter(successor, &plan.confinement, &outputs.needs())?;
+    sandbox::enter(successor, &plan.confinement, &outputs.needs(screen.as_ref()))?;
     let place = Place {
         server: SocketAddr::new(address, plan.port),
         control: SocketAddr::new(address, plan.control_port),
         key,
         capture,
+        screen,
     };
-    go(place, outputs, plan.json)
+    go(place, outputs, plan.output.view)
 }
 
 /// What the demo's experiment leaves behind.
@@ -167,7 +176,7 @@ pub fn open(interface: String, device: IpAddr) -> Result<LiveCapture> {
 }
 
 /// Runs what is missing, with the privileges gone and one thread as yet. Shows the comparison.
-pub fn go(place: Place, outputs: Outputs, as_json: bool) -> Result<u8> {
+pub fn go(place: Place, outputs: Outputs, view: View) -> Result<u8> {
     let Outputs { mut results, keep, page } = outputs;
     let stop = Stop::default();
     shutdown::listen(&stop, None, terminal::restore)?;
@@ -179,33 +188,44 @@ pub fn go(place: Place, outputs: Outputs, as_json: bool) -> Result<u8> {
         let (server, control, key) = (place.server, place.control, place.key);
         let thread = watch::spawn(place.capture, feeder, &capturing)?;
         let mut bench = Bench::new(server, control, key, device, feed, keep, stop.clone())?;
-        let ran = run_blocks(&mut bench, &mut results, &stop);
+        let ran = match place.screen {
+            Some(screen) => {
+                let stored = results.stored().clone();
+                screen.show(&stored, &stop, |telling| run_blocks(&mut bench, &mut results, &stop, telling))
+            }
+            None => {
+                let telling = Telling::new(device, results.stored(), None);
+                run_blocks(&mut bench, &mut results, &stop, &telling)
+            }
+        };
         capturing.raise();
         drop(bench);
         let captured = watch::joined(thread)?;
         ran?;
         captured?;
     }
-    conclude(results.stored(), page, as_json)
+    conclude(results.stored(), page, view)
 }
 
 /// The control first, then every place that has no block yet.
-fn run_blocks(bench: &mut Bench, results: &mut Results, stop: &Stop) -> Result<()> {
+fn run_blocks(bench: &mut Bench, results: &mut Results, stop: &Stop, telling: &Telling) -> Result<()> {
     let spec = results.stored().spec.clone();
     let unfixed = Arm::parse(CONTROL).map_err(usage)?;
     if results.stored().control().is_none() {
-        run_block(bench, results, None, &unfixed, stop)?;
+        run_block(bench, results, None, &unfixed, stop, telling)?;
     }
-    let is_blind = |block: &Block| !compare::control(block).shows_the_bug();
-    if stop.is_raised() || results.stored().control().is_none_or(is_blind) {
-        return Ok(());
-    }
+    let control = results.stored().control().map(compare::control);
+    let shows_the_bug = control.is_some_and(|control| control.shows_the_bug());
     let places = order(&spec);
     while let Some(slot) = results.stored().next_slot()
+        && shows_the_bug
         && !stop.is_raised()
     {
         let arm = places.get(slot).and_then(|arm| spec.arms.get(*arm)).context("a place without an arm")?;
-        run_block(bench, results, Some(slot), arm, stop)?;
+        run_block(bench, results, Some(slot), arm, stop, telling)?;
+    }
+    if !stop.is_raised() {
+        telling.over(results.stored());
     }
     Ok(())
 }
@@ -217,6 +237,7 @@ fn run_block(
     slot: Option<usize>,
     arm: &Arm,
     stop: &Stop,
+    telling: &Telling,
 ) -> Result<()> {
     let traffic = results.stored().spec.traffic.clone();
     let blocks = results.stored().spec.blocks();
@@ -225,22 +246,24 @@ fn run_block(
         let turn = results.begin()?;
         let ports = schedule::ports(&traffic, turn);
         if ports.must_settle {
-            eprintln!("every source port was used once: waiting until the device has let go of all");
-            eprintln!("it had after {:.1} s", bench.settle(stop)?.as_secs_f64());
+            telling.settles();
+            telling.settled(bench.settle(stop)?);
         }
-        let change = Change::from_words(&arm.words).map_err(usage)?;
-        let block = bench.block(turn, slot, arm, &change, &traffic, ports.first)?;
+        telling.begins(results.stored(), slot, &arm.label);
+        let block = bench.block(turn, slot, arm, &traffic, ports.first, telling)?;
         if stop.is_raised() {
             // Cut off, so it says nothing; and it is no fault of the device.
             return Ok(());
         }
-        eprintln!("{}", progress(&block, slot, blocks));
-        let spoilt = block.spoilt.clone();
+        let place = slot.map_or("control".to_owned(), |slot| format!("{}/{blocks}", slot + 1));
+        let (spoilt, told) = (block.spoilt.clone(), told(&block));
         results.add(block)?;
+        telling.ended(results.stored(), &place, &told);
         match spoilt {
             None => return Ok(()),
             Some(why) => last = why,
         }
+        telling.waits();
         wait_for(bench.control(), stop)?;
         if stop.is_raised() {
             return Ok(());
@@ -257,15 +280,15 @@ fn run_block(
     );
 }
 
-fn progress(block: &Block, slot: Option<usize>, blocks: usize) -> String {
-    let place = slot.map_or("control".to_owned(), |slot| format!("{}/{blocks}", slot + 1));
+/// What came of a block, in a line.
+fn told(block: &Block) -> String {
     let (sent, suffered) = (block.sent().count(), block.sent().filter(|reuse| reuse.suffered()).count());
     let told = match &block.spoilt {
         Some(why) => format!("spoilt: {}", escape(why)),
         None if sent == 0 => format!("{} ports held by this computer", block.reuses.len()),
         None => format!("{suffered} of {sent} reused ports suffered, {} refused SYNs", block.collisions()),
     };
-    format!("{place:<8} {:<24} {told} ({:.1} s)", block.arm, block.took_s)
+    format!("{:<24} {told} ({:.1} s)", block.arm, block.took_s)
 }
 
 /// Until it answers again.
@@ -323,10 +346,10 @@ fn compared(stored: &Stored) -> (Comparison, Section) {
     (compared, section)
 }
 
-fn conclude(stored: &Stored, page: Page, as_json: bool) -> Result<u8> {
+fn conclude(stored: &Stored, page: Page, view: View) -> Result<u8> {
     let (compared, section) = compared(stored);
     let page = page.write(stored)?;
-    if as_json {
+    if view == View::Json {
         let told = json!({
             "type": "experiment",
             "schema": crate::experiment::store::SCHEMA,

@@ -162,15 +162,19 @@ fn mac_at(rest: &str) -> Option<(usize, [u8; 6])> {
     };
     let digits: Vec<u8> =
         rest.get(..length)?.bytes().filter(|octet| !matches!(octet, b':' | b'-' | b'.')).collect();
-    let ends = !rest[length..].starts_with(|c: char| c.is_ascii_hexdigit());
-    ends.then(|| hex(&digits)).flatten().map(|mac| (length, mac))
+    is_end(&rest[length..]).then(|| hex(&digits)).flatten().map(|mac| (length, mac))
 }
 
 fn bare_mac_at(before: &str, rest: &str) -> Option<(usize, [u8; 6])> {
     let digits = rest.as_bytes().get(..12)?;
-    let is_whole = !rest.get(12..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+    let is_whole = rest.get(12..).is_none_or(is_end);
     let begins = before.ends_with('x') || !before.ends_with(|c: char| c.is_ascii_hexdigit());
     (is_whole && begins).then(|| hex(digits)).flatten().map(|mac| (12, mac))
+}
+
+/// Whether an address is over where `rest` follows. The `C` of a path below a home is no digit of it: the path goes.
+fn is_end(rest: &str) -> bool {
+    !rest.starts_with(|c: char| c.is_ascii_hexdigit()) || HOMES.iter().any(|home| rest.starts_with(home))
 }
 
 fn hex(digits: &[u8]) -> Option<[u8; 6]> {
@@ -209,7 +213,7 @@ fn v4_at(rest: &str) -> Option<(usize, Ipv4Addr)> {
 
 /// `RFC 1122 4.2.2.13` and `§4.2.2.13` are places in a document.
 fn is_section(before: &str) -> bool {
-    let before = before.trim_end();
+    let before = before.trim_end_matches(' ');
     let rfc = before.trim_end_matches(|c: char| c.is_ascii_digit());
     before.ends_with('§') || before.ends_with("section") || rfc != before && rfc.trim_end().ends_with("RFC")
 }
@@ -239,9 +243,12 @@ mod tests {
             ("24-0a-c4-12-34-56", "24:0a:c4:e0:00:01"),
             ("240a.c412.3456", "24:0a:c4:e0:00:01"),
             ("enx240ac4123456", "enx240ac4e00001"),
+            // The path goes, and must not leave an address behind that it had made longer.
+            ("24:0a:c4:12:34:56C:\\Users\\me\\a.b", "24:0a:c4:e0:00:01a.b"),
             ("24:0a:c4:12:34:56 is 240ac4123456", "24:0a:c4:e0:00:01 is 240ac4e00001"),
             ("ask Kitchen.local again, kitchen.local!", "ask host-1 again, host-1!"),
             ("tcp and host web.example.org", "tcp and host host-1"),
+            ("ssid=Home §\n10.0.0.7", "ssid=ssid-1\n192.0.2.1"),
             ("joined SSID \"Our Home\" at last", "joined SSID \"ssid-1\" at last"),
             ("ssid=Our Home, channel 6", "ssid=ssid-1, channel 6"),
             ("read /home/alice/esp/run.pcapng", "read run.pcapng"),

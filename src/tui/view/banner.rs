@@ -8,43 +8,75 @@ use ratatui::widgets::Paragraph;
 
 use super::{detail, fit};
 use crate::analysis::rule::Severity;
-use crate::tui::model::Model;
+use crate::tui::keymap::Command;
+use crate::tui::model::{Model, Screen};
 use crate::tui::theme::Theme;
 use crate::tui::watched::AlertEntry;
 use crate::tui::words;
 
 pub fn rows(model: &Model, width: u16, height: u16) -> u16 {
-    let Some((_, text)) = sentence(model) else { return 0 };
     let most = match height {
         0..4 => 0,
         4..8 => 1,
         8..16 => 2,
         // The verdict stays; an alarm is followed by lists that say more.
-        16..40 if !model.is_over() => 2,
+        16..40 => 2 + u16::from(model.is_over()),
         _ => 5,
     };
-    u16::try_from(fit::wrap(&text, room(width)).len()).unwrap_or(u16::MAX).min(most)
+    sentence(model).map_or(0, |said| said.rows(model, width, most).len() as u16)
 }
 
 pub fn banner(model: &Model, area: Rect) -> Paragraph<'static> {
-    let Some((severity, text)) = sentence(model) else { return Paragraph::default() };
-    let ellipsis = model.theme.glyphs().ellipsis;
-    let mut lines = fit::wrap(&text, room(area.width));
-    if lines.len() > usize::from(area.height) {
-        lines.truncate(area.height.into());
-        if let Some(last) = lines.last_mut() {
-            *last = fit::cut(&format!("{last}{ellipsis}"), room(area.width), ellipsis);
+    let Some(said) = sentence(model) else { return Paragraph::default() };
+    let lines =
+        said.rows(model, area.width, area.height).into_iter().map(|line| Line::raw(format!(" {line}")));
+    Paragraph::new(lines.collect::<Vec<_>>()).style(model.theme.banner(said.severity))
+}
+
+/// What the banner says.
+struct Said {
+    severity: Severity,
+    text: String,
+    /// Its beginning for where there is no room for all, and the screen that has the rest.
+    brief: Option<(String, Screen)>,
+}
+
+impl Said {
+    /// In at most so many rows. What is left out is marked, or where it can be read.
+    fn rows(&self, model: &Model, width: u16, most: u16) -> Vec<String> {
+        let (room, most) = (room(width), usize::from(most));
+        let whole = fit::wrap(&self.text, room);
+        if whole.len() <= most {
+            return whole;
+        }
+        let ellipsis = model.theme.glyphs().ellipsis;
+        let brief = self.brief.as_ref().and_then(|(text, screen)| {
+            model.keymap.first(Command::Show(*screen)).map(|key| (text, format!(" ({key}: all of it)")))
+        });
+        let (mut text, hint) = brief.map_or_else(
+            || (format!("{}{ellipsis}", self.text), String::new()),
+            |(text, hint)| (text.clone(), hint),
+        );
+        // So that no text, however long, is looked at again and again.
+        text = fit::cut(&text, (most * room).saturating_sub(fit::width(&hint)), ellipsis);
+        loop {
+            let rows = fit::wrap(&format!("{text}{hint}"), room);
+            if rows.len() <= most {
+                return rows;
+            }
+            match text.rsplit_once(' ') {
+                Some((kept, _)) => text = format!("{kept}{ellipsis}"),
+                None => return rows.into_iter().take(most).collect(),
+            }
         }
     }
-    Paragraph::new(lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect::<Vec<_>>())
-        .style(model.theme.banner(severity))
 }
 
 fn room(width: u16) -> usize {
     usize::from(width).saturating_sub(2)
 }
 
-fn sentence(model: &Model) -> Option<(Severity, String)> {
+fn sentence(model: &Model) -> Option<Said> {
     let theme = model.theme;
     let watched = model.shown();
     let worst = watched.alerts.iter().map(|entry| entry.alert.severity).max();
@@ -55,13 +87,21 @@ fn sentence(model: &Model) -> Option<(Severity, String)> {
         } else {
             theme.glyphs().good
         };
-        return Some((severity, format!("{glyph} Ended. {}", theme.show(&summary.verdict))));
+        let verdict = theme.show(&summary.verdict);
+        let text = format!("{glyph} Ended. {verdict}");
+        // Names hold points too; a sentence ends before a blank.
+        let first = verdict.split_inclusive(". ").next().unwrap_or_default().trim_end();
+        let brief =
+            (!watched.devices.is_empty()).then(|| (format!("{glyph} Ended. {first}"), Screen::Device));
+        return Some(Said { severity, text, brief });
     }
     if model.stream_over && !model.is_frozen() {
         let text = "The stream broke off before its summary: what is shown may not be all.";
-        return Some((worst.unwrap_or(Severity::Warning).max(Severity::Warning), text.to_owned()));
+        let severity = worst.unwrap_or(Severity::Warning).max(Severity::Warning);
+        return Some(Said { severity, text: text.to_owned(), brief: None });
     }
-    watched.most_urgent(model.now()).map(|entry| (Severity::Critical, alarm(model, entry)))
+    let urgent = watched.most_urgent(model.now())?;
+    Some(Said { severity: Severity::Critical, text: alarm(model, urgent), brief: None })
 }
 
 fn alarm(model: &Model, entry: &AlertEntry) -> String {

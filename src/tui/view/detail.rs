@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::{device, fit, flow, ladder};
+use super::{device, fit, flow, flows, ladder};
 use crate::analysis::certainty::Certainty;
 use crate::tui::keymap::Command;
 use crate::tui::model::{Model, Subject};
@@ -17,6 +17,8 @@ use crate::tui::words;
 
 /// From so many rows on, the explanation beside the lists is the whole text.
 const WHOLE: u16 = 16;
+/// Columns of a flow's addresses in a title.
+const TUPLE: usize = 44;
 
 pub fn title(model: &Model, subject: Subject) -> String {
     match subject {
@@ -25,7 +27,8 @@ pub fn title(model: &Model, subject: Subject) -> String {
             None => format!("Alert {id}"),
         },
         Subject::Device(address) => format!("Device {address}"),
-        Subject::Flow((client, server)) => format!("Flow {client} {} {server}", model.theme.glyphs().to),
+        // The screen says both whole, and beside a title there must be room.
+        Subject::Flow(key) => format!("Flow {}", flows::tuple(key, TUPLE, model.theme)),
     }
 }
 

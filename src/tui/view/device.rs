@@ -6,7 +6,7 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{detail::heading, devices, fit, gauge};
+use super::{detail::heading, devices, experiment, fit, gauge};
 use crate::analysis::host::{DeviceFacts, RstInTimeWait, SynInTimeWait};
 use crate::tui::keymap::{self, Command};
 use crate::tui::model::Model;
@@ -25,11 +25,17 @@ pub fn lines(model: &Model, facts: &DeviceFacts, width: u16) -> Vec<Line<'static
     let (severity, said) = words::verdict(watched, facts);
     let style = severity.map_or_else(Style::new, |severity| theme.severity(severity));
     let mut lines = fit::paragraph(&theme.show(&said), room, 1, "", style);
+    if let Some(told) = watched.progress.as_ref().filter(|told| told.progress.device == facts.address) {
+        lines.extend(experiment::lines(model, told, width));
+    }
     lines.push(Line::default());
     let mut row = |name: &str, value: &str, style: Style| {
         lines.extend(fit::paragraph(value, room, VALUES, &format!(" {name}"), style));
     };
     let plain = Style::new();
+    if let Some(summary) = &watched.summary {
+        row("Run", &format!("ended. {}", theme.show(&summary.verdict)), plain);
+    }
     row("Address", &facts.address.to_string(), plain);
     row("MAC", &words::mac(facts).map_or_else(|| "not seen".to_owned(), |mac| theme.show(&mac)), plain);
     row("Stack", &words::stack(facts), plain);

@@ -32,6 +32,24 @@ pub fn cut(text: &str, room: usize, ellipsis: &str) -> String {
     kept
 }
 
+/// `text` in at most `room` columns, its beginning and its end; `ellipsis` stands for what is between them.
+pub fn middle(text: &str, room: usize, ellipsis: &str) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let span = Span::raw(text);
+    let graphemes: Vec<&str> = span.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol).collect();
+    let rest = room.saturating_sub(width(ellipsis));
+    let mut tail = String::new();
+    for symbol in graphemes.iter().rev() {
+        if width(&tail) + width(symbol) > rest - rest / 2 {
+            break;
+        }
+        tail.insert_str(0, symbol);
+    }
+    cut(text, room.saturating_sub(width(&tail)), ellipsis) + &tail
+}
+
 /// `text` in exactly `room` columns, blanks behind it.
 pub fn left(text: &str, room: usize, ellipsis: &str) -> String {
     let mut fitted = cut(text, room, ellipsis);
@@ -118,6 +136,20 @@ mod tests {
             assert_eq!(cut(text, room, "…"), cut_to, "{text:?} in {room}");
             assert_eq!(width(&left(text, room, "…")), room);
             assert_eq!(width(&right(text, room, "…")), room);
+        }
+    }
+
+    #[test]
+    fn the_middle_goes_and_both_ends_stay() {
+        for (text, room, kept) in [
+            ("abcdefgh", 8, "abcdefgh"),
+            ("abcdefgh", 5, "ab…gh"),
+            ("abcdefgh", 4, "a…gh"),
+            ("abcdefgh", 1, "…"),
+            ("abcdefgh", 0, ""),
+            ("日本語日本語", 6, "日…語"),
+        ] {
+            assert_eq!(middle(text, room, "…"), kept, "{text:?} in {room}");
         }
     }
 

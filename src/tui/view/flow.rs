@@ -16,22 +16,29 @@ use crate::tui::watched::{FlowEntry, FlowKey};
 use crate::tui::words;
 
 pub fn lines(model: &Model, key: FlowKey, entry: &FlowEntry, width: u16) -> Vec<Line<'static>> {
+    [pinned(model, key, entry, width), packets(model, key, width)].concat()
+}
+
+/// Who talks, how to read the ladder, and its head: what should stay in sight above its rungs.
+pub fn pinned(model: &Model, key: FlowKey, entry: &FlowEntry, width: u16) -> Vec<Line<'static>> {
     let mut lines = facts(model, key, entry, width);
     let trail = segments(model, key, width);
-    if trail.lines.is_empty() {
-        lines.extend(what_findings_name(model, key, width));
-    } else {
+    if trail.heading.is_some() {
         lines.extend(explanation(model.theme, &trail, width));
-        lines.extend(trail.lines);
     }
+    lines.extend(trail.heading);
     lines
 }
 
-/// The lines on which a life begins.
-pub fn lives(model: &Model, key: FlowKey, entry: &FlowEntry, width: u16) -> Vec<usize> {
+/// The ladder's rungs; without segments, what the findings name.
+pub fn packets(model: &Model, key: FlowKey, width: u16) -> Vec<Line<'static>> {
     let trail = segments(model, key, width);
-    let before = facts(model, key, entry, width).len() + explanation(model.theme, &trail, width).len();
-    trail.lives.into_iter().map(|life| life + before).collect()
+    if trail.lines.is_empty() { what_findings_name(model, key, width) } else { trail.lines }
+}
+
+/// The rungs at which a life begins.
+pub fn lives(model: &Model, key: FlowKey, width: u16) -> Vec<usize> {
+    segments(model, key, width).lives
 }
 
 fn segments(model: &Model, key: FlowKey, width: u16) -> Trail {

@@ -2,43 +2,49 @@
 //!
 //! Knows a row's columns, and which of them there is room for. Refuses to explain: see `detail`.
 
+use core::net::SocketAddr;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Listing, fit};
 use crate::analysis::{certainty::Certainty, event::FlowChange};
-use crate::tui::model::{Model, Pane, Subject};
+use crate::tui::model::{Model, Subject};
 use crate::tui::order::FlowColumn;
 use crate::tui::theme::Theme;
 use crate::tui::watched::{FlowEntry, FlowKey};
 use crate::tui::words;
 
-/// A column, its width, and the width of the table from which on it is shown.
+/// A column and its width.
 struct Column {
     of: FlowColumn,
     name: &'static str,
     width: usize,
-    from: usize,
     to_the_right: bool,
+    /// Which goes first where there is no room for all: the highest.
+    rank: u8,
 }
 
-const fn column(of: FlowColumn, name: &'static str, width: usize, from: usize, to_the_right: bool) -> Column {
-    Column { of, name, width, from, to_the_right }
+const fn column(of: FlowColumn, name: &'static str, width: usize, to_the_right: bool, rank: u8) -> Column {
+    Column { of, name, width, to_the_right, rank }
 }
 
 /// After the addresses, which come first and keep what is left.
-const COLUMNS: [Column; 9] = [
-    column(FlowColumn::Client, " client", 15, 62, false),
-    column(FlowColumn::Server, " server", 15, 62, false),
-    column(FlowColumn::Life, "life", 6, 72, true),
-    column(FlowColumn::Connect, "connect", 10, 114, true),
-    column(FlowColumn::Bytes, "c sent", 9, 92, true),
-    column(FlowColumn::Bytes, "s sent", 9, 92, true),
-    column(FlowColumn::Opened, "opened", 8, 102, true),
-    column(FlowColumn::Changed, "last", 7, 44, true),
-    column(FlowColumn::Findings, "  findings", 26, 142, false),
+const COLUMNS: [Column; 10] = [
+    column(FlowColumn::Client, " client", 14, false, 1),
+    column(FlowColumn::Server, " server", 14, false, 2),
+    column(FlowColumn::Life, "life", 6, true, 4),
+    column(FlowColumn::Again, "again", 7, true, 3),
+    column(FlowColumn::Connect, "connect", 10, true, 5),
+    column(FlowColumn::Bytes, "c sent", 9, true, 6),
+    column(FlowColumn::Bytes, "s sent", 9, true, 7),
+    column(FlowColumn::Opened, "opened", 8, true, 8),
+    column(FlowColumn::Changed, "last", 6, true, 0),
+    column(FlowColumn::Findings, "  findings", 26, false, 9),
 ];
+/// Addresses longer than this are shortened before a column is left out for them; on a wide screen two fifths of it.
+const ADDRESSES: usize = 36;
 
 pub fn listing(model: &Model, area: Rect, focused: bool) -> Listing {
     let flows = model.flows();
@@ -50,29 +56,70 @@ pub fn listing(model: &Model, area: Rect, focused: bool) -> Listing {
         };
         return Listing::nothing(model, text);
     }
-    let chosen = model.chosen_index(Pane::Flows, &model.listed(Pane::Flows));
+    let chosen = flows.iter().position(|(key, _)| model.chosen.flow == Some(**key)).unwrap_or(0);
     let width = usize::from(area.width);
     let height = usize::from(area.height);
     let mut listing = Listing::default();
     let with_names = height > 3;
-    if with_names {
-        listing.push(names(model, width), None);
-    }
     let shown =
         super::in_sight(flows.len(), &(chosen..chosen + 1), height - usize::from(with_names).min(height));
-    for (at, (key, entry)) in flows.iter().enumerate().take(shown.end).skip(shown.start) {
-        let row = row(model, **key, entry, width, at == chosen, focused);
+    let rows = || flows.iter().enumerate().take(shown.end).skip(shown.start);
+    let longest = rows().map(|(_, (key, _))| fit::width(&tuple(**key, usize::MAX, model.theme))).max();
+    let table = Table::of(width, longest.unwrap_or_default(), model.theme);
+    if with_names {
+        listing.push(names(model, &table), None);
+    }
+    for (at, (key, entry)) in rows() {
+        let row = row(model, **key, entry, &table, at == chosen, focused);
         listing.push(row, Some(Subject::Flow(**key)));
     }
     listing
 }
 
-fn columns(width: usize) -> impl Iterator<Item = &'static Column> {
-    COLUMNS.iter().filter(move |column| width >= column.from)
+/// How the width is divided.
+struct Table {
+    columns: Vec<&'static Column>,
+    /// What is left for the addresses.
+    addresses: usize,
 }
 
-fn room(width: usize, mark: usize) -> usize {
-    width.saturating_sub(mark + columns(width).map(|column| column.width).sum::<usize>())
+impl Table {
+    /// With as many columns as there is room for beside addresses that are `longest` wide.
+    fn of(width: usize, longest: usize, theme: Theme) -> Table {
+        let rest = width.saturating_sub(mark_width(theme));
+        let mut left = rest.saturating_sub(longest.min(ADDRESSES.max(width * 2 / 5)));
+        let mut by_rank: Vec<&Column> = COLUMNS.iter().collect();
+        by_rank.sort_by_key(|column| column.rank);
+        let fitting = by_rank.iter().take_while(|column| {
+            let fits = column.width <= left;
+            left = left.saturating_sub(column.width);
+            fits
+        });
+        let count = fitting.count();
+        let columns: Vec<_> = COLUMNS.iter().filter(|column| usize::from(column.rank) < count).collect();
+        let used: usize = columns.iter().map(|column| column.width).sum();
+        Table { columns, addresses: rest.saturating_sub(used) }
+    }
+}
+
+/// Both ends, whole or with their addresses shortened; a port is never cut off where `room` has any for it.
+pub fn tuple((client, server): FlowKey, room: usize, theme: Theme) -> String {
+    let glyphs = theme.glyphs();
+    let arrow = format!(" {} ", glyphs.to);
+    let whole = format!("{client}{arrow}{server}");
+    if fit::width(&whole) <= room {
+        return whole;
+    }
+    let port = |end: SocketAddr| format!(":{}", end.port());
+    let address = |end: SocketAddr, room: usize| match end {
+        SocketAddr::V4(end) => fit::middle(&end.ip().to_string(), room, glyphs.ellipsis),
+        SocketAddr::V6(end) => {
+            format!("[{}]", fit::middle(&end.ip().to_string(), room.saturating_sub(2), glyphs.ellipsis))
+        }
+    };
+    let fixed = fit::width(&arrow) + port(client).len() + port(server).len();
+    let each = room.saturating_sub(fixed) / 2;
+    format!("{}{}{arrow}{}{}", address(client, each), port(client), address(server, each), port(server))
 }
 
 /// Columns before the addresses: the mark of what is chosen, and that of trouble.
@@ -80,17 +127,16 @@ fn mark_width(theme: Theme) -> usize {
     2 + fit::width(theme.glyphs().bad)
 }
 
-fn names(model: &Model, width: usize) -> Line<'static> {
+fn names(model: &Model, table: &Table) -> Line<'static> {
     let theme = model.theme;
     let glyphs = theme.glyphs();
     let order = model.flow_order;
     let arrow = if order.reversed { glyphs.up } else { glyphs.down };
-    let mark = mark_width(theme);
     let of_addresses = if order.column == FlowColumn::Tuple { arrow } else { "" };
     let addresses = format!("client {} server {of_addresses}", glyphs.to);
-    let mut text = " ".repeat(mark);
-    text.push_str(&fit::left(&addresses, room(width, mark), glyphs.ellipsis));
-    for column in columns(width) {
+    let mut text = " ".repeat(mark_width(theme));
+    text.push_str(&fit::left(&addresses, table.addresses, glyphs.ellipsis));
+    for column in &table.columns {
         let name = if column.of == order.column {
             format!("{}{arrow}", column.name)
         } else {
@@ -113,7 +159,7 @@ fn row(
     model: &Model,
     key: FlowKey,
     entry: &FlowEntry,
-    width: usize,
+    table: &Table,
     chosen: bool,
     focused: bool,
 ) -> Line<'static> {
@@ -121,16 +167,16 @@ fn row(
     let glyphs = theme.glyphs();
     let trouble = if entry.findings > 0 { glyphs.bad } else { " " };
     let over = entry.event.change == FlowChange::Closed;
-    let tuple = format!("{} {} {}", key.0, glyphs.to, key.1);
+    let tuple = tuple(key, table.addresses, theme);
     let style = if over { theme.quiet() } else { Style::new() };
     let mark = if chosen { glyphs.selected } else { " " };
     let mut spans = vec![
         Span::raw(mark),
         Span::styled(fit::left(trouble, fit::width(glyphs.bad) + 1, ""), theme.bad()),
-        Span::styled(fit::left(&tuple, room(width, mark_width(theme)), glyphs.ellipsis), style),
+        Span::styled(fit::left(&tuple, table.addresses, glyphs.ellipsis), style),
     ];
     let mut client_sent = true;
-    for column in columns(width) {
+    for column in &table.columns {
         let (text, style) = cell(model, entry, column.of, &mut client_sent);
         spans.push(Span::styled(placed(column, &text, glyphs.ellipsis), style));
     }
@@ -148,6 +194,13 @@ fn cell(model: &Model, entry: &FlowEntry, of: FlowColumn, client_sent: &mut bool
         FlowColumn::Client => state(theme, &flow.client_state),
         FlowColumn::Server => state(theme, &flow.server_state),
         FlowColumn::Life => flow.incarnation.to_string(),
+        FlowColumn::Again => entry.again.map_or_else(
+            || glyphs.dot.to_owned(),
+            |again| {
+                let least = if again.is_exact { "" } else { glyphs.at_least };
+                format!("{least}{}", again.count)
+            },
+        ),
         FlowColumn::Connect => {
             entry.connected.map_or_else(|| glyphs.dot.to_owned(), |took| words::span(took.as_secs_f64()))
         }
@@ -175,4 +228,48 @@ fn state(theme: Theme, text: &str) -> String {
         None => (shown.as_str(), " "),
     };
     format!(" {certainty}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: &str = "fd12:3456:789a:bcde:f012:3456:789a:bcde";
+
+    #[test]
+    fn every_column_has_a_rank_of_its_own() {
+        let mut ranks = COLUMNS.map(|column| usize::from(column.rank));
+        ranks.sort_unstable();
+        assert!(ranks.into_iter().eq(0..COLUMNS.len()));
+    }
+
+    #[test]
+    fn addresses_are_shortened_and_ports_are_not() {
+        let v4 = ("10.77.0.1:40000".parse().unwrap(), "10.77.0.2:80".parse().unwrap());
+        let v6 = (format!("[{LONG}]:65535").parse().unwrap(), format!("[{LONG}]:8080").parse().unwrap());
+        let theme = Theme::default();
+        assert_eq!(tuple(v4, 30, theme), "10.77.0.1:40000 → 10.77.0.2:80");
+        assert_eq!(tuple(v4, 24, theme), "10…0.1:40000 → 10…0.2:80");
+        assert_eq!(tuple(v6, 36, theme), "[fd12…bcde]:65535 → [fd12…bcde]:8080");
+        for room in 14..110 {
+            for key in [v4, v6] {
+                let text = tuple(key, room, theme);
+                assert!(fit::width(&text) <= room.max(18), "{text} in {room}");
+                assert!(text.contains(&format!(":{} ", key.0.port())), "{text}");
+                assert!(text.ends_with(&format!(":{}", key.1.port())), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_row_is_wider_than_the_screen() {
+        for width in 0..240 {
+            for longest in [30, 44, 100] {
+                let table = Table::of(width, longest, Theme::default());
+                let used: usize = table.columns.iter().map(|column| column.width).sum();
+                assert!(used + table.addresses + mark_width(Theme::default()) <= width.max(3), "{width}");
+                assert!(table.addresses >= longest.min(ADDRESSES).min(width.saturating_sub(3)), "{width}");
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ use ratatui::style::Color;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
+use super::keymap::Command;
 use super::model::{Model, Pane, Screen, Subject};
 use super::words;
 use layout::Areas;
@@ -21,6 +22,7 @@ mod bars;
 mod detail;
 mod device;
 mod devices;
+mod experiment;
 mod fit;
 mod flow;
 mod flows;
@@ -80,7 +82,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
 /// The last line that the text on the screen can begin with.
 pub fn text_end(model: &Model) -> usize {
     let body = Areas::of(model, all(model)).body;
-    end(text(model, body.width).1.len(), body.height.saturating_sub(1))
+    let text = text(model, body);
+    end(text.lines.len(), text.height)
 }
 
 /// The first line to show for the next life of the flow that is open, or for the one before; `None` where there is
@@ -89,9 +92,13 @@ pub fn other_life(model: &Model, forward: bool) -> Option<usize> {
     let Some(Subject::Flow(key)) = model.whole() else { return None };
     let body = Areas::of(model, all(model)).body;
     let entry = model.shown().flows.get(&key)?;
-    let (at, last) = (model.scroll, text_end(model));
+    let text = text(model, body);
+    let last = end(text.lines.len(), text.height);
+    let at = model.first_line(last);
+    let before =
+        usize::from(text.pinned.is_empty()) * flow::pinned(model, key, entry, detail_width(body.width)).len();
     let mut lives =
-        flow::lives(model, key, entry, detail_width(body.width)).into_iter().map(|life| life.min(last));
+        flow::lives(model, key, detail_width(body.width)).into_iter().map(|life| (life + before).min(last));
     if forward { lives.find(|life| *life > at) } else { lives.rfind(|life| *life < at) }
 }
 
@@ -118,27 +125,70 @@ pub fn at(model: &Model, column: u16, row: u16) -> Option<Target> {
     Some(Target::Row(*pane, subject))
 }
 
-/// The title and the text of a screen that is one text.
-fn text(model: &Model, width: u16) -> (String, Vec<Line<'static>>) {
-    let width = detail_width(width);
-    match model.whole() {
+/// A screen that is one text.
+struct Text {
+    title: String,
+    /// Stays in sight above the lines.
+    pinned: Vec<Line<'static>>,
+    lines: Vec<Line<'static>>,
+    /// Rows for the lines.
+    height: u16,
+}
+
+fn text(model: &Model, area: Rect) -> Text {
+    let width = detail_width(area.width);
+    let height = area.height.saturating_sub(1);
+    let (title, lines) = match model.whole() {
+        Some(Subject::Flow(key)) => {
+            if let Some(entry) = model.shown().flows.get(&key) {
+                let pinned = flow::pinned(model, key, entry, width);
+                let rows = u16::try_from(pinned.len()).unwrap_or(u16::MAX);
+                if height / 2 >= rows {
+                    let title = detail::title(model, Subject::Flow(key));
+                    let lines = flow::packets(model, key, width);
+                    return Text { title, pinned, lines, height: height - rows };
+                }
+            }
+            (detail::title(model, Subject::Flow(key)), detail::lines(model, Subject::Flow(key), width))
+        }
         Some(subject) => (detail::title(model, subject), detail::lines(model, subject, width)),
         None if model.screen == Screen::Help => ("Help".to_owned(), help::lines(model, width)),
-        None => {
-            let what = if model.screen == Screen::Device { "device" } else { "connection" };
-            let text =
-                if model.is_over() { format!("No {what} was seen.") } else { format!("No {what} seen yet.") };
-            (model.screen.name().to_owned(), vec![Line::styled(format!(" {text}"), model.theme.quiet())])
-        }
+        None => (model.screen.name().to_owned(), nothing(model, width)),
+    };
+    Text { title, pinned: Vec::new(), lines, height }
+}
+
+/// Where there is nothing yet that could fill the screen.
+fn nothing(model: &Model, width: u16) -> Vec<Line<'static>> {
+    if let Some(told) = model.shown().progress.as_ref().filter(|_| model.screen == Screen::Device) {
+        return experiment::lines(model, told, width);
     }
+    let what = if model.screen == Screen::Device { "device" } else { "connection" };
+    let text = if model.is_over() { format!("No {what} was seen.") } else { format!("No {what} seen yet.") };
+    vec![Line::styled(format!(" {text}"), model.theme.quiet())]
 }
 
 fn whole(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let (title, lines) = text(model, area.width);
-    let aside = position(model.scroll, lines.len(), area);
-    let body = titled(model, frame, area, &title, true, aside);
-    let first = model.scroll.min(end(lines.len(), body.height));
-    scrolled(frame, body, lines, first);
+    let text = text(model, area);
+    let first = model.first_line(end(text.lines.len(), text.height));
+    let aside = [follow(model), position(first, text.lines.len(), text.height)];
+    let aside: Vec<_> = aside.into_iter().flatten().collect();
+    let aside = (!aside.is_empty()).then(|| aside.join(&format!(" {} ", model.theme.glyphs().dot)));
+    let body = titled(model, frame, area, &text.title, true, aside);
+    let rows = body.height.saturating_sub(text.height);
+    scrolled(frame, Rect { height: rows, ..body }, text.pinned, 0);
+    scrolled(frame, Rect { y: body.y + rows, height: body.height - rows, ..body }, text.lines, first);
+}
+
+/// Whether the end is followed as the flow goes on, or which key would.
+fn follow(model: &Model) -> Option<String> {
+    if model.screen != Screen::Flow || model.is_over() || model.whole().is_none() {
+        return None;
+    }
+    if model.follows {
+        return Some("follows".to_owned());
+    }
+    model.keymap.first(Command::Bottom).map(|key| format!("{key}: follow"))
 }
 
 fn lists(model: &Model, frame: &mut Frame<'_>, areas: &Areas) {
@@ -185,9 +235,15 @@ fn forgotten(model: &Model, pane: Pane) -> Option<String> {
     (count > 0).then(|| format!("{count} older not kept"))
 }
 
-/// The last marker or loss, beside the devices that it concerns.
+/// How far an experiment is, or the last marker or loss, beside the devices that it concerns.
 fn remark(model: &Model, pane: Pane) -> Option<String> {
-    let (at, text) = model.shown().remark.as_ref().filter(|_| pane == Pane::Devices)?;
+    let watched = model.shown();
+    if pane == Pane::Devices
+        && let Some(told) = &watched.progress
+    {
+        return Some(experiment::briefly(model, told));
+    }
+    let (at, text) = watched.remark.as_ref().filter(|_| pane == Pane::Devices)?;
     Some(format!("{} ago: {}", words::age(model.now().since(*at)), model.theme.show(text)))
 }
 
@@ -216,10 +272,11 @@ fn titled(
     Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
-fn position(scroll: usize, lines: usize, area: Rect) -> Option<String> {
-    let height = usize::from(area.height.saturating_sub(1));
-    let last = (scroll + height).min(lines);
-    (lines > height).then(|| format!("{}-{last} of {lines}", (scroll + 1).min(last)))
+/// `first`: the first line in sight, from 0.
+fn position(first: usize, lines: usize, height: u16) -> Option<String> {
+    let height = usize::from(height);
+    let last = (first + height).min(lines);
+    (lines > height).then(|| format!("{}-{last} of {lines}", (first + 1).min(last)))
 }
 
 fn scrolled(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>, first: usize) {

@@ -40,6 +40,8 @@ const LONG: f64 = 1.0;
 /// The lines, and those of them on which a life begins.
 #[derive(Default)]
 pub struct Trail {
+    /// What the columns are; absent where there are no lines.
+    pub heading: Option<Line<'static>>,
     pub lines: Vec<Line<'static>>,
     pub lives: Vec<usize>,
 }
@@ -200,7 +202,7 @@ impl Drawing<'_> {
         if self.columns.note > 0 {
             text.push_str(&format!("{:>1$}", "window", STATE + WINDOW));
         }
-        self.trail.lines.push(Line::styled(text, self.theme.strong()));
+        self.trail.heading = Some(Line::styled(text, self.theme.strong()));
     }
 
     /// A line between two rows about what is not among them.

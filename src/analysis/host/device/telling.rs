@@ -35,7 +35,7 @@ impl Device {
         let behaviours = self.judged();
         DeviceFacts {
             address: self.address,
-            mac: self.mac.map(|mac| mac.map(|octet| format!("{octet:02x}")).join(":")),
+            mac: self.mac.map(written),
             stack: self.fingerprint.stack(),
             stack_certainty: self.fingerprint.certainty(),
             time_wait: TimeWaitFacts {
@@ -64,4 +64,18 @@ impl Device {
         let accepted = self.accepted_beside() > 0;
         Behaviours { accepted_a_syn: self.behaviours.accepted_a_syn || accepted, ..self.behaviours }
     }
+}
+
+/// `aa:bb:cc:dd:ee:ff`.
+fn written(mac: [u8; 6]) -> String {
+    let mut text = String::with_capacity(3 * mac.len());
+    for octet in mac {
+        if !text.is_empty() {
+            text.push(':');
+        }
+        text.extend(
+            [octet >> 4, octet & 0xf].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+        );
+    }
+    text
 }

@@ -1,0 +1,4 @@
+//! A configuration file.
+#![no_main]
+
+esp_tcpwatch_fuzz::target!("configuration");

@@ -1,0 +1,4 @@
+//! A trace as text.
+#![no_main]
+
+esp_tcpwatch_fuzz::target!("notation");

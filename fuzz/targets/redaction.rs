@@ -1,0 +1,4 @@
+//! A text for the public.
+#![no_main]
+
+esp_tcpwatch_fuzz::target!("redaction");

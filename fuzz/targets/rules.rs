@@ -1,0 +1,4 @@
+//! A rule file.
+#![no_main]
+
+esp_tcpwatch_fuzz::target!("rules");
