@@ -49,6 +49,24 @@ fn needs_tap_the_devices_account_equals_ours_and_the_recording_tells_the_same() 
 }
 
 #[test]
+fn needs_tap_the_flight_recorder_has_what_came_before_the_alert() {
+    let Some(twin) = twin("needs_tap_the_flight_recorder_has_what_came_before_the_alert") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    support::give_to_successor(dir.path());
+    let folder = dir.path().join("recordings");
+    let words = ["--ports", "3", "--twin", &twin, "--recorder", folder.to_str().unwrap()];
+    let mut command = program(&["demo", "--json"]);
+    let live = command.args(words).output().unwrap();
+    assert_eq!(code(&live), 0, "{}", stderr(&live));
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    // The first lives of the connections are in it, so a replay tells the same of what followed.
+    let replayed = run(&["-r", files[0].to_str().unwrap(), "--json", "-d", "10.77.0.2"]);
+    assert_eq!(code(&replayed), 1, "{}", stderr(&replayed));
+    assert_eq!(findings(&stdout(&replayed)), findings(&stdout(&live)));
+}
+
+#[test]
 fn needs_tap_no_thread_of_the_demo_keeps_a_capability() {
     let Some(twin) = twin("needs_tap_no_thread_of_the_demo_keeps_a_capability") else { return };
     let dir = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use esp_tcpwatch::analysis::event::Event;
 use esp_tcpwatch::report::{
     Format,
-    excerpt::Excerpt,
+    excerpt::{Excerpt, Order},
     model::Report,
     redact::{Redactor, redacted},
     render,
@@ -26,11 +26,11 @@ pub fn run(data: &[u8]) {
     lines(&events);
     json_lines(&events);
     let mut report = Report::default();
-    let mut excerpt = Excerpt::new(0);
+    let mut excerpt = Excerpt::new(Order::FindingsFirst);
     for event in &events {
         report.fold(event);
         if let Event::Finding(finding) = event {
-            excerpt.cite(finding);
+            excerpt.cite(finding, None);
         }
     }
     let templates = [Template::Generic, Template::Micropython, Template::EspIdf];

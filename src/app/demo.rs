@@ -19,7 +19,7 @@ use super::{
     print::print,
     rules,
     sandbox::{self, Needs, Sockets},
-    session::{Outcome, Running, Session, Shown},
+    session::{FlightRecorder, Outcome, Running, Session, Shown},
     shutdown::{self, Stop},
     successor::successor,
     terminal,
@@ -71,8 +71,10 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let filter = filter::for_devices(&[device]);
     let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
     let files = Files::open(&with_report(&plan, shown).output, &[], successor, None)?;
-    let needs =
-        Needs { sockets: Sockets::Network, ..files.needs(shown, shown == Shown::Screen).and_a_capture() };
+    let recorder = plan.recorder.as_ref().map(|plan| FlightRecorder::open(plan, successor)).transpose()?;
+    let folder = recorder.as_ref().map(FlightRecorder::folder);
+    let needs = files.needs(shown, shown == Shown::Screen).and_a_capture().and_recordings(folder);
+    let needs = Needs { sockets: Sockets::Network, ..needs };
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
@@ -98,6 +100,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         socket: None,
         duty: None,
         events: None,
+        recorder,
         flow_events: plan.output.flow_events,
         segment_events: plan.output.segment_events,
         memory: plan.output.memory,

@@ -9,12 +9,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use crate::analysis::{event::CaptureQuality, input::Frame};
+use crate::analysis::{
+    event::CaptureQuality,
+    input::{Frame, FrameNo},
+};
 use crate::report::{
     check::file_name,
-    excerpt::{Excerpt, Kept},
+    excerpt::Excerpt,
     model::{EvidenceFile, Report},
     redact::Redactor,
+    ring::Kept,
 };
 use crate::sink::record::{Recorder, RecorderInfo};
 use crate::text::counted;
@@ -78,26 +82,30 @@ fn write(
 ) -> io::Result<Vec<u8>> {
     let mut recorder = Recorder::new(Vec::new(), info);
     for (Shown { kept, comments, data }, here) in shown.iter().zip(1_u64..) {
-        let place = format!("Frame {} of the capture, frame {here} here", kept.number);
-        let mut told: Vec<String> = comments
+        let told = comments
             .iter()
             .map(|comment| match &mut redactor {
                 Some(redactor) => redactor.text(comment),
                 None => comment.to_string(),
             })
             .collect();
-        match told.first_mut() {
-            Some(first) => *first = format!("{place}. {first}"),
-            None => told.push(format!("{place}. Context: no finding cites it.")),
-        }
-        let Kept { number, time, link, wire_len, .. } = **kept;
-        recorder.on_commented(&Frame { number, time, link, wire_len, data }, &told)?;
+        recorder.on_commented(&Frame { data, ..kept.frame() }, &placed(kept.number, here, told))?;
     }
     if shown.is_empty() {
         recorder.flush()?;
     }
     let quality = CaptureQuality { received: shown.len() as u64, ..CaptureQuality::default() };
     recorder.finish(quality)
+}
+
+/// What is told of a frame, after where it stands in the capture and `here`, in the file that is written.
+pub fn placed(number: FrameNo, here: u64, mut told: Vec<String>) -> Vec<String> {
+    let place = format!("Frame {number} of the capture, frame {here} here");
+    match told.first_mut() {
+        Some(first) => *first = format!("{place}. {first}"),
+        None => told.push(format!("{place}. Context: no finding cites it.")),
+    }
+    told
 }
 
 /// The comment of the section: verdict, what is here, what is not, and what was done to it.

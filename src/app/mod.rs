@@ -19,6 +19,7 @@ mod evidence;
 mod experiment;
 pub mod files;
 mod firmware;
+mod flight;
 pub mod host;
 mod interfaces;
 mod key;

@@ -333,10 +333,16 @@ pub fn folder_of(path: &Path) -> PathBuf {
 /// `folder`, where `successor` may make files in it; otherwise the system's folder for whatever is made in passing.
 pub fn writable(folder: PathBuf, successor: Option<Invoker>) -> Result<PathBuf> {
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
-    let may = privilege::as_invoker(successor, || {
-        nix::unistd::eaccess(here, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).is_ok()
-    })?;
+    let may = is_writable(here, successor)?;
     Ok(if may { folder } else { std::env::temp_dir() })
+}
+
+/// Whether `successor` may make files in `folder`.
+pub fn is_writable(folder: &Path, successor: Option<Invoker>) -> Result<bool> {
+    use nix::unistd::AccessFlags;
+    privilege::as_invoker(successor, || {
+        nix::unistd::eaccess(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
+    })
 }
 
 #[cfg(test)]

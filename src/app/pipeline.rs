@@ -3,6 +3,8 @@
 //! Knows the order of things and when a run is over. Knows nothing of files, interfaces or terminals, and decides
 //! nothing about packets.
 
+mod keeping;
+
 use core::time::Duration;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind};
@@ -10,15 +12,23 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{duty::Orders, log, pieces::Pieces, screen::ScreenFeed, shutdown::Stop, socket::Feed};
+use super::{
+    duty::Orders,
+    flight::{Flight, Landed},
+    log,
+    pieces::Pieces,
+    screen::ScreenFeed,
+    shutdown::Stop,
+    socket::Feed,
+};
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, Summary},
-    input::{Frame, Gap, GapCause, Input, Marker},
+    input::{Gap, GapCause, Input, Marker},
     rule::Severity,
     time::Timestamp,
 };
-use crate::report::{excerpt::Excerpt, model::Report};
+use crate::report::{excerpt::Excerpt, model::Report, ring::Ring};
 use crate::sink::{Sink, json::JsonLines, metrics::Metrics, record::Recorder};
 use crate::source::{Source, SourceError};
 
@@ -27,8 +37,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A reader behind a pipe waits no longer than this for an event, and for an alert not at all. (One who reads what came of a
 /// file may wait: there the events come too fast for that.)
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
-/// A recording that is killed lacks no more than this, by the frames' time.
-const RECORD_EVERY: Duration = Duration::from_millis(500);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// When the loop ends after the stop flag went up.
@@ -55,8 +63,11 @@ pub struct Pipeline {
     pub attached: Option<Feed>,
     /// Where somebody will read it.
     pub report: Option<Arc<Mutex<Report>>>,
+    /// The last frames, where somebody asks for them: the evidence of a report, or the flight recorder.
+    pub ring: Option<Ring>,
     /// Keeps the frames that findings cite, where evidence was asked for.
     pub excerpt: Option<Excerpt>,
+    pub flight: Option<Flight>,
     pub recorder: Option<Recorder<BufWriter<File>>>,
     pub metrics: Option<Metrics>,
     /// What comes from elsewhere than the source: markers, and what the device says of itself.
@@ -74,6 +85,7 @@ pub struct Finished {
     /// The last event.
     pub summary: Option<Summary>,
     pub excerpt: Option<Excerpt>,
+    pub flight: Option<Landed>,
     pub source: Option<SourceError>,
     /// What could not be written: stdout or the recording.
     pub stdout: Option<io::Error>,
@@ -92,6 +104,7 @@ impl Pipeline {
             is_unflushed: false,
             counted: Timestamp::ZERO,
             recorded: Timestamp::ZERO,
+            now: Timestamp::ZERO,
         };
         running.run(source);
         running.finished
@@ -122,6 +135,8 @@ struct Running {
     counted: Timestamp,
     /// When the recording was last handed on, by the frames' time.
     recorded: Timestamp,
+    /// The time of the last frame or tick.
+    now: Timestamp,
 }
 
 impl Running {
@@ -147,6 +162,7 @@ impl Running {
             self.take_asides();
             self.take_orders();
             self.tell();
+            self.go_on_recording();
             self.wait_for_the_screen();
             if idle {
                 self.flush();
@@ -177,12 +193,14 @@ impl Running {
         match &input {
             Input::Frame(frame) => {
                 time = Some(frame.time);
+                self.now = frame.time;
                 self.record(frame);
-                if let Some(excerpt) = &mut self.parts.excerpt {
-                    excerpt.offer(frame);
-                }
+                self.keep(frame);
             }
             Input::Gap(gap) => {
+                if let Some(ring) = &mut self.parts.ring {
+                    ring.on_gap(gap.lost);
+                }
                 if let Some(recorder) = &mut self.parts.recorder {
                     recorder.on_gap(gap);
                 }
@@ -190,7 +208,13 @@ impl Running {
                 self.quality.gaps += u64::from(gap.is_counted());
                 log_gap(gap);
             }
-            Input::Tick(_) | Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
+            Input::Tick(now) => {
+                self.now = *now;
+                if let Some(ring) = &mut self.parts.ring {
+                    ring.forget_aged(*now);
+                }
+            }
+            Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
         if let Some(attached) = &self.parts.attached {
             let wanted = self.parts.sink_takes_segments || self.parts.screen.is_some();
@@ -213,6 +237,10 @@ impl Running {
             return;
         }
         metrics.on_counts(self.parts.engine.counts(), self.parts.engine.tracked());
+        if let Some(flight) = &self.parts.flight {
+            let tally = flight.tally();
+            metrics.on_recordings(tally.written, tally.failures, tally.used);
+        }
     }
 
     fn take_asides(&mut self) {
@@ -248,6 +276,9 @@ impl Running {
         if let Some(Ok(pieces)) = self.parts.events.take().map(JsonLines::into_inner) {
             self.finished.events_lost = pieces.lost();
         }
+        if let (Some(flight), Some(ring)) = (self.parts.flight.take(), &self.parts.ring) {
+            self.finished.flight = Some(flight.finish(ring));
+        }
         self.finished.worst = self.parts.engine.worst();
         self.finished.excerpt = self.parts.excerpt.take();
         if let Some(recorder) = self.parts.recorder.take()
@@ -260,40 +291,6 @@ impl Running {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-    }
-
-    /// The recording comes before the analysis: a frame that upset us is the one worth keeping.
-    fn record(&mut self, frame: &Frame<'_>) {
-        self.quality.received += 1;
-        if let Some(recorder) = &mut self.parts.recorder
-            && let Err(error) = recorder.on_frame(frame)
-        {
-            self.recording_failed(error);
-        }
-        // Either way: the clock may have been set.
-        if frame.time.since(self.recorded).max(self.recorded.since(frame.time)) >= RECORD_EVERY {
-            self.recorded = frame.time;
-            self.flush_recording();
-        }
-    }
-
-    /// What a recording that is killed here holds for sure.
-    fn flush_recording(&mut self) {
-        if let Some(recorder) = &mut self.parts.recorder
-            && self.quality.received > 0
-            && let Err(error) = recorder.flush()
-        {
-            self.recording_failed(error);
-        }
-    }
-
-    /// The watch goes on: losing the recording (a full disk) is no reason to go blind.
-    fn recording_failed(&mut self, error: io::Error) {
-        self.parts.recorder = None;
-        if self.parts.screen.is_none() {
-            log::warn(format_args!("the recording ends here: {error}"));
-        }
-        self.finished.recording = Some(error);
     }
 
     fn tell(&mut self) {
@@ -310,7 +307,10 @@ impl Running {
                 self.finished.summary = Some(summary.clone());
             }
             if let (Some(excerpt), Event::Finding(finding)) = (&mut self.parts.excerpt, &event) {
-                excerpt.cite(finding);
+                excerpt.cite(finding, self.parts.ring.as_ref());
+            }
+            if let (Some(flight), Some(ring)) = (&mut self.parts.flight, &self.parts.ring) {
+                flight.on_event(&event, ring);
             }
             if let Some(attached) = &self.parts.attached {
                 attached.show(&event);

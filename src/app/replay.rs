@@ -23,7 +23,7 @@ use super::{
     pipeline::WhenStopped,
     privilege::Invoker,
     rules, sandbox, saved_run,
-    session::{Session, Shown},
+    session::{FlightRecorder, Session, Shown},
     shutdown::{self, Stop},
     socket,
     successor::successor,
@@ -58,7 +58,8 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
     let successor = successor(plan.confinement.user.as_deref())?;
-    let (files, _, remarks) = confined(&plan, successor, Some(reads), None, false)?;
+    let (written, remarks) = confined(&plan, successor, Some(reads), None, false)?;
+    let files = written.files;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -76,6 +77,13 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     session.start(source)?.finish()?.exit_code()
 }
 
+/// What is written while the run goes on, opened.
+struct Written {
+    files: Files,
+    events: Option<Pieces>,
+    recorder: Option<FlightRecorder>,
+}
+
 /// Opens what is written, and then gives up everything but that, `reads` and `socket`.
 ///
 /// `has_duty`: it is a stream that may go on for days, without a screen.
@@ -85,12 +93,14 @@ fn confined(
     reads: Option<ReadFile>,
     socket: Option<&socket::Listening>,
     has_duty: bool,
-) -> Result<(Files, Option<Pieces>, Vec<String>)> {
+) -> Result<(Written, Vec<String>)> {
     let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
     let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
+    let recorder = plan.recorder.as_ref().map(|plan| FlightRecorder::open(plan, successor)).transpose()?;
     let shown = Shown::of(plan.output.view);
     let mut needs = files.needs(shown, shown == Shown::Screen || has_duty);
     needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
+    needs = needs.and_recordings(recorder.as_ref().map(FlightRecorder::folder));
     if has_duty {
         log::begin()?;
         needs = needs.and_a_duty(plan.output.rules.as_deref());
@@ -102,7 +112,7 @@ fn confined(
         needs = needs.and_a_socket(socket.folder());
     }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
-    Ok((files, events, remarks))
+    Ok((Written { files, events, recorder }, remarks))
 }
 
 /// Opens what is to be read; done early, while we may still be root.
@@ -125,7 +135,8 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     let is_shown = Shown::of(plan.output.view) == Shown::Screen;
     let duty = (!is_shown).then(|| Duty::new(plan.output.rules.clone()));
     let has_terminal = terminal::is_controlling();
-    let (files, events, remarks) = confined(&plan, successor, None, socket.as_ref(), duty.is_some())?;
+    let (written, remarks) = confined(&plan, successor, None, socket.as_ref(), duty.is_some())?;
+    let Written { files, events, recorder } = written;
     let scope = scope(None, devices);
     let stop = Stop::default();
     match &duty {
@@ -139,7 +150,7 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
-    let session = Session { metrics, socket, events, duty, remarks, ..session };
+    let session = Session { metrics, socket, events, recorder, duty, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;
     stop.raise();
     outcome.error = watch::joined(thread)?.err().map(anyhow::Error::new).or(outcome.error);
@@ -191,6 +202,7 @@ fn session(
         socket: None,
         events: None,
         duty: None,
+        recorder: None,
         rules,
         devices,
         start: Start {

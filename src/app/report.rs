@@ -33,8 +33,9 @@ use crate::cli::{
 };
 use crate::report::{
     self, Format,
-    excerpt::{self, Excerpt},
+    excerpt::{Excerpt, Order},
     model::Report,
+    ring::{self, Ring},
     template::Template,
 };
 use crate::source::{Source, file::CaptureFile};
@@ -86,8 +87,9 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
     let mut report = Report::default();
     let again = file.as_ref().filter(|read| read.file.metadata().is_ok_and(|about| about.is_file()));
     // What can be read twice is: first for what is cited, then for the frames.
-    let mut excerpt = (plan.format == ReportFormat::Pcapng)
-        .then(|| Excerpt::new(if again.is_some() { 0 } else { excerpt::RING }));
+    let order = if again.is_some() { Order::FindingsFirst } else { Order::FramesFirst };
+    let mut excerpt = (plan.format == ReportFormat::Pcapng).then(|| Excerpt::new(order));
+    let mut ring = (excerpt.is_some() && order == Order::FramesFirst).then(|| Ring::new(ring::OCTETS, None));
     let mut input = BufReader::new(input);
     let is_run = saved_run::begins(&mut input).with_context(|| format!("cannot read {name}"))?;
     let is_experiment =
@@ -131,7 +133,7 @@ pub fn run(plan: ReportPlan) -> Result<u8> {
                 start,
                 max_flows: DEFAULT_MAX_FLOWS,
             };
-            let damage = from_capture(input, &name, engine, &mut report, excerpt.as_mut(), again.is_none())?;
+            let damage = from_capture(input, &name, engine, &mut report, excerpt.as_mut(), ring.as_mut())?;
             if let (Some(excerpt), Some(read)) = (&mut excerpt, again) {
                 cited_frames(&read.file, &name, excerpt)?;
             }
@@ -194,40 +196,42 @@ fn no_packets(name: &str, report: &Report) -> anyhow::Error {
     usage(format!("{name} is a saved run and holds no packets\n  give {made_of}"))
 }
 
-/// Returns the damage that ended the capture early. `offers`: the frames will not come again.
+/// Returns the damage that ended the capture early. `ring`: for frames that will not come again.
 fn from_capture(
     input: Octets,
     name: &str,
     engine: EngineConfig,
     report: &mut Report,
     mut excerpt: Option<&mut Excerpt>,
-    offers: bool,
+    mut ring: Option<&mut Ring>,
 ) -> Result<Option<anyhow::Error>> {
     let mut source = CaptureFile::from_reader(Box::new(input), name)?;
     let mut engine = Engine::new(engine);
     let damage = loop {
         match source.next_input() {
             Ok(Some(input)) => {
-                if let (true, Some(excerpt), Input::Frame(frame)) = (offers, &mut excerpt, &input) {
-                    excerpt.offer(frame);
+                if let (Some(ring), Some(excerpt), Input::Frame(frame)) = (&mut ring, &mut excerpt, &input) {
+                    let tuple = ring::tuple_of(frame);
+                    ring.push(frame, tuple);
+                    excerpt.offer(frame, tuple);
                 }
                 engine.handle(input);
             }
             Ok(None) => break None,
             Err(error) => break Some(anyhow::Error::new(error)),
         }
-        fold(&mut engine, report, &mut excerpt);
+        fold(&mut engine, report, &mut excerpt, ring.as_deref());
     };
     engine.handle(Input::End);
-    fold(&mut engine, report, &mut excerpt);
+    fold(&mut engine, report, &mut excerpt, ring.as_deref());
     Ok(damage)
 }
 
-fn fold(engine: &mut Engine, report: &mut Report, excerpt: &mut Option<&mut Excerpt>) {
+fn fold(engine: &mut Engine, report: &mut Report, excerpt: &mut Option<&mut Excerpt>, ring: Option<&Ring>) {
     while let Some(event) = engine.poll_event() {
         report.fold(&event);
         if let (Some(excerpt), Event::Finding(finding)) = (&mut *excerpt, &event) {
-            excerpt.cite(finding);
+            excerpt.cite(finding, ring);
         }
     }
 }
@@ -238,7 +242,7 @@ fn cited_frames(mut file: &File, name: &str, excerpt: &mut Excerpt) -> Result<()
     let mut source = CaptureFile::from_reader(Box::new(file.try_clone()?), name)?;
     while let Ok(Some(input)) = source.next_input() {
         if let Input::Frame(frame) = &input {
-            excerpt.offer(frame);
+            excerpt.offer(frame, ring::tuple_of(frame));
         }
     }
     Ok(())

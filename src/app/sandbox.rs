@@ -74,6 +74,13 @@ impl Needs {
         self
     }
 
+    /// The flight recorder's folder: recordings are made, named and removed there.
+    #[must_use]
+    pub fn and_recordings(mut self, folder: Option<&Path>) -> Needs {
+        self.writes.extend(folder.map(Path::to_owned));
+        self
+    }
+
     /// What serving metrics takes: connections of a socket that listens already, and when the system started, from which
     /// the kernel counts when this process did.
     #[must_use]

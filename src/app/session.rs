@@ -4,8 +4,9 @@
 //! privileges are gone: it makes threads.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,10 +18,12 @@ use super::{
     duty::Duty,
     exit,
     files::Files,
+    flight::{self, Flight},
     host::ScreenHost,
     metrics::{Listening, Serving},
     pieces::Pieces,
     pipeline::{Finished, Pipeline, WhenStopped},
+    privilege::Invoker,
     screen,
     shutdown::Stop,
     socket, terminal,
@@ -34,11 +37,12 @@ use crate::analysis::{
     time::Timestamp,
     wire::Skip,
 };
-use crate::cli::plan::View;
+use crate::cli::{plan::View, recorder::RecorderPlan};
 use crate::firmware::Key;
 use crate::report::{
-    excerpt::{self, Excerpt},
+    excerpt::{Excerpt, Order},
     model::Report,
+    ring::{self, Ring},
 };
 use crate::sink::{
     Sink,
@@ -48,6 +52,7 @@ use crate::sink::{
     record::{self, Recorder, RecorderInfo},
 };
 use crate::source::{Source, SourceError};
+use crate::text::{counted, escape};
 use crate::tui::{self, TuiOptions};
 
 /// What shows the events, now that it is known whether there is a terminal.
@@ -103,6 +108,7 @@ pub struct Session {
     pub events: Option<Pieces>,
     /// What is done while it goes on without a screen; `None` where nothing can be asked of it.
     pub duty: Option<Duty>,
+    pub recorder: Option<FlightRecorder>,
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
@@ -110,6 +116,27 @@ pub struct Session {
     pub when_stopped: WhenStopped,
     /// What everybody who looks at the run must know from its start: it goes without its sandbox, say.
     pub remarks: Vec<String>,
+}
+
+/// The flight recorder, before it runs.
+pub struct FlightRecorder {
+    folder: flight::Folder,
+    /// Octets of frames that wait, and how old they may get.
+    size: usize,
+    age: Duration,
+}
+
+impl FlightRecorder {
+    /// Makes its folder, for `successor`; call it while we may.
+    pub fn open(plan: &RecorderPlan, successor: Option<Invoker>) -> Result<FlightRecorder> {
+        let folder = flight::Folder::open(&plan.folder, plan.budget, successor)?;
+        Ok(FlightRecorder { folder, size: plan.size, age: plan.age })
+    }
+
+    /// Where recordings are made, named and removed.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 /// A session whose engine runs.
@@ -182,16 +209,25 @@ impl Session {
         let tells_flows = self.flow_events || wants_report || self.socket.is_some();
         let (attached, serving_attached) = self.socket.map(socket::Listening::serve).transpose()?.unzip();
         let stdout_is_wanted = self.shown == Shown::Json || self.events.is_none();
+        let wants_evidence = self.files.want_evidence();
+        let ring = match &self.recorder {
+            Some(recorder) => Some(Ring::new(recorder.size, Some(recorder.age))),
+            None => wants_evidence.then(|| Ring::new(ring::OCTETS, None)),
+        };
+        let flight =
+            self.recorder.map(|recorder| Flight::begin(recorder.folder, info.clone())).transpose()?;
         let pipeline = Pipeline {
             metrics,
             attached,
+            ring,
+            flight,
             sink: sink(self.shown, self.flow_events).filter(|_| stdout_is_wanted),
             events: self.events.map(JsonLines::new),
             sink_takes_flows: self.flow_events,
             sink_takes_segments: self.segment_events,
             screen,
             report: wants_report.then(|| report.clone()),
-            excerpt: self.files.want_evidence().then(|| Excerpt::new(excerpt::RING)),
+            excerpt: wants_evidence.then(|| Excerpt::new(Order::FramesFirst)),
             recorder: self
                 .files
                 .record
@@ -297,6 +333,16 @@ impl Running {
             finished.recording.map(|error| anyhow!(error).context("the recording is incomplete")),
             (finished.events_lost > 0).then(|| {
                 anyhow!("{} events could not be written to the file of --events-to", finished.events_lost)
+            }),
+            finished.flight.and_then(|landed| {
+                if landed.written > 0 {
+                    let folder = escape(&landed.folder.to_string_lossy()).into_owned();
+                    eprintln!("recorder: {} in {folder}", counted(landed.written, "recording"));
+                }
+                if let Some(what) = landed.cut {
+                    eprintln!("esp-tcpwatch: recorder: {what}");
+                }
+                landed.error.map(|error| anyhow!(error).context("the flight recorder lost something"))
             }),
             screen_error.map(|error| anyhow!(error).context("the terminal cannot be used; try --headless")),
         ];

@@ -108,6 +108,9 @@ struct Signals {
     /// Where there is somebody to ask.
     user: Option<Signal>,
     wishes: Option<Wishes>,
+    /// Handled, so that a file which reaches the size that its user is allowed (RLIMIT_FSIZE) is a write that fails and
+    /// not the end of the run.
+    _too_large: Signal,
 }
 
 impl Signals {
@@ -119,6 +122,7 @@ impl Signals {
             hangup,
             user: wishes.is_some().then(|| signal(SignalKind::user_defined1())).transpose()?,
             wishes,
+            _too_large: signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?,
         })
     }
 

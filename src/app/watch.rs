@@ -17,7 +17,7 @@ use super::{
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
-    session::{Session, Shown},
+    session::{FlightRecorder, Session, Shown},
     shutdown::{self, Stop},
     socket,
     successor::successor,
@@ -55,10 +55,12 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let files = Files::open(&plan.output, &plan.devices, successor, None)?;
     let metrics = plan.metrics.map(Listening::on).transpose()?;
     let socket = plan.socket.map(|place| socket::Listening::on(&place, successor)).transpose()?;
+    let recorder = plan.recorder.map(|plan| FlightRecorder::open(&plan, successor)).transpose()?;
     let duty = (shown != Shown::Screen).then(|| Duty::new(plan.output.rules.clone()));
     let mut needs = files.needs(shown, true).and_a_capture();
     let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
     needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
+    needs = needs.and_recordings(recorder.as_ref().map(FlightRecorder::folder));
     if duty.is_some() {
         log::begin()?;
         needs = needs.and_a_duty(plan.output.rules.as_deref());
@@ -102,6 +104,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         socket,
         events,
         duty,
+        recorder,
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use super::config::{ConfigCommand, TuiSettings};
 use super::confine::ConfineArgs;
+use super::recorder::RecorderArgs;
 use super::redaction::RedactArgs;
 use super::rules::RulesCommand;
 use super::settings::SNAPLEN;
@@ -174,6 +175,8 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub events_file: super::events_file::EventsFileArgs,
     #[command(flatten)]
+    pub recorder: RecorderArgs,
+    #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
     pub redact: RedactArgs,
@@ -259,10 +262,12 @@ pub struct DemoArgs {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub twin: Option<PathBuf>,
     /// Compare the device's remedies instead, as `esp-tcpwatch experiment` does; about two minutes
-    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "events", "write", "rules"], help_heading = "Experiment")]
+    #[arg(long, conflicts_with_all = ["mode", "remedy", "ports", "events", "write", "recorder", "rules"], help_heading = "Experiment")]
     pub experiment: bool,
     #[command(flatten)]
     pub shape: super::experiment::ShapeArgs,
+    #[command(flatten)]
+    pub recorder: RecorderArgs,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

@@ -7,6 +7,7 @@ use super::args::{DemoArgs, DemoMode};
 use super::confine::Confinement;
 use super::experiment::{PagePlan, Shape, shape};
 use super::plan::{OutputPlan, PlanError, RedactPlan, error, output};
+use super::recorder::{RecorderPlan, recorder};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct DemoPlan {
@@ -17,6 +18,7 @@ pub struct DemoPlan {
     pub patience: Option<Duration>,
     pub seed: u64,
     pub twin: Option<PathBuf>,
+    pub recorder: Option<RecorderPlan>,
     pub output: OutputPlan,
     pub confinement: Confinement,
     /// In the place of all that is above, but for the twin, its seed and the confinement.
@@ -54,6 +56,7 @@ pub(super) fn demo(args: DemoArgs) -> Result<DemoPlan, PlanError> {
         patience: args.duration,
         seed: args.seed,
         twin: args.twin,
+        recorder: recorder(args.recorder)?,
         // The addresses of the lab are the same everywhere and name nobody.
         output,
         confinement: args.confine.into(),

@@ -16,6 +16,7 @@ pub mod experiment;
 pub mod firmware;
 pub mod mode;
 pub mod plan;
+pub mod recorder;
 mod redaction;
 pub mod rules;
 pub mod settings;

@@ -19,6 +19,7 @@ use super::events_file::{EventsFile, events_file};
 use super::experiment::{ExperimentPlan, experiment};
 use super::firmware::{FirmwarePlan, firmware};
 use super::mode::{ModePlan, mode};
+use super::recorder::{RecorderPlan, over_a_file, recorder};
 use super::redaction::redact;
 
 pub use super::demo::DemoPlan;
@@ -57,6 +58,8 @@ pub struct WatchPlan {
     pub socket: Option<SocketPlace>,
     /// A file for the events.
     pub events: Option<EventsFile>,
+    /// What writes the frames before and after each alert.
+    pub recorder: Option<RecorderPlan>,
     pub output: OutputPlan,
     pub confinement: Confinement,
 }
@@ -222,6 +225,8 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
                     format!("{option} is for live capture and streams: a file is over at once"),
                     *next,
                 ));
+            } else if args.recorder.recorder.is_some() {
+                return Err(over_a_file());
             } else {
                 From::File(path)
             }
@@ -249,6 +254,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         metrics: args.metrics,
         socket: place(args.socket),
         events,
+        recorder: recorder(args.recorder)?,
         output: output(args.output, redact)?,
         confinement: args.confine.into(),
     })
@@ -472,6 +478,10 @@ mod tests {
             ("report x -o x.json --template esp-idf", "--format markdown"),
             ("report x --no-redact --map y", "leave --map"),
             ("-r x --map y", "add --report"),
+            ("-i lo --disk-budget 1G", "--recorder DIR"),
+            ("-i lo --recorder x --recorder-size 2M --disk-budget 1M", "smaller --recorder-size"),
+            ("-i lo --recorder x --recorder-size 64", "64M"),
+            ("-r x --recorder y", "--format pcapng"),
             ("mode", "--device"),
             ("mode fixed -d 10.0.0.2", "--key-file"),
             ("drive", "--device"),

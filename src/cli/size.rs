@@ -1,4 +1,4 @@
-//! Amounts of memory and of disk as people type them: `64M`, `512MiB`, `1G`.
+//! Amounts of memory and of files as people type them: `64M`, `512MiB`, `1G`.
 //!
 //! Refuses a bare number: `--memory 64` leaves open whether octets or megabytes were meant.
 
@@ -8,6 +8,8 @@ use core::ops::RangeInclusive;
 const MEMORY: RangeInclusive<u64> = 24 << 20..=64 << 30;
 /// What is handed on at once must fit into a piece.
 const PIECE: RangeInclusive<u64> = 1 << 20..=64 << 30;
+/// Below this a recording would hold a second of a download.
+const FRAMES: RangeInclusive<u64> = 64 << 10..=1 << 44;
 
 /// Reads what `--memory` takes, into octets.
 pub fn memory(text: &str) -> Result<u64, String> {
@@ -19,6 +21,11 @@ pub fn piece(text: &str) -> Result<u64, String> {
     within(text, PIECE, "1M to 64G")
 }
 
+/// What frames may take, in memory or in files, in octets.
+pub fn of_files(text: &str) -> Result<u64, String> {
+    within(text, FRAMES, "64K to 16384G")
+}
+
 fn within(text: &str, bounds: RangeInclusive<u64>, told: &str) -> Result<u64, String> {
     let octets = octets(text)?;
     if bounds.contains(&octets) { Ok(octets) } else { Err(format!("`{text}` is out of range; give {told}")) }
@@ -26,7 +33,7 @@ fn within(text: &str, bounds: RangeInclusive<u64>, told: &str) -> Result<u64, St
 
 /// A whole number and its unit, `K`, `M` or `G` (powers of 1024, `MB` and `MiB` mean the same).
 fn octets(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no amount; write it with its unit, as in 64M or 1G");
+    let wrong = || format!("`{text}` is no size; write it with its unit, as in 64M or 1G");
     let text_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(text_at);
     let shift = match unit.to_ascii_lowercase().as_str() {
@@ -40,7 +47,7 @@ fn octets(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{memory, piece};
+    use super::{memory, of_files, piece};
 
     #[test]
     fn whole_numbers_with_a_unit_and_nothing_else() {
@@ -55,5 +62,7 @@ mod tests {
         assert!(memory("64").unwrap_err().contains("64M"));
         assert_eq!(piece("1M"), Ok(1 << 20));
         assert!(piece("1023K").unwrap_err().contains("1M to 64G"));
+        assert_eq!((of_files("64K"), of_files("512MiB")), (Ok(64 << 10), Ok(512 << 20)));
+        assert!(of_files("63K").is_err() && of_files("17000G").is_err());
     }
 }

@@ -1,23 +1,24 @@
 //! The frames that the findings cite, kept with what stands around them: the report's evidence, as packets.
 //!
 //! Knows findings and frames, in either order: over a file the findings come first and the frames in a second reading;
-//! in a live run frames wait in a ring until a finding cites their four-tuple. Both are bounded, and what did not fit is
+//! in a live run a finding takes its frames from the ring in which they wait. Both are bounded, and what did not fit is
 //! counted. Writes nothing: who asked for the evidence decides where it goes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::safe::clip;
+use super::{
+    comments::Comments,
+    ring::{Kept, Ring},
+    safe::clip,
+};
 use crate::analysis::{
     detect::Finding,
     flow::FourTuple,
-    input::{Frame, FrameNo, LinkType},
-    time::Timestamp,
-    wire::decode,
+    input::{Frame, FrameNo},
 };
 
-/// Octets of frames that wait to be cited, and those that are kept.
-pub const RING: usize = 8 << 20;
+/// Octets and frames that are kept.
 const KEPT_OCTETS: usize = 8 << 20;
 const KEPT_FRAMES: usize = 8_192;
 /// Of these, what is context and not cited.
@@ -27,33 +28,25 @@ const AROUND: usize = 8;
 /// Findings told in comments, in all and of one rule, so that a frequent one does not crowd out a rare one.
 const FINDINGS: usize = 1_024;
 const FINDINGS_A_RULE: usize = 256;
-/// Spans remembered for one four-tuple, frames that a finding cites, and comments on a frame.
+/// Spans remembered for one four-tuple.
 const SPANS: usize = 64;
-const CITED: usize = 64;
-const COMMENTS: usize = 8;
-/// What a frame costs beside its octets.
-const OVERHEAD: usize = 128;
 
-/// A frame that outlives its source's buffer.
-#[derive(Clone, Debug)]
-pub struct Kept {
-    pub number: FrameNo,
-    pub time: Timestamp,
-    pub link: LinkType,
-    pub wire_len: u32,
-    pub data: Vec<u8>,
-    tuple: Option<FourTuple>,
+/// In which order findings and frames come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// All findings, and then the frames in a second reading.
+    #[default]
+    FindingsFirst,
+    /// Frames come once, and a finding after those that it cites: they are in a [`Ring`].
+    FramesFirst,
 }
 
 /// What is cited, and the frames of it that were seen.
 #[derive(Debug, Default)]
 pub struct Excerpt {
-    /// Octets that may wait uncited.
-    ring: usize,
-    recent: VecDeque<Kept>,
-    recent_octets: usize,
+    order: Order,
     /// What each cited frame is evidence of.
-    comments: BTreeMap<FrameNo, Vec<Arc<str>>>,
+    comments: Comments,
     findings: BTreeMap<String, usize>,
     /// Findings beyond what is kept.
     pub findings_omitted: u64,
@@ -78,15 +71,13 @@ struct Place {
 }
 
 impl Excerpt {
-    /// For frames that come once: the last `ring` octets of them wait for a finding. 0: they come after the findings.
-    pub fn new(ring: usize) -> Excerpt {
-        Excerpt { ring, ..Excerpt::default() }
+    pub fn new(order: Order) -> Excerpt {
+        Excerpt { order, ..Excerpt::default() }
     }
 
-    /// The next frame, in the capture's order.
-    pub fn offer(&mut self, frame: &Frame<'_>) {
-        let tuple = decode(frame).ok().map(|segment| FourTuple::of(&segment).0);
-        let is_cited = self.comments.contains_key(&frame.number);
+    /// The next frame, in the capture's order, with its four-tuple ([`tuple_of`](super::ring::tuple_of)).
+    pub fn offer(&mut self, frame: &Frame<'_>, tuple: Option<FourTuple>) {
+        let is_cited = self.comments.has(frame.number);
         if let Some(place) = tuple.and_then(|tuple| self.places.get_mut(&tuple)) {
             let is_within = place.spans.iter().any(|(first, last)| (*first..=*last).contains(&frame.number));
             if is_cited || is_within {
@@ -102,7 +93,7 @@ impl Excerpt {
                 place.after -= 1;
                 return self.keep(Kept::of(frame, tuple, Vec::new()));
             }
-            if self.ring == 0 {
+            if self.order == Order::FindingsFirst {
                 let spare = if place.before.len() >= AROUND { place.before.pop_front() } else { None };
                 self.before_octets -= spare.as_ref().map_or(0, Kept::cost);
                 let kept = Kept::of(frame, tuple, spare.map_or_else(Vec::new, |old| old.data));
@@ -110,16 +101,14 @@ impl Excerpt {
                     self.before_octets += kept.cost();
                     place.before.push_back(kept);
                 }
-                return;
             }
         } else if is_cited {
-            return self.keep(Kept::of(frame, tuple, Vec::new()));
+            self.keep(Kept::of(frame, tuple, Vec::new()));
         }
-        self.wait(frame, tuple);
     }
 
-    /// What the finding cites is wanted from here on, and taken from the frames that wait.
-    pub fn cite(&mut self, finding: &Finding) {
+    /// What the finding cites is wanted from here on, and taken from the frames that wait in `ring`.
+    pub fn cite(&mut self, finding: &Finding, ring: Option<&Ring>) {
         let rule = clip(&finding.rule, 64);
         let of_rule = self.findings.get(rule.as_ref()).copied().unwrap_or(0);
         if of_rule >= FINDINGS_A_RULE || self.findings.values().sum::<usize>() >= FINDINGS {
@@ -127,25 +116,16 @@ impl Excerpt {
             return;
         }
         *self.findings.entry(rule.clone().into_owned()).or_default() += 1;
-        let said: Arc<str> = format!("{rule} ({}): {}", finding.certainty, clip(&finding.text, 600)).into();
-        for frame in finding.frames.iter().take(CITED) {
-            comment(self.comments.entry(*frame).or_default(), said.clone());
-        }
-        let explaining = finding.evidence.iter().filter(|row| !finding.frames.contains(&row.frame));
-        for row in explaining.take(CITED) {
-            let role = clip(&row.role, 120);
-            let comments = self.comments.entry(row.frame).or_default();
-            // What it is for one finding it is for the next.
-            if !comments.iter().any(|known| known.starts_with(role.as_ref())) {
-                comment(comments, format!("{role} (to explain {rule})").into());
-            }
-        }
+        self.comments.cite(finding);
         let numbers = || finding.frames.iter().copied().chain(finding.evidence.iter().map(|row| row.frame));
         let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return };
         let tuple = (!finding.is_of_device()).then(|| FourTuple::between(finding.client, finding.server).0);
         if let Some(tuple) = tuple {
             let place = self.places.entry(tuple).or_default();
-            place.after = if self.ring > 0 { AROUND } else { 0 };
+            place.after = match self.order {
+                Order::FramesFirst => AROUND,
+                Order::FindingsFirst => 0,
+            };
             let has_room = place.spans.len() < SPANS;
             match place.spans.last_mut().filter(|span| span.1 >= first && span.0 <= last) {
                 Some(span) => *span = (span.0.min(first), span.1.max(last)),
@@ -153,14 +133,14 @@ impl Excerpt {
                 None => {}
             }
         }
-        self.take_from_ring(tuple, first);
+        if let Some(ring) = ring {
+            self.take_from(ring, tuple, first);
+        }
     }
 
     /// The frames kept, in the capture's order, and what is said of each; nothing for one that is context.
     pub fn frames(&self) -> impl Iterator<Item = (&Kept, &[Arc<str>])> {
-        self.kept
-            .iter()
-            .map(|(number, kept)| (kept, self.comments.get(number).map_or(&[][..], Vec::as_slice)))
+        self.kept.iter().map(|(number, kept)| (kept, self.comments.of(*number)))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -169,34 +149,29 @@ impl Excerpt {
 
     /// Frames that are cited and are not among those kept: seen too long before, or without room.
     pub fn missing(&self) -> usize {
-        self.comments.keys().filter(|number| !self.kept.contains_key(number)).count()
+        self.comments.frames().filter(|number| !self.kept.contains_key(number)).count()
     }
 
-    fn take_from_ring(&mut self, tuple: Option<FourTuple>, first: FrameNo) {
-        let mut wanted = Vec::new();
+    fn take_from(&mut self, ring: &Ring, tuple: Option<FourTuple>, first: FrameNo) {
         let mut before = 0;
         // Backwards: a few of the same four-tuple before the first that is cited.
-        for (at, kept) in self.recent.iter().enumerate().rev() {
+        for kept in ring.iter().rev() {
             let is_of_tuple = tuple.is_some() && kept.tuple == tuple;
             if is_of_tuple && kept.number < first {
                 before += 1;
             }
-            if is_of_tuple && before <= AROUND || self.comments.contains_key(&kept.number) {
-                wanted.push(at);
+            let is_wanted = is_of_tuple && before <= AROUND || self.comments.has(kept.number);
+            if is_wanted && !self.kept.contains_key(&kept.number) {
+                self.keep(kept.clone());
             }
             if kept.number < first && (before > AROUND || tuple.is_none()) {
                 break;
             }
         }
-        for at in wanted {
-            if let Some(kept) = self.recent.get(at).filter(|kept| !self.kept.contains_key(&kept.number)) {
-                self.keep(kept.clone());
-            }
-        }
     }
 
     fn keep(&mut self, kept: Kept) {
-        let is_cited = self.comments.contains_key(&kept.number);
+        let is_cited = self.comments.has(kept.number);
         let most = if is_cited { KEPT_FRAMES } else { CONTEXT_FRAMES };
         let octets = kept.cost();
         if self.kept.contains_key(&kept.number) {
@@ -209,41 +184,6 @@ impl Excerpt {
         self.kept_octets += octets;
         self.kept.insert(kept.number, kept);
     }
-
-    /// Into the ring; the buffer of the oldest serves the newest.
-    fn wait(&mut self, frame: &Frame<'_>, tuple: Option<FourTuple>) {
-        if self.ring == 0 {
-            return;
-        }
-        let octets = frame.data.len() + OVERHEAD;
-        let mut spare = Vec::new();
-        while self.recent_octets + octets > self.ring {
-            let Some(oldest) = self.recent.pop_front() else { return };
-            self.recent_octets -= oldest.cost();
-            spare = oldest.data;
-        }
-        self.recent_octets += octets;
-        self.recent.push_back(Kept::of(frame, tuple, spare));
-    }
-}
-
-impl Kept {
-    fn of(frame: &Frame<'_>, tuple: Option<FourTuple>, mut buffer: Vec<u8>) -> Kept {
-        buffer.clear();
-        buffer.extend_from_slice(frame.data);
-        let Frame { number, time, link, wire_len, data: _ } = *frame;
-        Kept { number, time, link, wire_len, data: buffer, tuple }
-    }
-
-    fn cost(&self) -> usize {
-        self.data.len() + OVERHEAD
-    }
-}
-
-fn comment(comments: &mut Vec<Arc<str>>, text: Arc<str>) {
-    if comments.len() < COMMENTS && !comments.contains(&text) {
-        comments.push(text);
-    }
 }
 
 #[cfg(test)]
@@ -251,7 +191,8 @@ mod tests {
     use core::net::SocketAddr;
 
     use super::*;
-    use crate::analysis::certainty::Certainty;
+    use crate::analysis::{certainty::Certainty, input::LinkType, time::Timestamp};
+    use crate::report::ring::{OCTETS, tuple_of};
 
     const DEVICE: [u8; 4] = [10, 0, 0, 2];
 
@@ -264,10 +205,15 @@ mod tests {
         ip
     }
 
-    fn offer(excerpt: &mut Excerpt, number: FrameNo, port: u16) {
+    fn offer(excerpt: &mut Excerpt, ring: Option<&mut Ring>, number: FrameNo, port: u16) {
         let data = octets(port);
         let time = Timestamp::from_nanos(number);
-        excerpt.offer(&Frame { number, time, link: LinkType::RAW, wire_len: 40, data: &data });
+        let frame = Frame { number, time, link: LinkType::RAW, wire_len: 40, data: &data };
+        let tuple = tuple_of(&frame);
+        if let Some(ring) = ring {
+            ring.push(&frame, tuple);
+        }
+        excerpt.offer(&frame, tuple);
     }
 
     fn finding(port: u16, frames: &[FrameNo]) -> Finding {
@@ -299,14 +245,14 @@ mod tests {
     #[test]
     fn findings_first_or_frames_first_give_the_same() {
         let cited = finding(1_000, &[41, 45]);
-        let mut later = Excerpt::new(0);
-        later.cite(&cited);
-        (1..=100).for_each(|number| offer(&mut later, number, port(number)));
-        let mut live = Excerpt::new(RING);
+        let mut later = Excerpt::new(Order::FindingsFirst);
+        later.cite(&cited, None);
+        (1..=100).for_each(|number| offer(&mut later, None, number, port(number)));
+        let (mut live, mut ring) = (Excerpt::new(Order::FramesFirst), Ring::new(OCTETS, None));
         for number in 1..=100 {
-            offer(&mut live, number, port(number));
+            offer(&mut live, Some(&mut ring), number, port(number));
             if number == 45 {
-                live.cite(&cited);
+                live.cite(&cited, Some(&ring));
             }
         }
         let expected: Vec<FrameNo> = (25..=61).step_by(2).collect();
@@ -320,27 +266,27 @@ mod tests {
     #[test]
     fn the_ring_forgets_and_says_what_is_missing() {
         // Room for five frames.
-        let mut excerpt = Excerpt::new(5 * (40 + OVERHEAD));
-        (1..=20).for_each(|number| offer(&mut excerpt, number, 1_000));
-        assert_eq!(excerpt.recent.len(), 5);
-        excerpt.cite(&finding(1_000, &[3, 20]));
+        let (mut excerpt, mut ring) = (Excerpt::new(Order::FramesFirst), Ring::new(5 * (40 + 128), None));
+        (1..=20).for_each(|number| offer(&mut excerpt, Some(&mut ring), number, 1_000));
+        assert_eq!(ring.iter().count(), 5);
+        excerpt.cite(&finding(1_000, &[3, 20]), Some(&ring));
         assert_eq!(numbers(&excerpt), [16, 17, 18, 19, 20]);
         assert_eq!(excerpt.missing(), 1);
     }
 
     #[test]
     fn a_flood_of_findings_and_of_frames_is_bounded() {
-        let mut excerpt = Excerpt::new(1 << 20);
+        let (mut excerpt, mut ring) = (Excerpt::new(Order::FramesFirst), Ring::new(1 << 20, None));
         for number in 1..=20_000_u64 {
             let port = (number % 50_000) as u16;
-            offer(&mut excerpt, number, port);
-            excerpt.cite(&finding(port, &[number]));
+            offer(&mut excerpt, Some(&mut ring), number, port);
+            excerpt.cite(&finding(port, &[number]), Some(&ring));
         }
         assert_eq!(excerpt.findings_omitted, 20_000 - FINDINGS_A_RULE as u64);
         assert_eq!(numbers(&excerpt).len(), FINDINGS_A_RULE);
-        let mut long = Excerpt::new(0);
-        long.cite(&finding(1_000, &[1, 100_000]));
-        (1..=100_000).for_each(|number| offer(&mut long, number, 1_000));
+        let mut long = Excerpt::new(Order::FindingsFirst);
+        long.cite(&finding(1_000, &[1, 100_000]), None);
+        (1..=100_000).for_each(|number| offer(&mut long, None, number, 1_000));
         // What is cited has its place, whatever context came before.
         assert_eq!((long.kept.len(), long.missing()), (CONTEXT_FRAMES + 1, 0));
         assert_eq!(long.frames_omitted, 100_000 - CONTEXT_FRAMES as u64 - 1);
@@ -352,14 +298,19 @@ mod tests {
             Frame { number: 7, time: Timestamp::ZERO, link: LinkType::ETHERNET, wire_len: 4, data: &[0; 4] };
         let mut of_device = finding(0, &[7]);
         of_device.incarnation = 0;
-        for frames_first in [true, false] {
-            let mut excerpt = Excerpt::new(if frames_first { RING } else { 0 });
-            if frames_first {
-                excerpt.offer(&arp);
-            }
-            excerpt.cite(&of_device);
-            if !frames_first {
-                excerpt.offer(&arp);
+        let mut ring = Ring::new(OCTETS, None);
+        ring.push(&arp, None);
+        for order in [Order::FramesFirst, Order::FindingsFirst] {
+            let mut excerpt = Excerpt::new(order);
+            match order {
+                Order::FramesFirst => {
+                    excerpt.offer(&arp, None);
+                    excerpt.cite(&of_device, Some(&ring));
+                }
+                Order::FindingsFirst => {
+                    excerpt.cite(&of_device, None);
+                    excerpt.offer(&arp, None);
+                }
             }
             assert_eq!(numbers(&excerpt), [7]);
         }

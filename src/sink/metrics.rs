@@ -55,7 +55,15 @@ pub struct Metrics {
     findings: IntCounterVec,
     alerts: IntCounterVec,
     open_alerts: IntGaugeVec,
+    recordings: Recordings,
     devices: Devices,
+}
+
+/// The flight recorder's; they stay at zero where there is none.
+struct Recordings {
+    written: IntCounter,
+    failures: IntCounter,
+    used: IntGauge,
 }
 
 /// What is told a device.
@@ -130,6 +138,15 @@ impl Metrics {
                 &["rule", "severity"],
             )?,
             open_alerts: gauges(r, "open_alerts", "Alerts that have not ended.", &["rule", "severity"])?,
+            recordings: Recordings {
+                written: counter(r, "recordings_total", "Recordings that the flight recorder completed.")?,
+                failures: counter(
+                    r,
+                    "recording_failures_total",
+                    "Times that it could not write, or that a recording was cut short or given up.",
+                )?,
+                used: gauge(r, "recordings_bytes", "What all recordings in its folder take together.")?,
+            },
             devices: Devices::new(r)?,
             registry,
         })
@@ -168,6 +185,13 @@ impl Metrics {
         raise(&self.dropped, dropped);
         raise(&self.gaps, gaps);
         self.tracked.set(whole(tracked as u64));
+    }
+
+    /// What the flight recorder did so far. `used`: octets of all recordings in its folder.
+    pub fn on_recordings(&mut self, written: u64, failures: u64, used: u64) {
+        raise(&self.recordings.written, written);
+        raise(&self.recordings.failures, failures);
+        self.recordings.used.set(whole(used));
     }
 
     /// How long after a frame's own time the analysis was done with it.

@@ -216,6 +216,13 @@ impl<W: Write> Recorder<W> {
     }
 }
 
+impl Recorder<Vec<u8>> {
+    /// The whole blocks that were written, to be taken away before the next frame.
+    pub fn octets(&mut self) -> io::Result<&mut Vec<u8>> {
+        self.writer().map(PcapNgWriter::get_mut)
+    }
+}
+
 /// pcap-file writes these times as one little-endian 64-bit number; the format has the upper half first.
 fn high_first(time: Timestamp) -> u64 {
     time.nanos().rotate_left(32)

@@ -88,6 +88,7 @@ impl OnScreen {
             socket: None,
             duty: None,
             events: None,
+            recorder: None,
             // Told on stderr already, before the screens came up.
             remarks: Vec::new(),
             rules: rules::load(None)?,
