@@ -4,6 +4,7 @@
 //! rules judge. Everything that leaves goes through one queue, in one order.
 
 mod clock;
+mod finding;
 mod marking;
 mod memory;
 mod reloading;
@@ -12,7 +13,7 @@ mod telling;
 pub use memory::flows_within;
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::{
     detect::{Detectors, Finding, Seen, chain::Chain},
@@ -20,8 +21,8 @@ use super::{
     flow::{Belongs, FlowTable, FourTuple, Incarnation},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT, hosts::Ends},
     input::{Account, Frame, Gap, GapCause, Input, Marker},
-    rule::{AlertBook, AlertPhase, Heard, Listeners, RuleSet, Severity, scope},
-    summary::{self, Counts, Raised},
+    rule::{AlertBook, Listeners, RuleSet, Severity, scope},
+    summary::{self, Counts},
     tcp::progress,
     time::{Timestamp, When},
     wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
@@ -315,44 +316,6 @@ impl Engine {
         self.detectors.on_account(&comparison, &mut self.found);
     }
 
-    fn tell_findings(&mut self) {
-        if self.found.is_empty() {
-            return;
-        }
-        let mut found = core::mem::take(&mut self.found);
-        for mut finding in found.drain(..) {
-            finding.id = self.counts.findings_told + 1;
-            self.own.hear(Heard::Finding(&finding));
-            self.tell_finding(finding);
-            self.tell_own();
-        }
-        self.found = found;
-    }
-
-    /// Tells what users' rules found in the event just told.
-    fn tell_own(&mut self) {
-        while let Some(finding) = self.own.next_finding() {
-            self.tell_finding(finding);
-        }
-    }
-
-    fn tell_finding(&mut self, mut finding: Finding) {
-        self.counts.findings_told += 1;
-        finding.id = self.counts.findings_told;
-        self.chain.link(&mut finding);
-        count(&mut self.counts.findings, &finding.rule);
-        let alert = self.alerts.add(&finding, self.hosts.at(finding.device));
-        if let Some(alert) = alert.as_ref().filter(|alert| alert.phase == AlertPhase::Raised) {
-            count(&mut self.counts.alerts, &alert.rule);
-            let raised = || Raised { severity: alert.severity, text: finding.text.clone() };
-            self.counts.raised.entry(alert.rule.clone()).or_insert_with(raised);
-        }
-        self.events.push_back(Event::Finding(finding));
-        if let Some(alert) = alert {
-            self.events.push_back(Event::Alert(alert));
-        }
-    }
-
     fn pass_time(&mut self, time: Timestamp) {
         if time <= self.counts.now && self.counts.now != Timestamp::ZERO {
             return;
@@ -405,12 +368,5 @@ impl Engine {
         }
         self.count_unevaluated();
         self.events.push_back(Event::Summary(summary::of(&self.counts, &self.hosts)));
-    }
-}
-
-fn count(counters: &mut BTreeMap<String, u64>, key: &str) {
-    match counters.get_mut(key) {
-        Some(counter) => *counter += 1,
-        None => drop(counters.insert(key.to_owned(), 1)),
     }
 }
