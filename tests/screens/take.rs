@@ -46,7 +46,7 @@ const PICTURES: [Picture; 4] = [
     Picture {
         name: "flow",
         title: "esp-tcpwatch, one connection as a ladder",
-        way: &[("\r", &["numbers from each life's ISN"]), ("]", &["stale ACK"])],
+        way: &[("\r", &["numbers from each life's ISN"]), ("g", &["FIN", "stale ACK"])],
     },
     Picture {
         name: "device",
