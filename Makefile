@@ -176,7 +176,7 @@ screenshots: build
 .PHONY: soak
 soak: prerequisites-test build mermaid
 	@$(CARGO) build --locked --example lab_mixed
-	@$(HEARING) $(CARGO) test --locked --test soak -- --ignored --nocapture
+	@$(HEARING) $(CARGO) test --locked --test soak --test month -- --ignored --nocapture
 
 ## make bench           esp-tcpwatch beside tcpdump, tshark and others, into docs/performance.md (SCALE=0.1 KEEP=1)
 # Only what is installed is run: `make bench-peers` installs them.

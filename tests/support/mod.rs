@@ -124,3 +124,20 @@ pub fn program_for_everybody(dir: &Path) -> std::path::PathBuf {
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
     copy
 }
+
+/// Ethernet, and IPv4 without options.
+const PORTS_AT: usize = 34;
+
+/// Where a frame comes from.
+pub fn source_port(octets: &[u8]) -> u16 {
+    u16::from_be_bytes([octets[PORTS_AT], octets[PORTS_AT + 1]])
+}
+
+/// Gives the client another port; checksums are not looked at.
+pub fn renumber(octets: &mut [u8], client: u16, port: u16) {
+    for at in [PORTS_AT, PORTS_AT + 2] {
+        if octets[at..at + 2] == client.to_be_bytes() {
+            octets[at..at + 2].copy_from_slice(&port.to_be_bytes());
+        }
+    }
+}
