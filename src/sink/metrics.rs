@@ -2,7 +2,7 @@
 //!
 //! Knows names, units and labels; docs/metrics.md lists them, and `tests/metrics.rs` holds the two equal. Refuses to
 //! know who asks, and when: whoever holds the [`Exposition`] may ask at any time and never keeps the engine waiting.
-//! The number of series is bounded: by the rules in force, and by [`MOST_DEVICES`].
+//! The number of series is bounded: by the rules in force, and by `MOST_DEVICES`.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
