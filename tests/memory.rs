@@ -1,7 +1,9 @@
 //! What a flood may take of memory, and what it may not make the analysis forget.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../fuzz/bodies/memory.rs"]
+#[allow(dead_code, clippy::allow_attributes, reason = "the fuzz targets take more of it")]
+mod memory;
+
 use std::collections::BTreeMap;
 
 use esp_tcpwatch::analysis::engine::{Engine, EngineConfig, flows_within};
@@ -11,46 +13,8 @@ use esp_tcpwatch::analysis::input::{Frame, Input, LinkType};
 use esp_tcpwatch::analysis::rule::RuleSet;
 use esp_tcpwatch::analysis::time::Timestamp;
 
-/// Counts the octets that this thread holds, and the most that it ever held.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<i64> = const { Cell::new(0) };
-    static MOST: Cell<i64> = const { Cell::new(0) };
-}
-
-fn count(octets: i64) {
-    // A thread that is ending has no counter any more.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + octets);
-        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
-    });
-}
-
-// SAFETY: everything is handed on to the system's allocator as it came.
-#[expect(unsafe_code, reason = "an allocator is unsafe by its nature")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64));
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both are there for a moment.
-        count(size as i64);
-        count(-(layout.size() as i64));
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: memory::Counting = memory::Counting;
 
 const MEMORY: u64 = 24 << 20;
 const DEVICE: [u8; 4] = [10, 77, 0, 2];
@@ -169,7 +133,7 @@ fn troubles() -> Vec<(u64, Sent)> {
 
 #[test]
 fn trouble_on_many_connections_stays_within_the_memory_that_was_given() {
-    let before = HELD.get();
+    let before = memory::held();
     let mut wire = Wire::new();
     let (group, groups) = (1_000, 3 * flows_within(MEMORY) as u32 / 1_000);
     for first in (0..groups).map(|nth| nth * group) {
@@ -180,7 +144,7 @@ fn trouble_on_many_connections_stays_within_the_memory_that_was_given() {
             }
         }
     }
-    let most = (MOST.get() - before) as u64;
+    let most = (memory::most() - before) as u64;
     println!("{} KiB held at the most, {:?}", most / 1024, wire.found);
     let rules: Vec<_> = wire.found.keys().collect();
     assert!(wire.number > u64::from(group * groups) && rules.len() >= 3, "{:?}", wire.found);
@@ -189,7 +153,7 @@ fn trouble_on_many_connections_stays_within_the_memory_that_was_given() {
 
 #[test]
 fn a_flood_of_syns_hides_no_collision_and_takes_no_more_memory() {
-    let before = HELD.get();
+    let before = memory::held();
     let mut wire = Wire::new();
     let flows = flows_within(MEMORY) as u32;
     let (here, close) = (Client(0), troubles());
@@ -208,7 +172,7 @@ fn a_flood_of_syns_hides_no_collision_and_takes_no_more_memory() {
         wire.send(here, *sent);
     }
     assert_eq!(wire.found("time-wait-collision"), 1, "{:?}", wire.found);
-    let most = (MOST.get() - before) as u64;
+    let most = (memory::most() - before) as u64;
     println!("{} KiB held at the most", most / 1024);
     assert!(most < MEMORY);
 }

@@ -12,12 +12,22 @@ thread_local! {
     static MOST: Cell<i64> = const { Cell::new(0) };
 }
 
+/// Octets that this thread holds.
+pub fn held() -> i64 {
+    HELD.get()
+}
+
+/// The most that it held since it began, or since it was last measured.
+pub fn most() -> i64 {
+    MOST.get()
+}
+
 /// Runs `work`; the most octets that it held at one time beyond those held before.
 pub fn most_held(work: impl FnOnce()) -> i64 {
-    let before = HELD.get();
+    let before = held();
     MOST.set(before);
     work();
-    MOST.get() - before
+    most() - before
 }
 
 /// Runs `work`, which must not hold more than `most` octets at one time.

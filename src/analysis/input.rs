@@ -131,6 +131,13 @@ pub struct Marker {
     pub mode: Option<String>,
 }
 
+impl Marker {
+    /// A text of now, which tells no device's mode.
+    pub fn note(text: String) -> Marker {
+        Marker { at: Timestamp::ZERO, text, mode_changed: false, device: None, mode: None }
+    }
+}
+
 /// How far an experiment on a device has come: all of it each time, so that the latest is enough.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {

@@ -8,6 +8,7 @@ pub mod exit;
 
 pub mod account;
 mod attach;
+mod beside;
 mod config;
 pub mod control;
 #[cfg(target_os = "linux")]

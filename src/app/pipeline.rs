@@ -29,7 +29,7 @@ use crate::analysis::{
     time::Timestamp,
 };
 use crate::report::{excerpt::Excerpt, model::Report, ring::Ring};
-use crate::sink::{Sink, json::JsonLines, metrics::Metrics, record::Recorder};
+use crate::sink::{Sink, Wanted, json::JsonLines, metrics::Metrics, record::Recorder};
 use crate::source::{Source, SourceError};
 
 /// After the stop flag went up, the source has this long to hand over what it still holds.
@@ -54,10 +54,8 @@ pub struct Pipeline {
     pub sink: Option<Box<dyn Sink + Send>>,
     /// The file of the events; the same ones as `sink` takes.
     pub events: Option<JsonLines<Pieces>>,
-    /// `flow` events go to the sink too; the screen and the report take them whenever the engine tells them.
-    pub sink_takes_flows: bool,
-    /// And `segment` events, which are there wherever anybody takes them.
-    pub sink_takes_segments: bool,
+    /// What `sink` takes; the screen and the report take whatever the engine tells.
+    pub wanted: Wanted,
     pub screen: Option<ScreenFeed>,
     /// For those who attach.
     pub attached: Option<Feed>,
@@ -217,7 +215,7 @@ impl Running {
             Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
         if let Some(attached) = &self.parts.attached {
-            let wanted = self.parts.sink_takes_segments || self.parts.screen.is_some();
+            let wanted = self.parts.wanted.segments || self.parts.screen.is_some();
             self.parts.engine.tell_segments(wanted || attached.is_watched());
         }
         self.parts.engine.handle(input);
@@ -261,14 +259,7 @@ impl Running {
         self.take_asides();
         if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
             // Whoever sits before the screen would otherwise only see that nothing comes any more.
-            let marker = Marker {
-                at: Default::default(),
-                text: error.to_string(),
-                mode_changed: false,
-                device: None,
-                mode: None,
-            };
-            self.parts.engine.handle(Input::Marker(marker));
+            self.parts.engine.handle(Input::Marker(Marker::note(error.to_string())));
         }
         self.parts.engine.handle(Input::End);
         self.tell();
@@ -315,12 +306,7 @@ impl Running {
             if let Some(attached) = &self.parts.attached {
                 attached.show(&event);
             }
-            let wanted = match &event {
-                Event::Flow(_) => self.parts.sink_takes_flows,
-                Event::Segment(_) => self.parts.sink_takes_segments,
-                Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
-                Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
-            };
+            let wanted = self.parts.wanted.takes(&event);
             if let Some(sink) = &mut self.parts.sink
                 && wanted
                 && let Err(error) = sink.on_event(&event)

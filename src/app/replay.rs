@@ -13,19 +13,15 @@ use anyhow::{Context, Result};
 
 use super::{
     attach::ReadFile,
+    beside::Beside,
     devices,
-    duty::Duty,
     exit::usage,
     files::Files,
-    log, look,
-    metrics::Listening,
-    pieces::Pieces,
+    look,
     pipeline::WhenStopped,
-    privilege::Invoker,
     rules, sandbox, saved_run,
-    session::{FlightRecorder, Session, Shown},
+    session::{Session, Shown},
     shutdown::{self, Stop},
-    socket,
     successor::successor,
     terminal, watch,
 };
@@ -58,8 +54,9 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     }
     let reads = ReadFile { path: path.to_owned(), file: file.try_clone()? };
     let successor = successor(plan.confinement.user.as_deref())?;
-    let (written, remarks) = confined(&plan, successor, Some(reads), None, false)?;
-    let files = written.files;
+    let files = Files::open(&plan.output, &plan.devices, successor, Some(reads))?;
+    let shown = Shown::of(plan.output.view);
+    let remarks = sandbox::enter(successor, &plan.confinement, &files.needs(shown, shown == Shown::Screen))?;
     let stop = Stop::default();
     if is_run {
         shutdown::listen(&stop, None, terminal::restore)?;
@@ -77,44 +74,6 @@ fn read_file(path: &Path, plan: WatchPlan) -> Result<u8> {
     session.start(source)?.finish()?.exit_code()
 }
 
-/// What is written while the run goes on, opened.
-struct Written {
-    files: Files,
-    events: Option<Pieces>,
-    recorder: Option<FlightRecorder>,
-}
-
-/// Opens what is written, and then gives up everything but that, `reads` and `socket`.
-///
-/// `has_duty`: it is a stream that may go on for days, without a screen.
-fn confined(
-    plan: &WatchPlan,
-    successor: Option<Invoker>,
-    reads: Option<ReadFile>,
-    socket: Option<&socket::Listening>,
-    has_duty: bool,
-) -> Result<(Written, Vec<String>)> {
-    let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
-    let files = Files::open(&plan.output, &plan.devices, successor, reads)?;
-    let recorder = plan.recorder.as_ref().map(|plan| FlightRecorder::open(plan, successor)).transpose()?;
-    let shown = Shown::of(plan.output.view);
-    let mut needs = files.needs(shown, shown == Shown::Screen || has_duty);
-    needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
-    needs = needs.and_recordings(recorder.as_ref().map(FlightRecorder::folder));
-    if has_duty {
-        log::begin()?;
-        needs = needs.and_a_duty(plan.output.rules.as_deref());
-    }
-    if plan.metrics.is_some() {
-        needs = needs.and_metrics();
-    }
-    if let Some(socket) = socket {
-        needs = needs.and_a_socket(socket.folder());
-    }
-    let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
-    Ok((Written { files, events, recorder }, remarks))
-}
-
 /// Opens what is to be read; done early, while we may still be root.
 pub fn open(path: &Path) -> Result<File, SourceError> {
     let name = path.display().to_string();
@@ -129,26 +88,19 @@ fn read_stdin(plan: WatchPlan) -> Result<u8> {
     }
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
-    let metrics = plan.metrics.map(Listening::on).transpose()?;
     let successor = successor(plan.confinement.user.as_deref())?;
-    let socket = plan.socket.as_ref().map(|place| socket::Listening::on(place, successor)).transpose()?;
-    let is_shown = Shown::of(plan.output.view) == Shown::Screen;
-    let duty = (!is_shown).then(|| Duty::new(plan.output.rules.clone()));
-    let has_terminal = terminal::is_controlling();
-    let (written, remarks) = confined(&plan, successor, None, socket.as_ref(), duty.is_some())?;
-    let Written { files, events, recorder } = written;
+    let beside = Beside::open(&plan, successor)?;
+    let remarks = sandbox::enter(successor, &plan.confinement, &beside.needs(&plan))?;
     let scope = scope(None, devices);
     let stop = Stop::default();
-    match &duty {
-        None => shutdown::listen(&stop, plan.duration, terminal::restore)?,
-        Some(duty) => shutdown::listen_for_wishes(&stop, plan.duration, duty.asks(), has_terminal)?,
-    }
+    beside.listen(&plan, &stop)?;
     let (feeder, feed) = feed::feed(watch::FEED_BATCHES);
     let reading = stop.clone();
     let thread = std::thread::Builder::new()
         .name("stdin".into())
         .spawn(move || stream::run(Box::new(io::stdin()), "stdin", feeder, reading.flag()))
         .context("cannot make the thread that reads stdin")?;
+    let Beside { files, metrics, socket, recorder, events, duty, has_terminal: _ } = beside;
     let session = session(&plan, files, rules, scope, &stop, "stdin".to_owned())?;
     let session = Session { metrics, socket, events, recorder, duty, remarks, ..session };
     let mut outcome = session.start(feed)?.finish()?;

@@ -24,6 +24,7 @@ use crate::cli::{
     plan::{OutputPlan, WatchPlan},
 };
 use crate::report::model::Report;
+use crate::sink::Wanted;
 use crate::tui::{self, TuiOptions};
 
 /// No event of ours comes near it; a file without line ends is no run.
@@ -123,7 +124,7 @@ pub fn run<R: BufRead + Send + 'static>(
                 return Err(anyhow!("nothing would show the run"));
             };
             let mut came = reading.through(events(input, &name), |event| {
-                if wanted(event, &plan.output) { printed(sink.on_event(event)) } else { Ok(true) }
+                if wanted(&plan.output).takes(event) { printed(sink.on_event(event)) } else { Ok(true) }
             });
             came.error = came.error.or(printed(sink.flush()).err());
             came
@@ -140,14 +141,9 @@ pub fn run<R: BufRead + Send + 'static>(
     }
 }
 
-/// Whether `event` goes out as a line: a saved run may hold more than was asked for.
-pub fn wanted(event: &Event, plan: &OutputPlan) -> bool {
-    match event {
-        Event::Flow(_) => plan.flow_events,
-        Event::Segment(_) => plan.segment_events,
-        Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
-        Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
-    }
+/// What `plan` asks for.
+pub fn wanted(plan: &OutputPlan) -> Wanted {
+    Wanted { flows: plan.flow_events, segments: plan.segment_events }
 }
 
 /// Returns whether anybody reads on.

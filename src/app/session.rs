@@ -34,7 +34,6 @@ use crate::analysis::{
     host::DeviceScope,
     input::{Input, Marker},
     rule::{RuleSet, Severity},
-    time::Timestamp,
     wire::Skip,
 };
 use crate::cli::{plan::View, recorder::RecorderPlan};
@@ -45,7 +44,7 @@ use crate::report::{
     ring::{self, Ring},
 };
 use crate::sink::{
-    Sink,
+    Sink, Wanted,
     json::JsonLines,
     lines::{LinesOptions, PlainLines},
     metrics::Metrics,
@@ -172,10 +171,8 @@ impl Session {
     pub fn start<S: Source + Send + 'static>(mut self, mut source: S) -> Result<Running> {
         let (asides, received) = channel();
         for text in core::mem::take(&mut self.remarks) {
-            let at = Timestamp::ZERO;
-            let marker = Marker { at, text, mode_changed: false, device: None, mode: None };
             // Its other end is in this hand.
-            let _ = asides.send(Input::Marker(marker));
+            let _ = asides.send(Input::Marker(Marker::note(text)));
         }
         let (screen, events) = match self.shown {
             Shown::Screen => {
@@ -223,8 +220,7 @@ impl Session {
             flight,
             sink: sink(self.shown, self.flow_events).filter(|_| stdout_is_wanted),
             events: self.events.map(JsonLines::new),
-            sink_takes_flows: self.flow_events,
-            sink_takes_segments: self.segment_events,
+            wanted: Wanted { flows: self.flow_events, segments: self.segment_events },
             screen,
             report: wants_report.then(|| report.clone()),
             excerpt: wants_evidence.then(|| Excerpt::new(Order::FramesFirst)),

@@ -7,21 +7,16 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result};
 
 use super::{
+    beside::Beside,
     devices,
-    duty::Duty,
     exit::{NotPermitted, usage},
-    files::Files,
-    key, log, look,
-    metrics::Listening,
-    pieces::Pieces,
+    key, look,
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
-    session::{FlightRecorder, Session, Shown},
-    shutdown::{self, Stop},
-    socket,
+    session::{Session, Shown},
+    shutdown::Stop,
     successor::successor,
-    terminal,
 };
 use crate::analysis::{event::Start, host::DeviceScope};
 use crate::cli::plan::{ControlPlan, DeviceName, From, WatchPlan};
@@ -38,13 +33,16 @@ pub const DEFAULT_SNAPLEN: u32 = live::SNAPLEN as u32;
 pub const FEED_BATCHES: usize = 1024;
 
 pub fn run(plan: WatchPlan) -> Result<u8> {
-    let From::Live { interface, filter, snaplen } = plan.from else { return super::replay::run(plan) };
+    let From::Live { interface, filter, snaplen } = plan.from.clone() else {
+        return super::replay::run(plan);
+    };
     let shown = Shown::of(plan.output.view);
     let look = look::of(&plan.output)?;
     let rules = rules::load(plan.output.rules.as_deref())?;
     let devices = devices::resolve(&plan.devices)?;
     let asked = plan.control.as_ref().map(|control| channels(control, &plan.devices)).transpose()?;
-    let key = plan.control.and_then(|control| control.key_file).map(|path| key::read(&path)).transpose()?;
+    let key =
+        plan.control.as_ref().and_then(|control| control.key_file.as_deref()).map(key::read).transpose()?;
     let interface = match interface {
         Some(name) => name,
         None => towards(&devices)?,
@@ -52,36 +50,15 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
     let successor = successor(plan.confinement.user.as_deref())?;
     let capture = open(interface, filter.clone(), snaplen)?;
-    let files = Files::open(&plan.output, &plan.devices, successor, None)?;
-    let metrics = plan.metrics.map(Listening::on).transpose()?;
-    let socket = plan.socket.map(|place| socket::Listening::on(&place, successor)).transpose()?;
-    let recorder = plan.recorder.map(|plan| FlightRecorder::open(&plan, successor)).transpose()?;
-    let duty = (shown != Shown::Screen).then(|| Duty::new(plan.output.rules.clone()));
-    let mut needs = files.needs(shown, true).and_a_capture();
-    let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;
-    needs = needs.and_pieces_in(events.as_ref().map(Pieces::folder));
-    needs = needs.and_recordings(recorder.as_ref().map(FlightRecorder::folder));
-    if duty.is_some() {
-        log::begin()?;
-        needs = needs.and_a_duty(plan.output.rules.as_deref());
-    }
-    let has_terminal = terminal::is_controlling();
-    if metrics.is_some() {
-        needs = needs.and_metrics();
-    }
-    if let Some(socket) = &socket {
-        needs = needs.and_a_socket(socket.folder());
-    }
+    let beside = Beside::open(&plan, successor)?;
+    let mut needs = beside.needs(&plan).and_a_capture();
     if asked.is_some() {
         needs.sockets = Sockets::Network;
     }
     let remarks = sandbox::enter(successor, &plan.confinement, &needs)?;
 
     let stop = Stop::default();
-    match &duty {
-        None => shutdown::listen(&stop, plan.duration, terminal::restore)?,
-        Some(duty) => shutdown::listen_for_wishes(&stop, plan.duration, duty.asks(), has_terminal)?,
-    }
+    beside.listen(&plan, &stop)?;
     let start = Start {
         tool: super::TOOL.to_owned(),
         source: "live".to_owned(),
@@ -92,6 +69,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     };
     let (feeder, feed) = feed::feed(FEED_BATCHES);
     let thread = spawn(capture, feeder, &stop)?;
+    let Beside { files, metrics, socket, recorder, events, duty, has_terminal: _ } = beside;
     let session = Session {
         title: start.name.clone(),
         shown,

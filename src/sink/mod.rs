@@ -12,6 +12,24 @@ pub mod lines;
 pub mod metrics;
 pub mod record;
 
+/// Which events somebody asked for beside those that everybody has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub flows: bool,
+    pub segments: bool,
+}
+
+impl Wanted {
+    pub fn takes(self, event: &Event) -> bool {
+        match event {
+            Event::Flow(_) => self.flows,
+            Event::Segment(_) => self.segments,
+            Event::Start(_) | Event::Finding(_) | Event::Alert(_) | Event::Device(_) => true,
+            Event::Capture(_) | Event::Marker(_) | Event::Progress(_) | Event::Summary(_) => true,
+        }
+    }
+}
+
 /// One reader of the event stream.
 pub trait Sink {
     /// Takes the next event. An error is the writer's own: a closed pipe is for the caller to judge.

@@ -19,7 +19,7 @@ use crate::analysis::{
     host::DeviceScope,
     rule::RuleSet,
 };
-use crate::sink::record::Recorder;
+use crate::sink::{Wanted, record::Recorder};
 use crate::source::feed::Feed;
 
 use super::holding::ByTheWire;
@@ -57,7 +57,6 @@ impl Watcher {
         let (stop, held) = (Stop::default(), ByTheWire::default());
         let pipeline = Pipeline {
             attached: None,
-            sink_takes_segments: false,
             metrics: None,
             engine: Engine::new(EngineConfig {
                 devices: self.devices.clone(),
@@ -69,7 +68,7 @@ impl Watcher {
             }),
             sink: Some(Box::new(held.clone())),
             events: None,
-            sink_takes_flows: true,
+            wanted: Wanted { flows: true, segments: false },
             screen: None,
             report: None,
             ring: None,

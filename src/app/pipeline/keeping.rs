@@ -7,10 +7,7 @@ use std::io;
 
 use super::super::{flight::News, log};
 use super::Running;
-use crate::analysis::{
-    input::{Frame, Input, Marker},
-    time::Timestamp,
-};
+use crate::analysis::input::{Frame, Input, Marker};
 use crate::report::ring;
 
 /// A recording that is killed lacks no more than this, by the frames' time.
@@ -47,9 +44,7 @@ impl Running {
                     text
                 }
             };
-            let at = Timestamp::ZERO;
-            let marker = Marker { at, text, mode_changed: false, device: None, mode: None };
-            self.parts.engine.handle(Input::Marker(marker));
+            self.parts.engine.handle(Input::Marker(Marker::note(text)));
         }
         self.tell();
     }

@@ -51,7 +51,7 @@ pub fn run(plan: AttachPlan) -> Result<u8> {
     let came = match session::sink(shown, plan.output.flow_events) {
         None => on_screen(input, name, look, &stop)?,
         Some(mut sink) => through(input, &name, &stop, |event| {
-            if !saved_run::wanted(&event, &plan.output) {
+            if !saved_run::wanted(&plan.output).takes(&event) {
                 return Ok(true);
             }
             saved_run::printed(sink.on_event(&event).and_then(|()| sink.flush()))
