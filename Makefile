@@ -33,7 +33,7 @@ demo: prerequisites build
 
 ## make test            every check there is, but for soak and audit; what CI runs
 # The order: cheap and often wrong first.
-TEST_STEPS := fmt lint purity twin firmware firmware-rv32 corpus micropython tests docs deny
+TEST_STEPS := fmt lint purity twin firmware firmware-rv32 corpus micropython tests fuzz-short docs deny
 .PHONY: test
 test: prerequisites-test
 	@began=$$SECONDS; ran=""; for step in $(TEST_STEPS); do \
@@ -134,7 +134,7 @@ rule-docs:
 ## make deny            licences and origins of everything this is built of
 .PHONY: deny
 deny: cargo-deny
-	@$(DENY) check bans licenses sources || { echo 'deny.toml says what is allowed, and why' >&2; exit 1; }
+	@$(DENY) check bans licenses sources && $(DENY) --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources || { echo 'deny.toml says what is allowed, and why' >&2; exit 1; }
 
 ## make audit           deny, and known vulnerabilities where their database can be reached
 .PHONY: audit
@@ -215,6 +215,11 @@ bench-build:
 SECONDS ?= 20
 fuzz:
 	@CARGO_TARGET_DIR=$(TARGET) fuzz/run.sh $(SECONDS) $(TARGETS)
+
+## make fuzz-short      two seconds of each target, as make test has it
+.PHONY: fuzz-short
+fuzz-short:
+	@CARGO_TARGET_DIR=$(TARGET) FUZZ_PROFILE=short fuzz/run.sh 2
 
 ## make mermaid         are the diagrams of reports what Mermaid itself understands? (needs node and npm)
 # The versions are fixed, so that a new Mermaid is a decision.

@@ -2,13 +2,15 @@
 # run.sh SECONDS [TARGET...]: builds the fuzz targets and runs each of them (or those that are named) so long.
 #
 # What is found on the way is kept in target/fuzz/corpus and built upon the next time; what makes a target fail lies in
-# target/fuzz/found. Ends with 1 where something failed. docs/fuzzing.md says more.
+# target/fuzz/found. Ends with 1 where something failed. FUZZ_PROFILE: release, or short (built sooner, runs slower).
+# docs/fuzzing.md says more.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${1:?run.sh SECONDS [TARGET...]}
 shift
 out=${CARGO_TARGET_DIR:-$PWD/../target}/fuzz
+profile=${FUZZ_PROFILE:-release}
 in_c="control control_request hmac json_read"
 in_rust=$(cd targets && ls -- *.rs | sed 's/\.rs$//')
 wanted=("$@")
@@ -46,7 +48,7 @@ if [ ${#rust[@]} -gt 0 ]; then
     bins=()
     for target in "${rust[@]}"; do bins+=(--bin "$target"); done
     CARGO_TARGET_DIR=$out RUSTFLAGS="$passes --cfg fuzzing -Cdebug-assertions" \
-        "${CARGO:-cargo}" build --locked --quiet --release --target "$host" "${bins[@]}"
+        "${CARGO:-cargo}" build --locked --quiet --profile "$profile" --target "$host" "${bins[@]}"
 fi
 if [ ${#c[@]} -gt 0 ]; then
     if command -v clang >/dev/null; then
@@ -63,7 +65,7 @@ mkdir -p "$out/found" "$out/logs"
 failed=()
 printf '%-16s %12s %9s %7s %9s %7s\n' target executions 'a second' edges features inputs
 for target in ${rust[@]+"${rust[@]}"} ${c[@]+"${c[@]}"}; do
-    program=$out/$host/release/$target
+    program=$out/$host/$profile/$target
     is_in "$target" "$in_c" && program=$out/c/$target
     folders=("$out/corpus/$target" "corpus/$target")
     case $target in

@@ -67,7 +67,7 @@ impl Played {
     fn marker(&mut self, device: Option<IpAddr>, mode: Option<&str>, mode_changed: bool, at: Timestamp) {
         let mode = mode.map(str::to_owned);
         let marker = Marker { at, text: "told".to_owned(), mode_changed, device, mode };
-        self.engine.handle(Input::Marker(marker));
+        self.engine.handle(Input::from(marker));
         self.drain();
     }
 

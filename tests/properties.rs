@@ -182,7 +182,7 @@ fn run_as(things: &[Thing], scope: DeviceScope, listening: &Listening) -> String
                     age: age_ms.map(Duration::from_millis),
                 };
                 let at = Timestamp::from_nanos(now.saturating_add_signed(at_ms.saturating_mul(1_000_000)));
-                engine.handle(Input::Account(Account {
+                engine.handle(Input::from(Account {
                     device: [10, 77, 0, 2].into(),
                     asked: at,
                     answered: at.saturating_add(Duration::from_millis(3)),
@@ -193,7 +193,7 @@ fn run_as(things: &[Thing], scope: DeviceScope, listening: &Listening) -> String
                     evicted: *evicted,
                 }));
             }
-            Thing::Mode => engine.handle(Input::Marker(Marker {
+            Thing::Mode => engine.handle(Input::from(Marker {
                 at: Timestamp::from_nanos(now),
                 text: "switched".to_owned(),
                 mode_changed: true,
@@ -248,7 +248,7 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
                 engine.handle(Input::Gap(Gap { at, lost: *lost, cause: GapCause::Kernel }));
             }
             Step::Mode { text } => {
-                engine.handle(Input::Marker(Marker {
+                engine.handle(Input::from(Marker {
                     at,
                     text: text.clone(),
                     mode_changed: true,
@@ -258,7 +258,7 @@ fn play_as(steps: &[Step], rules: &RuleSet, listening: &Listening) -> String {
             }
             Step::Account { at_s, account } => {
                 let at = Timestamp::from_nanos(moment(*at_s));
-                engine.handle(Input::Account(Account { asked: at, answered: at, ..account.clone() }));
+                engine.handle(Input::from(Account { asked: at, answered: at, ..account.clone() }));
             }
         }
         // Before the first frame or tick, no time has been reached.

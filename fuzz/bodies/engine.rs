@@ -284,7 +284,7 @@ impl Wire {
         };
         let length = usize::from(octets.u8());
         let text = String::from_utf8_lossy(octets.take(length)).into_owned();
-        engine.handle(Input::Marker(Marker {
+        engine.handle(Input::from(Marker {
             at,
             mode: (how & 4 != 0).then(|| text.clone()),
             text,
@@ -310,7 +310,7 @@ impl Wire {
             age: span(octets, how & 4 != 0),
         });
         let held = held.collect();
-        engine.handle(Input::Account(Account {
+        engine.handle(Input::from(Account {
             device: DEVICE.into(),
             asked,
             answered,

@@ -144,9 +144,9 @@ impl Engine {
                 self.pass_time(time);
             }
             Input::Gap(gap) => self.gap(gap),
-            Input::Marker(marker) => self.take_marker(marker),
+            Input::Marker(marker) => self.take_marker(*marker),
             Input::Account(account) => {
-                self.accounts.push_back(account);
+                self.accounts.push_back(*account);
                 if self.accounts.len() > MAX_ACCOUNTS {
                     self.accounts.pop_front();
                 }

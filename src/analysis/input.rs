@@ -10,7 +10,7 @@ use super::time::Timestamp;
 /// A frame's number in its capture, from 1, as Wireshark counts.
 pub type FrameNo = u64;
 
-/// One thing that a source tells the engine.
+/// One thing that a source tells the engine. What is rare is boxed: a frame is handed on by value.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
     Frame(Frame<'a>),
@@ -18,10 +18,22 @@ pub enum Input<'a> {
     Tick(Timestamp),
     /// Frames were lost before they could be seen.
     Gap(Gap),
-    Marker(Marker),
-    Account(Account),
+    Marker(Box<Marker>),
+    Account(Box<Account>),
     Progress(Box<Progress>),
     End,
+}
+
+impl From<Marker> for Input<'_> {
+    fn from(marker: Marker) -> Self {
+        Input::Marker(Box::new(marker))
+    }
+}
+
+impl From<Account> for Input<'_> {
+    fn from(account: Account) -> Self {
+        Input::Account(Box::new(account))
+    }
 }
 
 /// One captured frame, borrowed from its source.

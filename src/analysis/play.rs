@@ -73,10 +73,10 @@ fn play_in(engine: &mut Engine, steps: &[Step], mut between: impl FnMut(&mut Eng
             }
             Step::Account { at_s, account } => {
                 let at = moment(*at_s);
-                engine.handle(Input::Account(Account { asked: at, answered: at, ..account.clone() }));
+                engine.handle(Input::from(Account { asked: at, answered: at, ..account.clone() }));
             }
             Step::Mode { text } => {
-                engine.handle(Input::Marker(Marker {
+                engine.handle(Input::from(Marker {
                     at: now,
                     text: text.clone(),
                     mode_changed: true,

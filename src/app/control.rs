@@ -210,7 +210,7 @@ impl Asking {
             }
         }
         match heard.list {
-            Some(Ok(list)) => self.say(Input::Account(account(self.address, &list))),
+            Some(Ok(list)) => self.say(Input::from(account(self.address, &list))),
             Some(Err(error)) => {
                 self.has_list = !matches!(error, ClientError::Older { .. });
                 let marker = self.told.no_list(&error);
@@ -236,7 +236,7 @@ impl Asking {
     }
 
     fn mark(&self, marker: Option<Marker>) -> Result<(), Unheard> {
-        marker.map_or(Ok(()), |marker| self.say(Input::Marker(marker)))
+        marker.map_or(Ok(()), |marker| self.say(Input::from(marker)))
     }
 
     fn say(&self, input: Input<'static>) -> Result<(), Unheard> {
@@ -282,7 +282,7 @@ mod tests {
 
     fn marker(input: Input<'static>) -> Marker {
         match input {
-            Input::Marker(marker) => marker,
+            Input::Marker(marker) => *marker,
             other => panic!("{other:?}"),
         }
     }

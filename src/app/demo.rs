@@ -208,7 +208,7 @@ impl Client {
         let account = status_blocking(self.control).context("the twin does not tell its account")?;
         let counts = &account.time_wait;
         // The screen may be closed already; then nobody needs the marker.
-        let _ = self.asides.send(Input::Marker(Marker {
+        let _ = self.asides.send(Input::from(Marker {
             // Now, by the packets' clock: ours would run ahead of frames that are still on their way.
             at: Timestamp::ZERO,
             text: format!("twin account: syns={} rsts={}", counts.syns, counts.rsts),

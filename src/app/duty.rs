@@ -162,7 +162,7 @@ impl Duty {
                     device: None,
                     mode: None,
                 };
-                let _ = notes.send(Input::Marker(marker));
+                let _ = notes.send(Input::from(marker));
             }
         }
     }

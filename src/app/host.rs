@@ -46,7 +46,7 @@ impl Host for ScreenHost<'_> {
             device: None,
             mode: None,
         };
-        notes.send(Input::Marker(marker)).map_err(|_| "the run is over".to_owned())
+        notes.send(Input::from(marker)).map_err(|_| "the run is over".to_owned())
     }
 
     fn switch(&mut self, device: IpAddr, change: &str) -> Result<(), String> {

@@ -38,6 +38,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// file may wait: there the events come too fast for that.)
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
+/// What comes from elsewhere waits no longer than this among frames, by their time.
+const ASK_EVERY: Duration = Duration::from_millis(1);
 
 /// When the loop ends after the stop flag went up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,7 @@ impl Pipeline {
             is_unflushed: false,
             counted: Timestamp::ZERO,
             recorded: Timestamp::ZERO,
+            asked: Timestamp::ZERO,
             now: Timestamp::ZERO,
         };
         running.run(source);
@@ -133,6 +136,8 @@ struct Running {
     counted: Timestamp,
     /// When the recording was last handed on, by the frames' time.
     recorded: Timestamp,
+    /// When it was asked last what comes from elsewhere, by the frames' time.
+    asked: Timestamp,
     /// The time of the last frame or tick.
     now: Timestamp,
 }
@@ -157,8 +162,10 @@ impl Running {
                     break;
                 }
             };
-            self.take_asides();
-            self.take_orders();
+            if idle || self.is_time_to_ask() {
+                self.take_asides();
+                self.take_orders();
+            }
             self.tell();
             self.go_on_recording();
             self.wait_for_the_screen();
@@ -241,6 +248,16 @@ impl Running {
         }
     }
 
+    /// Not before each of many frames: to look whether somebody said something costs more than to read one.
+    fn is_time_to_ask(&mut self) -> bool {
+        // Either way: the clock may have been set.
+        let is_due = self.now.since(self.asked).max(self.asked.since(self.now)) >= ASK_EVERY;
+        if is_due {
+            self.asked = self.now;
+        }
+        is_due
+    }
+
     fn take_asides(&mut self) {
         while let Ok(input) = self.parts.asides.try_recv() {
             self.parts.engine.handle(input);
@@ -259,7 +276,7 @@ impl Running {
         self.take_asides();
         if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
             // Whoever sits before the screen would otherwise only see that nothing comes any more.
-            self.parts.engine.handle(Input::Marker(Marker::note(error.to_string())));
+            self.parts.engine.handle(Input::from(Marker::note(error.to_string())));
         }
         self.parts.engine.handle(Input::End);
         self.tell();

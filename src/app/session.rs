@@ -172,7 +172,7 @@ impl Session {
         let (asides, received) = channel();
         for text in core::mem::take(&mut self.remarks) {
             // Its other end is in this hand.
-            let _ = asides.send(Input::Marker(Marker::note(text)));
+            let _ = asides.send(Input::from(Marker::note(text)));
         }
         let (screen, events) = match self.shown {
             Shown::Screen => {

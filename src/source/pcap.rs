@@ -10,6 +10,8 @@ use crate::analysis::time::Timestamp;
 
 /// Octets of the file header.
 pub(super) const FILE_HEADER: usize = 24;
+/// Octets of a record's header, but for Kuznetzov's variant; both begin with the same.
+const SHORT_HEADER: usize = 16;
 /// The most that any capture tool keeps of a frame (libpcap's MAXIMUM_SNAPLEN): a longer one is a lie.
 const MAX_FRAME: u32 = 262_144;
 /// Where a file declares a larger snaplen, that far it is believed.
@@ -48,7 +50,7 @@ impl Pcap {
         Ok(Pcap {
             // Kuznetzov's variant is known in this byte order alone.
             big_endian: header.is_bigendian() && !is_modified,
-            header: if is_modified { 24 } else { 16 },
+            header: if is_modified { 24 } else { SHORT_HEADER },
             nanos_per_unit: if header.is_nanosecond_precision() { 1 } else { 1_000 },
             link: link_of(&header),
             max_frame: MAX_FRAME.max(header.snaplen.min(MAX_DECLARED)),
@@ -56,8 +58,12 @@ impl Pcap {
     }
 
     /// Reads the record's header by hand: it is four numbers, and every frame has one.
+    #[inline]
     pub fn step(&self, data: &[u8]) -> Step {
-        let Some(header) = data.get(..self.header) else { return Step::Need(self.header) };
+        let header: &[u8; SHORT_HEADER] = match data.first_chunk() {
+            Some(header) if data.len() >= self.header => header,
+            Some(_) | None => return Step::Need(self.header),
+        };
         let field = |at: usize| u32_at(header, at, self.big_endian);
         let (seconds, fraction, captured, on_the_wire) = (field(0), field(4), field(8), field(12));
         if captured > self.max_frame {

@@ -50,12 +50,14 @@ pub(super) fn link_type(value: u32) -> LinkType {
 }
 
 /// Four octets at `at`, or zero where there are none: callers have checked the length.
+#[inline]
 pub(super) fn u32_at(data: &[u8], at: usize, big_endian: bool) -> u32 {
     let octets = data.get(at..at + 4).and_then(|octets| octets.try_into().ok()).unwrap_or([0; 4]);
     if big_endian { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) }
 }
 
 /// Two octets at `at`, or zero where there are none.
+#[inline]
 pub(super) fn u16_at(data: &[u8], at: usize, big_endian: bool) -> u16 {
     let octets = data.get(at..at + 2).and_then(|octets| octets.try_into().ok()).unwrap_or([0; 2]);
     if big_endian { u16::from_be_bytes(octets) } else { u16::from_le_bytes(octets) }

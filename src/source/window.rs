@@ -24,6 +24,7 @@ impl Window {
         Window { reader, buffer: vec![0; CAPACITY], start: 0, end: 0, offset: 0, at_end: false }
     }
 
+    #[inline]
     pub fn data(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
@@ -37,6 +38,7 @@ impl Window {
         self.at_end
     }
 
+    #[inline]
     pub fn consume(&mut self, size: usize) {
         let size = size.min(self.end - self.start);
         self.start += size;

@@ -113,7 +113,7 @@ mod linux {
             }
             engine.handle(input);
             while let Ok(account) = accounts.try_recv() {
-                engine.handle(Input::Account(account));
+                engine.handle(Input::from(account));
             }
             while let Some(event) = engine.poll_event() {
                 println!("{}", serde_json::to_string(&event)?);

@@ -10,20 +10,28 @@ use super::{
     flags::Flags,
     link::{self, Packet},
     options::SynOptions,
+    plain,
     segment::Segment,
     seq::SeqNum,
     skip::Skip,
 };
 use crate::analysis::input::Frame;
 
-const TCP: u8 = 6;
+pub(super) const TCP: u8 = 6;
 const TCP_MIN_HEADER: usize = 20;
-const TCP_MAX_HEADER: usize = 60;
 /// IPv6 extension headers followed before giving up.
 const MAX_EXTENSIONS: usize = 8;
 
 /// The TCP segment in `frame`, or why there is none.
 pub fn decode(frame: &Frame<'_>) -> Result<Segment, Skip> {
+    match plain::read(frame) {
+        Some(segment) => Ok(segment),
+        None => layered(frame),
+    }
+}
+
+/// The same for any frame, layer by layer.
+pub(super) fn layered(frame: &Frame<'_>) -> Result<Segment, Skip> {
     let packet = link::strip(frame.link, frame.data)?;
     let wire_ip_len = (frame.wire_len as usize).saturating_sub(packet.link_len);
     let ip = match packet.ip.first().map(|octet| octet >> 4) {
@@ -120,19 +128,13 @@ fn tcp(frame: &Frame<'_>, packet: &Packet<'_>, ip: &IpPayload<'_>) -> Result<Seg
     if header_len < TCP_MIN_HEADER || header_len > ip.len {
         return Err(Skip::BadHeader);
     }
-    // Options cut by the snaplen: the fixed part still speaks; zeros read as the end of the option list.
-    let mut padded = [0u8; TCP_MAX_HEADER];
-    let whole = if captured.len() >= header_len {
-        captured
-    } else {
-        padded[..captured.len()].copy_from_slice(captured);
-        &padded
-    };
-    let header = TcpHeaderSlice::from_slice(whole).map_err(|_| Skip::BadHeader)?;
+    let options = &captured[TCP_MIN_HEADER..captured.len().min(header_len)];
     let flags = Flags(captured[13]);
-    let mut options =
-        if flags.has(Flags::SYN) { SynOptions::parse(header.options()) } else { SynOptions::default() };
-    options.whole &= captured.len() >= header_len;
+    // The fixed part speaks also where the snaplen cut the options: these are read as they are, and no further.
+    let mut fixed = [0u8; TCP_MIN_HEADER];
+    fixed.copy_from_slice(&captured[..TCP_MIN_HEADER]);
+    fixed[12] = (TCP_MIN_HEADER as u8 / 4) << 4;
+    let header = TcpHeaderSlice::from_slice(&fixed).map_err(|_| Skip::BadHeader)?;
     Ok(Segment {
         frame: frame.number,
         time: frame.time,
@@ -143,7 +145,7 @@ fn tcp(frame: &Frame<'_>, packet: &Packet<'_>, ip: &IpPayload<'_>) -> Result<Seg
         flags,
         window: header.window_size(),
         len: (ip.len - header_len) as u32,
-        options,
+        options: SynOptions::of(flags, options, header_len - TCP_MIN_HEADER),
         ip_id: ip.id,
         source_mac: packet.source_mac,
         destination_mac: packet.destination_mac,

@@ -6,6 +6,7 @@ pub mod link;
 pub mod notation;
 pub mod note;
 pub mod options;
+mod plain;
 pub mod segment;
 pub mod seq;
 pub mod sign;

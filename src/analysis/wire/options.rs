@@ -2,6 +2,8 @@
 
 use etherparse::{TcpOptionElement, TcpOptionReadError, TcpOptionsIterator};
 
+use super::flags::Flags;
+
 /// What a SYN offered (RFC 9293 §3.1, RFC 7323, RFC 2018). Options of other segments are not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SynOptions {
@@ -14,7 +16,18 @@ pub struct SynOptions {
 }
 
 impl SynOptions {
+    /// Those of a segment with `flags`, of which `captured` was captured and `len` octets were sent.
+    #[inline(always)]
+    pub(super) fn of(flags: Flags, captured: &[u8], len: usize) -> SynOptions {
+        if !flags.has(Flags::SYN) {
+            return SynOptions::default();
+        }
+        let options = SynOptions::parse(captured);
+        SynOptions { whole: options.whole && captured.len() == len, ..options }
+    }
+
     /// Reads up to the first option that is malformed or cut off; options of unknown kinds are passed over.
+    #[inline(never)]
     pub fn parse(octets: &[u8]) -> SynOptions {
         let mut options = SynOptions { whole: true, ..SynOptions::default() };
         let mut elements = TcpOptionsIterator::from_slice(octets);
@@ -49,7 +62,19 @@ fn past_unknown<'a>(error: &TcpOptionReadError, option: &'a [u8]) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
-    use super::SynOptions;
+    use super::{Flags, SynOptions};
+
+    #[test]
+    fn an_option_that_the_snaplen_cut_is_not_read() {
+        let sent = [2, 4, 5, 180, 1, 3, 3, 7];
+        for (kept, mss, scale) in
+            [(8, Some(1_460), Some(7)), (7, Some(1_460), None), (4, Some(1_460), None), (3, None, None)]
+        {
+            let options = SynOptions::of(Flags::SYN, &sent[..kept], sent.len());
+            assert_eq!((options.mss, options.window_scale, options.whole), (mss, scale, kept == 8), "{kept}");
+        }
+        assert_eq!(SynOptions::of(Flags::ACK, &sent, sent.len()), SynOptions::default());
+    }
 
     #[test]
     fn what_is_missing_is_told_from_what_could_not_be_read() {

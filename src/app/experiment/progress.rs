@@ -79,7 +79,7 @@ impl Telling {
             mode: Some(mode),
         };
         // The screen may be closed already; then nobody needs it.
-        let _ = screen.send(Input::Marker(marker));
+        let _ = screen.send(Input::from(marker));
     }
 
     pub fn settles(&self) {

@@ -44,7 +44,7 @@ impl Running {
                     text
                 }
             };
-            self.parts.engine.handle(Input::Marker(Marker::note(text)));
+            self.parts.engine.handle(Input::from(Marker::note(text)));
         }
         self.tell();
     }
