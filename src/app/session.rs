@@ -293,6 +293,7 @@ impl Running {
             let mut host = ScreenHost {
                 report: &self.report,
                 files: &mut self.files,
+                stop: &self.stop,
                 notes: (self.when_stopped == WhenStopped::AtEnd).then(|| self.asides.clone()),
                 control: self.control.as_ref(),
             };
