@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use nix::unistd::Uid;
+use nix::unistd::Gid;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
@@ -26,6 +26,7 @@ use tokio::{
 use super::{
     Listening,
     feed::{Feed, Shared, feed},
+    peer::may_attach,
     present::Present,
     queue::{Kind, Line, Queue},
 };
@@ -79,10 +80,11 @@ async fn serve(listening: Listening, mut events: Receiver<Event>, shared: Arc<Sh
     let cannot = || format!("cannot serve those who attach to {}", listening.path.display());
     let listener = listening.listener.try_clone().and_then(UnixListener::from_std).with_context(cannot)?;
     let told = RefCell::new(Told::new(shared));
+    let group = listening.group;
     let mut readers = JoinSet::new();
     tokio::select! {
         () = forward(&mut events, &told) => {}
-        () = receive(&listener, &told, &mut readers) => {}
+        () = receive(&listener, group, &told, &mut readers) => {}
     }
     // From here on nobody can attach, and another run may have the place.
     drop(listening);
@@ -98,7 +100,12 @@ async fn forward(events: &mut Receiver<Event>, told: &RefCell<Told>) {
     }
 }
 
-async fn receive(listener: &UnixListener, told: &RefCell<Told>, readers: &mut JoinSet<()>) {
+async fn receive(
+    listener: &UnixListener,
+    group: Option<Gid>,
+    told: &RefCell<Told>,
+    readers: &mut JoinSet<()>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -109,7 +116,7 @@ async fn receive(listener: &UnixListener, told: &RefCell<Told>, readers: &mut Jo
         };
         match accepted {
             // Dropped: there is no room, or it is not for them.
-            Ok((stream, _)) if readers.len() >= AT_ONCE || !may_attach(&stream) => {}
+            Ok((stream, _)) if readers.len() >= AT_ONCE || !may_attach(&stream, group) => {}
             Ok((stream, _)) => {
                 let reader = told.borrow_mut().join();
                 // Whoever goes away does no harm.
@@ -118,12 +125,6 @@ async fn receive(listener: &UnixListener, told: &RefCell<Told>, readers: &mut Jo
             Err(_) => sleep(PAUSE).await,
         }
     }
-}
-
-/// Whose process it is, by the kernel's word: the run's own user, or root. The socket's permissions say the same, and may
-/// be changed.
-fn may_attach(stream: &UnixStream) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == Uid::effective().as_raw())
 }
 
 async fn attend(stream: UnixStream, reader: &Reader) -> io::Result<()> {
