@@ -46,7 +46,7 @@ mod saved_run;
 mod screen;
 mod service;
 mod session;
-mod shutdown;
+pub mod shutdown;
 mod socket;
 mod successor;
 mod terminal;
