@@ -7,7 +7,7 @@ use crate::cli::{Plan, args::Cli};
 pub mod exit;
 
 pub mod account;
-mod attach;
+mod attachment;
 mod beside;
 mod config;
 pub mod control;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::{
-    attach::ReadFile,
+    attachment::ReadFile,
     devices, evidence,
     exit::{self, usage},
     experiment::{results, telling},
