@@ -52,6 +52,7 @@ mod successor;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod twin_key;
+mod waiter;
 mod watch;
 
 /// Program and version, as the `start` event tells it.

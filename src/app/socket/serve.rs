@@ -9,21 +9,20 @@ use core::time::Duration;
 use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use nix::unistd::Gid;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    runtime::Builder,
     sync::{Notify, mpsc::Receiver},
-    task::{JoinSet, LocalSet},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 use super::{
+    super::waiter::Waiter,
     Listening,
     feed::{Feed, Shared, feed},
     peer::may_attach,
@@ -47,7 +46,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The thread, which ends when the feed does.
-pub struct Serving(JoinHandle<Result<()>>);
+pub struct Serving(Waiter<Result<()>>);
 
 impl Listening {
     /// Serves whoever attaches, until the feed is dropped. Makes a thread: call it after the privileges went.
@@ -56,13 +55,7 @@ impl Listening {
     /// A runtime or a thread cannot be made.
     pub fn serve(self) -> Result<(Feed, Serving)> {
         let (feed, events, shared) = feed();
-        let runtime =
-            Builder::new_current_thread().enable_all().build().context("cannot make the socket's runtime")?;
-        let serve = move || LocalSet::new().block_on(&runtime, serve(self, events, shared));
-        let thread = std::thread::Builder::new()
-            .name("socket".into())
-            .spawn(serve)
-            .context("cannot make the socket's thread")?;
+        let thread = Waiter::begin("socket", move || serve(self, events, shared))?;
         Ok((feed, Serving(thread)))
     }
 }
@@ -70,9 +63,7 @@ impl Listening {
 impl Serving {
     /// Waits until all who are attached have the last word, or for [`LAST_WORDS`]. The feed must be gone.
     pub fn finish(self) -> Result<()> {
-        self.0.join().map_err(|_| {
-            anyhow!("serving those who attached stopped with a programming error; please report it")
-        })?
+        self.0.until_ended()?.unwrap_or(Ok(()))
     }
 }
 
