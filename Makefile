@@ -267,13 +267,18 @@ sbom:
 ## make install         program, twin, manual page, completions and the systemd unit (not enabled), optimised, under PREFIX (now: /usr/local)
 .PHONY: install
 install: prerequisites release
-	@to=$(DESTDIR)$(PREFIX); bin=$(TARGET)/release/esp-tcpwatch; \
+	@$(MAKE) install-files BIN=$(TARGET)/release/esp-tcpwatch
+
+## make install-files   the same of a program and a twin that are built: BIN, TWIN (for who packages: DESTDIR)
+.PHONY: install-files
+install-files:
+	@to=$(DESTDIR)$(PREFIX); \
 	as=; { install -d "$$to/bin" && [ -w "$$to/bin" ]; } 2>/dev/null || { as=sudo; echo "With sudo, since $$to is not ours to write:"; }; \
 	put() { $$as install -d "$$(dirname "$$to/$$2")"; $$as install -m "$$1" "$$3" "$$to/$$2"; echo "$$to/$$2"; }; \
 	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
-	$$bin man > $$made/man; for shell in bash zsh fish; do $$bin completions $$shell > $$made/$$shell; done; \
+	$(BIN) man > $$made/man; for shell in bash zsh fish; do $(BIN) completions $$shell > $$made/$$shell; done; \
 	sed 's|@PREFIX@|$(PREFIX)|g' packaging/esp-tcpwatch.service > $$made/service; \
-	put 755 bin/esp-tcpwatch $$bin; \
+	put 755 bin/esp-tcpwatch $(BIN); \
 	put 755 bin/esp-tcpwatch-twin $(TWIN); \
 	put 644 share/man/man1/esp-tcpwatch.1 $$made/man; \
 	put 644 share/bash-completion/completions/esp-tcpwatch $$made/bash; \

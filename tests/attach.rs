@@ -401,6 +401,120 @@ fn where_none_is_named_both_meet_in_the_user_s_own_folder() {
 }
 
 #[test]
+fn of_several_runs_none_is_chosen_and_all_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let copy = support::program_for_everybody(dir.path());
+    support::give_to_successor(folder.path());
+    let as_user = |words: &[&str]| {
+        let mut command = Command::new(&copy);
+        command.args(words).env("XDG_RUNTIME_DIR", folder.path()).env("XDG_CONFIG_HOME", "/nonexistent");
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    };
+    let nowhere = || tempfile::tempdir().unwrap();
+    let mut first = Run::of(as_user(&["-r", "-", "--json", "--socket"]), nowhere());
+    // Where the second is told to be, it is found as well.
+    let taken = as_user(&["-r", "-", "--json", "--socket"]).stdin(Stdio::null()).output().unwrap();
+    let told = stderr(&taken);
+    let (_, other) = told.trim_end().split_once("give this one another path: --socket ").unwrap();
+    let mut second = Run::of(as_user(&["-r", "-", "--json", "--socket", other]), nowhere());
+    let output = as_user(&["attach", "--json"]).output().unwrap();
+    assert_eq!(code(&output), 2);
+    let runs: Vec<String> = ["another.sock", "watch.sock"]
+        .map(|name| {
+            let path = folder.path().join("esp-tcpwatch").join(name);
+            format!("  esp-tcpwatch attach {}", path.display())
+        })
+        .into();
+    assert!(
+        stderr(&output).contains(&format!("2 runs answer; name one:\n{}", runs.join("\n"))),
+        "{}",
+        stderr(&output)
+    );
+    first.end();
+    let mut attached = Attached::of(as_user(&["attach", "--json"]));
+    attached.until("\"type\":\"start\"");
+    // A report is for those who run it; it is no end either.
+    kill(Pid::from_raw(attached.child.id().cast_signed()), Signal::SIGUSR1).unwrap();
+    second.end();
+    let (text, exit, errors) = attached.end();
+    assert_eq!(exit, 0, "{errors}");
+    summary(&text);
+}
+
+/// A group that every system has, and nobody who runs the tests is in.
+const GROUP: (&str, u32) = ("daemon", 1);
+
+#[test]
+#[cfg(target_os = "linux")]
+fn needs_root_the_members_of_a_group_may_attach_and_nobody_else() {
+    const TEST: &str = "needs_root_the_members_of_a_group_may_attach_and_nobody_else";
+    if !is_root() {
+        return not_run(TEST, "only root can become another user");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    support::give_to_successor(folder.path());
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let copy = support::program_for_everybody(dir.path());
+    let path = folder.path().join("s");
+    // As user and group, with one more group.
+    let as_one = |uid: u32, gid: u32, more: u32, words: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg(format!("--groups={more}"));
+        command.arg(&copy).args(words).env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
+        command
+    };
+    let words = ["-r", "-", "--json", "--socket", path.to_str().unwrap(), "--socket-group"];
+    let unknown = program(&[&words[..], &["no-such-group"]].concat()).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(code(&unknown), 2);
+    assert!(stderr(&unknown).contains("--socket-group no-such-group: there is no such group"));
+    assert!(!path.exists());
+
+    let mut run = Run::of(program(&[&words[..], &[GROUP.0]].concat()), folder);
+    let about = fs::symlink_metadata(&path).unwrap();
+    assert_eq!((about.mode() & 0o777, about.uid(), about.gid()), (0o660, NOBODY, GROUP.1));
+    let threads = support::threads::threads(run.child.id(), &["engine", "signals", "socket"]);
+    support::threads::assert_powerless(&threads);
+    support::threads::assert_ids(&threads, NOBODY);
+    let to_attach = ["attach", path.to_str().unwrap(), "--json"];
+    let (stranger, own) = (12_345, NOBODY);
+    for (uid, gid, more) in [(stranger, GROUP.1, stranger), (stranger, stranger, GROUP.1), (own, own, own)] {
+        let mut attached = Attached::of(as_one(uid, gid, more, &to_attach));
+        attached.until("\"type\":\"start\"");
+        attached.child.kill().unwrap();
+        attached.child.wait().unwrap();
+    }
+    let refused = as_one(stranger, stranger, stranger, &to_attach).output().unwrap();
+    assert_eq!(code(&refused), 3, "{}", stderr(&refused));
+    // And where somebody has opened it to all, the run itself looks who is there.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let refused = as_one(stranger, stranger, stranger, &to_attach).output().unwrap();
+    assert_eq!((code(&refused), stdout(&refused).as_str()), (4, ""), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("hung up at once"), "{}", stderr(&refused));
+    run.end();
+    assert!(!path.exists());
+
+    // Whoever is not root gives it to a group that they are in, and to no other.
+    let words = [&words[..], &[GROUP.0]].concat();
+    let output = as_one(own, own, own, &words).output().unwrap();
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot be given to gid 1"), "{}", stderr(&output));
+    assert!(!path.exists());
+    // The last as systemd starts it with Group=.
+    for (gid, more) in [(own, GROUP.1), (GROUP.1, own)] {
+        let folder = std::mem::replace(&mut run.folder, tempfile::tempdir().unwrap());
+        run = Run::of(as_one(own, gid, more, &words), folder);
+        let about = fs::symlink_metadata(&path).unwrap();
+        assert_eq!((about.mode() & 0o777, about.uid(), about.gid()), (0o660, NOBODY, GROUP.1));
+        run.end();
+    }
+}
+
+#[test]
 fn a_screen_attaches_shows_the_alert_and_leaves() {
     let mut run = Run::begin();
     run.feed(&refused());

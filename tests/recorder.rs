@@ -243,6 +243,55 @@ fn an_alert_leaves_what_came_before_it_and_after_it() {
     assert_eq!(told["capture"]["dropped"], 0);
 }
 
+/// The commands of the page, word for word.
+fn to_share() -> Vec<Vec<&'static str>> {
+    let lines = include_str!("../docs/recorder.md").lines();
+    let commands = lines.filter_map(|line| line.strip_prefix("    esp-tcpwatch report "));
+    commands.map(|words| words.split_whitespace().collect()).collect()
+}
+
+#[test]
+fn what_the_page_makes_of_a_recording_to_share_it_names_nobody() {
+    let (dir, folder) = place();
+    let mut run = Run::begin(&folder, &[]);
+    // Of the real lwIP: with payload.
+    run.feed(include_bytes!("captures/refused.pcapng"));
+    let (_, out, errors) = run.end();
+    let file = recording(&folder);
+    let recorded = fs::read(&file).unwrap();
+    let holds = |octets: &[u8], part: &[u8]| octets.windows(part.len()).any(|window| window == part);
+    let first = frames(&file).0.into_iter().find(|frame| frame[12..14] == [0x08, 0x00]).unwrap();
+    let secrets: [&[u8]; 7] =
+        [&first[..6], &first[6..12], &[10, 77, 0, 1], &[10, 77, 0, 2], b"10.77.0.", b"GET /", b"HTTP/1."];
+    for secret in secrets {
+        assert!(holds(&recorded, secret), "{secret:02x?} is not in the recording: {errors}");
+    }
+
+    let commands = to_share();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for words in commands {
+        let words: Vec<&str> = words
+            .into_iter()
+            .map(|word| match word {
+                "recordings/RECORDING.pcapng" => file.to_str().unwrap(),
+                "192.168.4.1" => "10.77.0.2",
+                as_it_is => as_it_is,
+            })
+            .collect();
+        let output = program(&[&["report"], &words[..]].concat()).current_dir(dir.path()).output().unwrap();
+        assert_eq!(code(&output), 0, "{words:?}: {}", stderr(&output));
+    }
+    for name in ["shared.pcapng", "shared.md"] {
+        let shared = fs::read(dir.path().join(name)).unwrap();
+        for secret in secrets {
+            assert!(!holds(&shared, secret), "{secret:02x?} is in {name}");
+        }
+        assert!(tells(&shared, "time-wait-collision") && tells(&shared, "192.0.2.1"), "{name}");
+    }
+    let again = support::run(&["-r", dir.path().join("shared.pcapng").to_str().unwrap(), "--json"]);
+    assert_eq!(summary(&stdout(&again))["findings"], summary(&out)["findings"]);
+}
+
 #[test]
 fn without_an_alert_nothing_is_written() {
     let (_dir, folder) = place();

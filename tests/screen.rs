@@ -50,6 +50,48 @@ fn signals_leave_the_terminal_as_found() {
 }
 
 #[test]
+fn sigusr1_writes_a_report_and_the_screen_stays() {
+    let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
+    let capture = scene.path().join("run.pcap");
+    std::fs::write(&capture, support::refused()).unwrap();
+    // Of a run that is saved, and of one that is made.
+    let run = scene.path().join("run.jsonl");
+    std::fs::write(&run, support::run(&["-r", capture.to_str().unwrap(), "--json"]).stdout).unwrap();
+    let mut written = 0;
+    for read in [&capture, &run] {
+        let mut command = support::program(&["-r", read.to_str().unwrap()]);
+        command.current_dir(scene.path());
+        let mut terminal = Terminal::run(command);
+        terminal.shows("time-wait-collision");
+        for _ in 0..2 {
+            terminal.signal(Signal::SIGUSR1);
+            written += 1;
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while reports_in(scene.path()).len() < written {
+                assert!(
+                    Instant::now() < deadline,
+                    "no report {written}:\n{}",
+                    terminal.seen.screen().contents()
+                );
+                terminal.wait_for(Duration::from_millis(50));
+            }
+            terminal.shows("report written: esp-tcpwatch-");
+        }
+        terminal.press("q");
+        assert_eq!(terminal.end(), Some(1));
+    }
+    let reports = reports_in(scene.path());
+    assert!(reports.len() == 4 && reports.iter().all(|text| text.contains("time-wait-collision")));
+}
+
+fn reports_in(folder: &std::path::Path) -> Vec<String> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let reports = paths.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    reports.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+#[test]
 fn an_error_is_told_after_the_screen() {
     let scene = tempfile::tempdir().unwrap();
     let capture = scene.path().join("run.pcap");
@@ -171,18 +213,23 @@ fn no_thread_of_a_live_watch_at_a_terminal_keeps_a_capability() {
 fn needs_tap_sigterm_before_the_twin_leaves_the_terminal_as_found() {
     let Some(twin) = twin("needs_tap_sigterm_before_the_twin_leaves_the_terminal_as_found") else { return };
     let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
     let mut command = support::program(&["demo", "--twin", &twin]);
     command.current_dir(scene.path());
     let mut terminal = Terminal::run(command);
     terminal.shows("CRITICAL: 10.77.0.2 refused a new connection");
+    terminal.signal(Signal::SIGUSR1);
+    terminal.shows("report written: esp-tcpwatch-");
     terminal.signal(Signal::SIGTERM);
     terminal.end();
+    assert_eq!(reports_in(scene.path()).len(), 1);
 }
 
 #[test]
 fn needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with() {
     let Some(twin) = twin("needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with") else { return };
     let scene = tempfile::tempdir().unwrap();
+    support::give_to_successor(scene.path());
     let run = || {
         let words = ["demo", "--experiment", "--duration", "2s", "-o", "r.jsonl", "--twin", &twin];
         let mut command = support::program(&words);
@@ -196,6 +243,8 @@ fn needs_tap_an_experiment_is_shown_interrupted_and_gone_on_with() {
     terminal.shows("Block 1 of 8");
     terminal.shows("Last block: control unfixed 10 of 10 reused ports suffered");
     assert!(!terminal.seen.screen().contents().contains("m mode"), "what it switches is its own");
+    terminal.signal(Signal::SIGUSR1);
+    terminal.shows("report written: esp-tcpwatch-");
     terminal.press("q");
     assert_eq!(terminal.wait(), Some(4), "interrupted");
     // Its conclusion stands where the shell goes on.

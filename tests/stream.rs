@@ -2,6 +2,7 @@
 //! lwIP its segments.
 
 mod story;
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
@@ -13,6 +14,7 @@ use esp_tcpwatch::{
         host::DeviceScope,
         input::Input,
         rule::RuleSet,
+        wire::notation,
     },
     report::model::Report,
     source::{Source, file::CaptureFile},
@@ -24,15 +26,22 @@ const PAGE: &str = include_str!("../docs/event-stream.md");
 const REFUSED: &[u8] = include_bytes!("captures/refused.pcapng");
 
 fn told(flow_events: bool, segment_events: bool) -> Vec<Event> {
-    let mut source = CaptureFile::from_reader(Box::new(Cursor::new(REFUSED)), "refused.pcapng").unwrap();
-    let mut engine = Engine::new(EngineConfig {
+    events(REFUSED.to_vec(), engine(flow_events, segment_events))
+}
+
+fn engine(flow_events: bool, segment_events: bool) -> Engine {
+    Engine::new(EngineConfig {
         devices: DeviceScope::Auto,
         rules: RuleSet::built_in().unwrap(),
         flow_events,
         segment_events,
         start: Start::default(),
         max_flows: DEFAULT_MAX_FLOWS,
-    });
+    })
+}
+
+fn events(capture: Vec<u8>, mut engine: Engine) -> Vec<Event> {
+    let mut source = CaptureFile::from_reader(Box::new(Cursor::new(capture)), "capture").unwrap();
     while let Some(input) = source.next_input().unwrap() {
         engine.handle(input);
     }
@@ -150,14 +159,48 @@ fn segments_are_numbered_in_their_tuple_and_tell_two_lives_apart() {
     assert_eq!(of(&|segment| segment.kind.is_none()), 10, "what is another life's has no kind");
 }
 
+fn report_of(events: &[Event]) -> String {
+    let mut report = Report::default();
+    for event in events {
+        report.fold(event);
+    }
+    format!("{report:#?}")
+}
+
 #[test]
 fn a_report_is_the_same_with_segments_and_without() {
-    let [with, without] = [true, false].map(|segments| {
-        let mut report = Report::default();
-        for event in &told(true, segments) {
-            report.fold(event);
-        }
-        format!("{report:?}")
-    });
+    let [with, without] = [true, false].map(|segments| report_of(&told(true, segments)));
     assert_eq!(with, without);
+}
+
+/// All traces of the scripts, and what the real lwIP did.
+#[test]
+fn a_report_is_the_same_with_the_milestones_of_flows_alone() {
+    let mut captures = Vec::new();
+    for entry in std::fs::read_dir("tests/scripts").unwrap() {
+        let path = entry.unwrap().path();
+        let traces = notation::parse(&std::fs::read_to_string(&path).unwrap()).unwrap().len();
+        let rule = path.file_stem().unwrap().to_str().unwrap();
+        captures.extend((0..traces).map(|index| (format!("{rule} {index}"), support::pcap_of(rule, index))));
+    }
+    for entry in std::fs::read_dir("tests/captures").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "pcapng") {
+            continue;
+        }
+        captures.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+    }
+    assert!(captures.len() > 40, "{}", captures.len());
+    let flows = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Flow(_))).count();
+    let (mut of_all, mut of_milestones) = (0, 0);
+    for (name, capture) in captures {
+        let all = events(capture.clone(), engine(true, false));
+        let mut engine = engine(true, false);
+        engine.tell_milestones_alone();
+        let milestones = events(capture, engine);
+        assert!(report_of(&all) == report_of(&milestones), "{name}");
+        of_all += flows(&all);
+        of_milestones += flows(&milestones);
+    }
+    assert!(2 * of_milestones < of_all, "{of_milestones} of {of_all}");
 }

@@ -60,6 +60,8 @@ pub struct EngineConfig {
 #[derive(Debug)]
 pub struct Engine {
     flow_events: bool,
+    /// And then of each life only its milestones.
+    milestones_alone: bool,
     segment_events: bool,
     table: FlowTable<Ends>,
     hosts: Hosts,
@@ -98,6 +100,7 @@ impl Engine {
         let tuples = memory::tuples_beside(config.max_flows);
         Engine {
             flow_events: config.flow_events,
+            milestones_alone: false,
             segment_events: config.segment_events,
             table: FlowTable::with_capacity(config.max_flows),
             hosts: Hosts::new(config.devices, tuples),
@@ -123,6 +126,12 @@ impl Engine {
     /// Whether `segment` events are written from here on.
     pub fn tell_segments(&mut self, wanted: bool) {
         self.segment_events = wanted;
+    }
+
+    /// Of each life `flow` events tell no more than that it opened, that its client became ESTABLISHED and that it closed: a
+    /// report needs no others, and they are most.
+    pub fn tell_milestones_alone(&mut self) {
+        self.milestones_alone = true;
     }
 
     /// Takes one input. After [`Input::End`] everything is ignored.

@@ -35,7 +35,7 @@ impl Beside {
     pub fn open(plan: &WatchPlan, successor: Option<Invoker>) -> Result<Beside> {
         let files = Files::open(&plan.output, &plan.devices, successor, None)?;
         let metrics = plan.metrics.map(Listening::on).transpose()?;
-        let socket = plan.socket.as_ref().map(|place| socket::Listening::on(place, successor)).transpose()?;
+        let socket = plan.socket.as_ref().map(|plan| socket::Listening::on(plan, successor)).transpose()?;
         let recorder =
             plan.recorder.as_ref().map(|plan| FlightRecorder::open(plan, successor)).transpose()?;
         let events = plan.events.as_ref().map(|plan| Pieces::open(plan, successor)).transpose()?;

@@ -8,18 +8,16 @@ mod told;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use tokio::{
-    runtime::{Builder, Runtime},
-    sync::{mpsc, mpsc::error::TrySendError, oneshot},
+    sync::{mpsc, mpsc::error::TrySendError},
     time::{Instant, sleep_until},
 };
 
 use self::told::{Occasion, Told};
-use super::account::account;
+use super::{account::account, waiter::Waiter};
 use crate::analysis::input::{Input, Marker};
 use crate::firmware::{self, Client, ClientError, Key, change::Change, protocol::Status};
 use crate::tui::Answer;
@@ -41,9 +39,7 @@ pub struct Control {
 struct Device {
     address: IpAddr,
     switches: mpsc::Sender<Change>,
-    /// Dropped: the thread ends, whatever it waits for.
-    goes_on: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    thread: Waiter<()>,
 }
 
 impl Control {
@@ -61,7 +57,6 @@ impl Control {
         let mut asked = Control { devices: Vec::new(), answers, has_key: key.is_some() };
         for (address, control) in devices {
             let (switches, wanted) = mpsc::channel(WAITING);
-            let (goes_on, ended) = oneshot::channel();
             let asking = Asking {
                 address: *address,
                 client: Client::new(*control),
@@ -72,15 +67,8 @@ impl Control {
                 has_list: true,
                 pause: EVERY,
             };
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .context("cannot make the runtime that asks a device")?;
-            let thread = std::thread::Builder::new()
-                .name("control".into())
-                .spawn(move || until(&runtime, ended, asking.run(wanted)))
-                .context("cannot make the thread that asks a device")?;
-            asked.devices.push(Device { address: *address, switches, goes_on, thread });
+            let thread = Waiter::begin("control", move || asking.run(wanted))?;
+            asked.devices.push(Device { address: *address, switches, thread });
         }
         Ok(asked)
     }
@@ -122,21 +110,11 @@ impl Control {
     /// Asks no more, at once: a switch that is not confirmed yet stays so.
     pub fn finish(self) -> Result<()> {
         let mut ended = Ok(());
-        for Device { goes_on, thread, .. } in self.devices {
-            drop(goes_on);
-            ended = ended.and(thread.join());
+        for device in self.devices {
+            ended = ended.and(device.thread.give_up().map(drop));
         }
-        ended.map_err(|_| anyhow!("asking a device stopped with a programming error; please report it"))
+        ended
     }
-}
-
-fn until(runtime: &Runtime, ended: oneshot::Receiver<()>, work: impl Future<Output = ()>) {
-    runtime.block_on(async {
-        tokio::select! {
-            _ = ended => {}
-            () = work => {}
-        }
-    });
 }
 
 /// One device's thread.
@@ -247,6 +225,7 @@ impl Asking {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
+    use std::thread::JoinHandle;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 
 use super::{
-    attach::{self, ReadFile},
+    attachment::{self, ReadFile},
     evidence, exit,
     output::{self, Existing, OutputFile, ReportFile},
     privilege::Invoker,
@@ -176,11 +176,11 @@ impl Belonging {
     fn attach_to(&self, report: &mut Report, ended: bool) {
         let read = self.read.as_ref().map(|read| read.attached("the capture that was read"));
         let record = self.record.as_ref().map(|(path, file)| match ended {
-            true => attach::recording(path, file.as_ref()),
-            false => attach::growing_recording(path),
+            true => attachment::recording(path, file.as_ref()),
+            false => attachment::growing_recording(path),
         });
         report.attached = read.into_iter().chain(record).collect();
         let is_live = report.start.as_ref().is_some_and(|start| start.source == "live");
-        report.system = is_live.then(attach::system);
+        report.system = is_live.then(attachment::system);
     }
 }

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 
-use super::{control::Control, files::Files};
+use super::{control::Control, files::Files, shutdown::Stop};
 use crate::analysis::{
     input::{Input, Marker},
     time::Timestamp,
@@ -21,6 +21,8 @@ const NOTE_MAX: usize = 200;
 pub struct ScreenHost<'a> {
     pub report: &'a Mutex<Report>,
     pub files: &'a mut Files,
+    /// Tells of SIGUSR1.
+    pub stop: &'a Stop,
     /// Takes notes into the stream; `None`: the stream was over before anybody saw it.
     pub notes: Option<Sender<Input<'static>>>,
     /// `None`: no device's test firmware is asked.
@@ -30,6 +32,10 @@ pub struct ScreenHost<'a> {
 impl Host for ScreenHost<'_> {
     fn export_report(&mut self) -> Result<String, String> {
         self.files.export(self.report)
+    }
+
+    fn is_asked_for_report(&mut self) -> bool {
+        self.stop.takes_report()
     }
 
     fn mark(&mut self, note: &str) -> Result<(), String> {
@@ -69,7 +75,8 @@ mod tests {
 
     fn ask<T>(notes: Option<Sender<Input<'static>>>, with: impl FnOnce(&mut ScreenHost<'_>) -> T) -> T {
         let (report, mut files) = (Mutex::default(), Files::default());
-        with(&mut ScreenHost { report: &report, files: &mut files, notes, control: None })
+        let stop = &Stop::default();
+        with(&mut ScreenHost { report: &report, files: &mut files, stop, notes, control: None })
     }
 
     #[test]

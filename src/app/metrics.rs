@@ -8,17 +8,16 @@ use core::time::Duration;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    runtime::Builder,
-    sync::{Semaphore, oneshot},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
+use super::waiter::Waiter;
 use crate::sink::metrics::{Exposition, MEDIA_TYPE};
 
 /// For one request and its answer.
@@ -57,43 +56,24 @@ impl Listening {
     /// # Errors
     /// A runtime or a thread cannot be made.
     pub fn serve(self, exposition: Exposition) -> Result<Serving> {
-        let (goes_on, ended) = oneshot::channel();
-        let runtime =
-            Builder::new_current_thread().enable_all().build().context("cannot make the metrics' runtime")?;
-        let serve = move || {
-            runtime.block_on(async {
-                let what = format!("cannot serve metrics on {}", self.address);
-                let served = async {
-                    let listener = tokio::net::TcpListener::from_std(self.listener)?;
-                    forever(listener, exposition).await
-                };
-                tokio::select! {
-                    _ = ended => Ok(()),
-                    served = served => served.context(what),
-                }
-            })
+        let what = format!("cannot serve metrics on {}", self.address);
+        let serve = async move || {
+            let served = async {
+                let listener = tokio::net::TcpListener::from_std(self.listener)?;
+                forever(listener, exposition).await
+            };
+            served.await.context(what)
         };
-        let thread = std::thread::Builder::new()
-            .name("metrics".into())
-            .spawn(serve)
-            .context("cannot make the metrics' thread")?;
-        Ok(Serving { goes_on, thread })
+        Ok(Serving(Waiter::begin("metrics", serve)?))
     }
 }
 
 /// A server that runs.
-pub struct Serving {
-    /// Dropped: the thread ends.
-    goes_on: oneshot::Sender<()>,
-    thread: JoinHandle<Result<()>>,
-}
+pub struct Serving(Waiter<Result<()>>);
 
 impl Serving {
     pub fn finish(self) -> Result<()> {
-        drop(self.goes_on);
-        self.thread
-            .join()
-            .map_err(|_| anyhow!("serving metrics stopped with a programming error; please report it"))?
+        self.0.give_up()?.unwrap_or(Ok(()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::{Plan, args::Cli};
 pub mod exit;
 
 pub mod account;
-mod attach;
+mod attachment;
 mod beside;
 mod config;
 pub mod control;
@@ -46,12 +46,13 @@ mod saved_run;
 mod screen;
 mod service;
 mod session;
-mod shutdown;
+pub mod shutdown;
 mod socket;
 mod successor;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod twin_key;
+mod waiter;
 mod watch;
 
 /// Program and version, as the `start` event tells it.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::{
-    attach::ReadFile,
+    attachment::ReadFile,
     beside::Beside,
     devices,
     exit::usage,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::{
-    attach::ReadFile,
+    attachment::ReadFile,
     devices, evidence,
     exit::{self, usage},
     experiment::{results, telling},
@@ -207,6 +207,7 @@ fn from_capture(
 ) -> Result<Option<anyhow::Error>> {
     let mut source = CaptureFile::from_reader(Box::new(input), name)?;
     let mut engine = Engine::new(engine);
+    engine.tell_milestones_alone();
     let damage = loop {
         match source.next_input() {
             Ok(Some(input)) => {

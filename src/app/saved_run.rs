@@ -202,8 +202,8 @@ fn on_screen<R: BufRead + Send + 'static>(
 ) -> Result<Came> {
     let report = Arc::clone(&reading.report);
     // Of a run that is over it may ask for its report alone.
-    let mut host = ScreenHost { report: &report, files, notes: None, control: None };
     let stop = reading.stop.clone();
+    let mut host = ScreenHost { report: &report, files, stop: &stop, notes: None, control: None };
     let options = TuiOptions { title: name.clone(), ..look };
     let (to_screen, received): (SyncSender<Event>, _) = sync_channel(IN_FLIGHT);
     let thread = std::thread::Builder::new()

@@ -203,7 +203,7 @@ impl Session {
             None => (None, None),
         };
         // Who attaches has the screens too, and those list the flows.
-        let tells_flows = self.flow_events || wants_report || self.socket.is_some();
+        let tells_flows = self.flow_events || self.shown == Shown::Screen || self.socket.is_some();
         let (attached, serving_attached) = self.socket.map(socket::Listening::serve).transpose()?.unzip();
         let stdout_is_wanted = self.shown == Shown::Json || self.events.is_none();
         let wants_evidence = self.files.want_evidence();
@@ -213,6 +213,18 @@ impl Session {
         };
         let flight =
             self.recorder.map(|recorder| Flight::begin(recorder.folder, info.clone())).transpose()?;
+        let mut engine = Engine::new(EngineConfig {
+            devices: self.devices,
+            rules: self.rules,
+            flow_events: tells_flows || wants_report,
+            segment_events: self.segment_events || self.shown == Shown::Screen,
+            start: self.start,
+            max_flows: flows_within(self.memory.unwrap_or(DEFAULT_MEMORY)),
+        });
+        if !tells_flows {
+            // Only a report hears of them.
+            engine.tell_milestones_alone();
+        }
         let pipeline = Pipeline {
             metrics,
             attached,
@@ -233,16 +245,7 @@ impl Session {
             orders: self.duty.as_mut().map(Duty::orders),
             stop: self.stop.clone(),
             when_stopped: self.when_stopped,
-            engine: Engine::new(EngineConfig {
-                devices: self.devices,
-                rules: self.rules,
-                // The screen lists the flows and the report tells when one was let in at last; a stream has them
-                // when it was asked to.
-                flow_events: tells_flows,
-                segment_events: self.segment_events || self.shown == Shown::Screen,
-                start: self.start,
-                max_flows: flows_within(self.memory.unwrap_or(DEFAULT_MEMORY)),
-            }),
+            engine,
         };
         let guard = StopOnPanic(self.stop.clone());
         let when_stopped = self.when_stopped;
@@ -290,6 +293,7 @@ impl Running {
             let mut host = ScreenHost {
                 report: &self.report,
                 files: &mut self.files,
+                stop: &self.stop,
                 notes: (self.when_stopped == WhenStopped::AtEnd).then(|| self.asides.clone()),
                 control: self.control.as_ref(),
             };

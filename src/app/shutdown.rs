@@ -1,5 +1,5 @@
 //! The one flag that ends a run, and who may raise it: SIGINT, SIGTERM, SIGHUP and the end of `--duration`; and the signals that ask
-//! something of a run that goes on.
+//! something of a run that goes on. No signal that means something to one run ends another.
 //!
 //! Knows nothing of what stops when the flag goes up, nor of what becomes of a wish. Call [`listen`] after the privileges are
 //! dropped: it makes a thread.
@@ -21,23 +21,36 @@ const FORCED: i32 = 130;
 
 /// Raised once, never lowered.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    stop: AtomicBool,
+    /// For a run that has a screen: a signal asked for a report.
+    report: AtomicBool,
+}
 
 impl Stop {
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stop.store(true, Ordering::Relaxed);
     }
 
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.stop.load(Ordering::Relaxed)
     }
 
     pub fn flag(&self) -> &AtomicBool {
-        &self.0
+        &self.0.stop
+    }
+
+    /// Whether SIGUSR1 came since the last question. Only [`listen`] lets it come here.
+    pub fn takes_report(&self) -> bool {
+        self.0.report.swap(false, Ordering::Relaxed)
     }
 }
 
-/// Raises `stop` at the first signal or after `limit`; a second signal ends the process at once, after `last_words`.
+/// Raises `stop` at the first signal or after `limit`; a second signal ends the process at once, after `last_words`. Of SIGUSR1
+/// `stop` tells whoever [asks](Stop::takes_report).
 ///
 /// The handlers are in place when this returns.
 pub fn listen(stop: &Stop, limit: Option<Duration>, last_words: fn()) -> Result<()> {
@@ -62,7 +75,7 @@ fn begin(stop: &Stop, limit: Option<Duration>, last_words: fn(), wishes: Option<
         .context("cannot make the runtime that waits for signals")?;
     let signals = {
         let _inside = runtime.enter();
-        Signals::new(wishes).context("cannot handle signals")?
+        Signals::new(stop, wishes).context("cannot handle signals")?
     };
     let stop = stop.clone();
     std::thread::Builder::new()
@@ -105,8 +118,9 @@ struct Signals {
     terminate: Signal,
     /// `None` under nohup: whoever ignored it on purpose is not to be overruled.
     hangup: Option<Signal>,
+    user: Signal,
+    stop: Stop,
     /// Where there is somebody to ask.
-    user: Option<Signal>,
     wishes: Option<Wishes>,
     /// Handled, so that a file which reaches the size that its user is allowed (RLIMIT_FSIZE) is a write that fails and
     /// not the end of the run.
@@ -114,13 +128,14 @@ struct Signals {
 }
 
 impl Signals {
-    fn new(wishes: Option<Wishes>) -> Result<Signals> {
+    fn new(stop: &Stop, wishes: Option<Wishes>) -> Result<Signals> {
         let hangup = if hangup_is_ignored()? { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup,
-            user: wishes.is_some().then(|| signal(SignalKind::user_defined1())).transpose()?,
+            user: signal(SignalKind::user_defined1())?,
+            stop: stop.clone(),
             wishes,
             _too_large: signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?,
         })
@@ -136,7 +151,10 @@ impl Signals {
                     Some(Wishes { hangup_ends: false, .. }) => self.ask(Wish::Rules),
                     Some(_) | None => return,
                 },
-                () = next(&mut self.user) => self.ask(Wish::Report),
+                _ = self.user.recv() => match &self.wishes {
+                    Some(_) => self.ask(Wish::Report),
+                    None => self.stop.0.report.store(true, Ordering::Relaxed),
+                },
             }
         }
     }

@@ -171,6 +171,10 @@ pub struct WatchArgs {
     /// user's folder in /run/user, else in /run]
     #[arg(long, value_name = "PATH", num_args = 0..=1, value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub socket: Option<Option<PathBuf>>,
+    /// Let the members of this group attach as well [default for --socket's PATH: esp-tcpwatch/watch.sock in /run, where
+    /// they can get]
+    #[arg(long, value_name = "NAME", requires = "socket", help_heading = "Output")]
+    pub socket_group: Option<String>,
 
     #[command(flatten)]
     pub events_file: super::events_file::EventsFileArgs,

@@ -16,7 +16,7 @@ The run is one that was started with --socket, as
 
   sudo esp-tcpwatch -d 192.168.4.1 --headless --socket
 
-and its user may attach, and root. You see what has passed, as far as the run
+and its user may attach, root, and with --socket-group a group. You see what has passed, as far as the run
 remembers it, and then what comes. Leaving changes nothing for the run.
 
 Exit code: as that of a run, of what was shown. 2: no run is there.
@@ -25,7 +25,7 @@ Exit code: as that of a run, of what was shown. 2: no run is there.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub struct AttachArgs {
-    /// The run's socket [default: esp-tcpwatch/watch.sock in $XDG_RUNTIME_DIR, then in /run]
+    /// The run's socket [default: the one that answers in the folders esp-tcpwatch of $XDG_RUNTIME_DIR and of /run]
     #[arg(value_name = "SOCKET", value_hint = ValueHint::FilePath)]
     pub socket: Option<PathBuf>,
     /// Plain lines even where stdout is a terminal
@@ -56,6 +56,14 @@ pub struct AttachPlan {
     pub confinement: Confinement,
 }
 
+/// Where others attach to a run, and who.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketPlan {
+    pub place: SocketPlace,
+    /// Whose members may, too: a name or a number.
+    pub group: Option<String>,
+}
+
 /// Where others attach to a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketPlace {
@@ -80,7 +88,7 @@ pub fn attach(args: AttachArgs) -> Result<AttachPlan, PlanError> {
     })
 }
 
-/// As `--socket` was typed.
-pub(super) fn place(socket: Option<Option<PathBuf>>) -> Option<SocketPlace> {
-    socket.map(|path| path.map_or(SocketPlace::Usual, SocketPlace::At))
+/// As `--socket` and `--socket-group` were typed.
+pub(super) fn socket(socket: Option<Option<PathBuf>>, group: Option<String>) -> Option<SocketPlan> {
+    socket.map(|path| SocketPlan { place: path.map_or(SocketPlace::Usual, SocketPlace::At), group })
 }

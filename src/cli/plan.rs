@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 
 use super::args::{Cli, Command, EventKind, OutputArgs, ReportArgs, ReportFormat, ReportTemplate, WatchArgs};
-use super::attach::{AttachPlan, SocketPlace, attach, place};
+use super::attach::{AttachPlan, SocketPlan, attach, socket};
 use super::config::{ConfigPlan, TuiSettings};
 use super::confine::Confinement;
 use super::demo::demo;
@@ -55,7 +55,7 @@ pub struct WatchPlan {
     /// Where the run's numbers are served.
     pub metrics: Option<SocketAddr>,
     /// Where others attach to the run.
-    pub socket: Option<SocketPlace>,
+    pub socket: Option<SocketPlan>,
     /// A file for the events.
     pub events: Option<EventsFile>,
     /// What writes the frames before and after each alert.
@@ -252,7 +252,7 @@ fn watch(args: WatchArgs) -> Result<WatchPlan, PlanError> {
         duration: args.duration,
         control,
         metrics: args.metrics,
-        socket: place(args.socket),
+        socket: socket(args.socket, args.socket_group),
         events,
         recorder: recorder(args.recorder)?,
         output: output(args.output, redact)?,

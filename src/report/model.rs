@@ -104,7 +104,6 @@ impl Report {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = Some(self.last.map_or(time, |last| last.max(time)));
         }
-        self.series.fold(event);
         match event {
             // A stream that starts again is another run, with frame numbers and alert ids of its own.
             Event::Start(start) => *self = Report { start: Some(bounded_start(start)), ..Report::default() },
@@ -129,6 +128,7 @@ impl Report {
             }
             Event::Summary(summary) => self.summary(summary),
         }
+        self.series.fold(event);
     }
 
     /// The gravest alert, the earliest of equals.
@@ -163,7 +163,8 @@ impl Report {
     }
 
     fn flow(&mut self, flow: &FlowEvent) {
-        let established = flow.client_state.starts_with("ESTABLISHED");
+        // The first time: one that was let in long ago may be told again, when something else changes.
+        let established = flow.client_state.starts_with("ESTABLISHED") && self.series.awaits(flow);
         let known =
             self.episodes.iter_mut().find(|known| known.is_of(flow.client, flow.server, flow.incarnation));
         if let Some(episode) = known

@@ -107,6 +107,11 @@ impl Series {
         }
     }
 
+    /// Whether this connection was seen to ask and not yet to be let in.
+    pub fn awaits(&self, flow: &FlowEvent) -> bool {
+        self.opening.contains_key(&(flow.client, flow.server, flow.incarnation))
+    }
+
     fn level(&self) -> u64 {
         super::words::total(self.held.values().copied()).saturating_add(self.entered.len() as u64)
     }

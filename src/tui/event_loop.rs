@@ -81,6 +81,10 @@ pub fn run_on(
             update(&mut model, Msg::Answered(answer));
             changed = true;
         }
+        if host.is_asked_for_report() {
+            update(&mut model, Msg::Exported(host.export_report()));
+            changed = true;
+        }
         if model.is_over() && !options.keep_open_at_end {
             return Ok(Ended::Quit);
         }

@@ -36,6 +36,11 @@ pub trait Host {
     /// Writes the report of what was seen so far. `Ok`: the path, to be shown to the user.
     fn export_report(&mut self) -> Result<String, String>;
 
+    /// Whether somebody who is not at the keys wants that report, since the last question. Never waits.
+    fn is_asked_for_report(&mut self) -> bool {
+        false
+    }
+
     /// Puts a note of the user's into the stream; it comes back as a marker.
     fn mark(&mut self, _note: &str) -> Result<(), String> {
         Err("notes are for a run that goes on".to_owned())

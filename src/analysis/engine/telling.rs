@@ -5,6 +5,7 @@ use crate::analysis::{
     event::{DeviceEvent, Event, FlowChange, FlowEvent},
     flow::{Belongs, FlowId, Incarnation, Side},
     rule::Heard,
+    tcp::TcpState,
     time::When,
     wire::Segment,
 };
@@ -47,6 +48,15 @@ impl Engine {
         };
         let (client, server) =
             (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
+        let is_milestone = || {
+            let was = before.endpoint(flow.life.opener).view;
+            change != FlowChange::State
+                || client.view.is(TcpState::Established) && !was.is(TcpState::Established)
+        };
+        let is_told = self.flow_events && (!self.milestones_alone || is_milestone());
+        if !is_told && !self.own.hear_flows() {
+            return;
+        }
         let told = FlowEvent {
             when: When(segment.time),
             change,
@@ -61,7 +71,7 @@ impl Engine {
             server_bytes: server.payload,
         };
         self.own.hear(Heard::Flow(&told));
-        if self.flow_events {
+        if is_told {
             self.events.push_back(Event::Flow(told));
         }
         self.tell_own();

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, Result, anyhow};
@@ -25,10 +25,11 @@ use super::{
         successor::successor,
         terminal,
     },
-    usual,
+    meeting::{Met, met},
 };
 use crate::analysis::{event::Event, rule::Severity};
 use crate::cli::attach::AttachPlan;
+use crate::text::escape;
 use crate::tui::{self, Host, TuiOptions};
 
 /// Events on their way to the screen; behind them the run keeps what it can, and tells what it cannot.
@@ -64,35 +65,58 @@ pub fn run(plan: AttachPlan) -> Result<u8> {
     }
 }
 
+const START_ONE: &str = "start one that can be attached to: sudo esp-tcpwatch -d IP --headless --socket";
+
 fn connect(named: Option<PathBuf>) -> Result<(UnixStream, PathBuf)> {
-    const START_ONE: &str = "start one that can be attached to: sudo esp-tcpwatch -d IP --headless --socket";
-    let is_named = named.is_some();
-    let places = match named {
-        Some(path) => vec![path],
-        None => usual(privilege::invoker()?.map(|invoker| invoker.uid)),
+    let Some(path) = named else {
+        return the_only(met(privilege::invoker()?.map(|invoker| invoker.uid)));
     };
-    let path = places.iter().find(|path| path.exists()).unwrap_or(&places[0]);
-    let failed = match UnixStream::connect(path) {
-        Ok(stream) => return Ok((stream, path.clone())),
-        Err(error) => error,
-    };
-    let place = path.display();
-    Err(match failed.kind() {
-        ErrorKind::NotFound if is_named => usage(format!("there is no {place}\n  {START_ONE}")),
-        ErrorKind::NotFound => {
-            let places: Vec<_> = places.iter().map(|path| path.display().to_string()).collect();
-            usage(format!("no run is met at {}\n  {START_ONE}, or name its socket", places.join(" or at ")))
+    match UnixStream::connect(&path) {
+        Ok(stream) => Ok((stream, path)),
+        Err(error) => Err(refused(&path, error)),
+    }
+}
+
+/// The run that is met, where it is one.
+fn the_only(mut met: Met) -> Result<(UnixStream, PathBuf)> {
+    if let [_, _, ..] = met.runs[..] {
+        let runs: Vec<_> =
+            met.runs.iter().map(|(path, _)| format!("  esp-tcpwatch attach {}", shown(path))).collect();
+        return Err(usage(format!("{} runs answer; name one:\n{}", runs.len(), runs.join("\n"))));
+    }
+    match (met.runs.pop(), met.refused) {
+        (Some((path, stream)), _) => Ok((stream, path)),
+        (None, Some((path, error))) => Err(refused(&path, error)),
+        (None, None) => {
+            let places: Vec<_> = met.places.iter().map(|path| path.display().to_string()).collect();
+            Err(usage(format!(
+                "no run is met at {}\n  {START_ONE}, or name its socket",
+                places.join(" or at ")
+            )))
         }
+    }
+}
+
+fn refused(path: &Path, error: io::Error) -> anyhow::Error {
+    let place = escape(&path.to_string_lossy()).into_owned();
+    match error.kind() {
+        ErrorKind::NotFound => usage(format!("there is no {place}\n  {START_ONE}")),
         ErrorKind::ConnectionRefused => {
             usage(format!("the run of {place} is gone, or it is no run's\n  {START_ONE}"))
         }
         ErrorKind::PermissionDenied => NotPermitted(format!(
-            "{place} is another user's\n  attach as the user whose run it is, or as root: sudo esp-tcpwatch attach {}",
-            privilege::quoted(&place.to_string())
+            "{place} is another user's\n  attach as the user whose run it is, as a member of its group where it has one \
+             (--socket-group), or as root: sudo esp-tcpwatch attach {}",
+            shown(path)
         ))
         .into(),
-        _ => anyhow!(failed).context(format!("cannot attach to {place}")),
-    })
+        _ => anyhow!(error).context(format!("cannot attach to {place}")),
+    }
+}
+
+/// As a shell and a terminal may have it.
+fn shown(path: &Path) -> String {
+    escape(&privilege::quoted(&path.to_string_lossy())).into_owned()
 }
 
 /// The stream of the run, which ends for us when `stop` goes up.
@@ -150,7 +174,7 @@ fn through(
     let error = match (stop.is_raised(), is_first) {
         (true, _) => None,
         (false, true) => Some(anyhow!(
-            "the run of {name} hung up at once: it takes its own user and root, and sixteen at a time"
+            "the run of {name} hung up at once: it takes its own user, its group where it has one, and root, and sixteen at a time"
         )),
         (false, false) => Some(anyhow!(
             "the run of {name} broke off without its summary: it was killed, or it failed\n  its own stderr says more"

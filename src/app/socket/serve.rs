@@ -9,23 +9,23 @@ use core::time::Duration;
 use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
-use nix::unistd::Uid;
+use anyhow::{Context, Result};
+use nix::unistd::Gid;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    runtime::Builder,
     sync::{Notify, mpsc::Receiver},
-    task::{JoinSet, LocalSet},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 use super::{
+    super::waiter::Waiter,
     Listening,
     feed::{Feed, Shared, feed},
+    peer::may_attach,
     present::Present,
     queue::{Kind, Line, Queue},
 };
@@ -46,7 +46,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The thread, which ends when the feed does.
-pub struct Serving(JoinHandle<Result<()>>);
+pub struct Serving(Waiter<Result<()>>);
 
 impl Listening {
     /// Serves whoever attaches, until the feed is dropped. Makes a thread: call it after the privileges went.
@@ -55,13 +55,7 @@ impl Listening {
     /// A runtime or a thread cannot be made.
     pub fn serve(self) -> Result<(Feed, Serving)> {
         let (feed, events, shared) = feed();
-        let runtime =
-            Builder::new_current_thread().enable_all().build().context("cannot make the socket's runtime")?;
-        let serve = move || LocalSet::new().block_on(&runtime, serve(self, events, shared));
-        let thread = std::thread::Builder::new()
-            .name("socket".into())
-            .spawn(serve)
-            .context("cannot make the socket's thread")?;
+        let thread = Waiter::begin("socket", move || serve(self, events, shared))?;
         Ok((feed, Serving(thread)))
     }
 }
@@ -69,9 +63,7 @@ impl Listening {
 impl Serving {
     /// Waits until all who are attached have the last word, or for [`LAST_WORDS`]. The feed must be gone.
     pub fn finish(self) -> Result<()> {
-        self.0.join().map_err(|_| {
-            anyhow!("serving those who attached stopped with a programming error; please report it")
-        })?
+        self.0.until_ended()?.unwrap_or(Ok(()))
     }
 }
 
@@ -79,10 +71,11 @@ async fn serve(listening: Listening, mut events: Receiver<Event>, shared: Arc<Sh
     let cannot = || format!("cannot serve those who attach to {}", listening.path.display());
     let listener = listening.listener.try_clone().and_then(UnixListener::from_std).with_context(cannot)?;
     let told = RefCell::new(Told::new(shared));
+    let group = listening.group;
     let mut readers = JoinSet::new();
     tokio::select! {
         () = forward(&mut events, &told) => {}
-        () = receive(&listener, &told, &mut readers) => {}
+        () = receive(&listener, group, &told, &mut readers) => {}
     }
     // From here on nobody can attach, and another run may have the place.
     drop(listening);
@@ -98,7 +91,12 @@ async fn forward(events: &mut Receiver<Event>, told: &RefCell<Told>) {
     }
 }
 
-async fn receive(listener: &UnixListener, told: &RefCell<Told>, readers: &mut JoinSet<()>) {
+async fn receive(
+    listener: &UnixListener,
+    group: Option<Gid>,
+    told: &RefCell<Told>,
+    readers: &mut JoinSet<()>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -109,7 +107,7 @@ async fn receive(listener: &UnixListener, told: &RefCell<Told>, readers: &mut Jo
         };
         match accepted {
             // Dropped: there is no room, or it is not for them.
-            Ok((stream, _)) if readers.len() >= AT_ONCE || !may_attach(&stream) => {}
+            Ok((stream, _)) if readers.len() >= AT_ONCE || !may_attach(&stream, group) => {}
             Ok((stream, _)) => {
                 let reader = told.borrow_mut().join();
                 // Whoever goes away does no harm.
@@ -118,12 +116,6 @@ async fn receive(listener: &UnixListener, told: &RefCell<Told>, readers: &mut Jo
             Err(_) => sleep(PAUSE).await,
         }
     }
-}
-
-/// Whose process it is, by the kernel's word: the run's own user, or root. The socket's permissions say the same, and may
-/// be changed.
-fn may_attach(stream: &UnixStream) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == Uid::effective().as_raw())
 }
 
 async fn attend(stream: UnixStream, reader: &Reader) -> io::Result<()> {
