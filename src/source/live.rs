@@ -37,7 +37,7 @@ pub const BUFFER: i32 = 32 * 1024 * 1024;
 /// frames. Well below the lag of the feed's ticks, or a tick overtakes frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
-    /// 2 ms: an alert is on stdout within 5 ms of its packet.
+    /// 1 ms: an alert is on stdout within 5 ms of its packet.
     ForLines,
     /// 10 ms: a screen shows nothing sooner than that.
     ForAScreen,
@@ -46,7 +46,7 @@ pub enum Delay {
 impl Delay {
     const fn millis(self) -> i32 {
         match self {
-            Delay::ForLines => 2,
+            Delay::ForLines => 1,
             Delay::ForAScreen => 10,
         }
     }
