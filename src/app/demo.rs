@@ -69,7 +69,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
     let key = key.into_key();
     let device = lab.device();
     let filter = filter::for_devices(&[device]);
-    let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None)?;
+    let capture = watch::open(lab.interface().to_owned(), Some(filter.clone()), None, shown)?;
     let files = Files::open(&with_report(&plan, shown).output, &[], successor, None)?;
     let recorder = plan.recorder.as_ref().map(|plan| FlightRecorder::open(plan, successor)).transpose()?;
     let folder = recorder.as_ref().map(FlightRecorder::folder);

@@ -4,6 +4,7 @@
 //! nothing about packets.
 
 mod keeping;
+mod late;
 
 use core::time::Duration;
 use std::fs::File;
@@ -96,17 +97,7 @@ pub struct Finished {
 
 impl Pipeline {
     pub fn run(self, source: &mut dyn Source) -> Finished {
-        let mut running = Running {
-            parts: self,
-            finished: Finished::default(),
-            quality: CaptureQuality::default(),
-            flushed: None,
-            is_unflushed: false,
-            counted: Timestamp::ZERO,
-            recorded: Timestamp::ZERO,
-            asked: Timestamp::ZERO,
-            now: Timestamp::ZERO,
-        };
+        let mut running = Running::of(self);
         running.run(source);
         running.finished
     }
@@ -143,6 +134,20 @@ struct Running {
 }
 
 impl Running {
+    fn of(parts: Pipeline) -> Running {
+        Running {
+            parts,
+            finished: Finished::default(),
+            quality: CaptureQuality::default(),
+            flushed: None,
+            is_unflushed: false,
+            counted: Timestamp::ZERO,
+            recorded: Timestamp::ZERO,
+            asked: Timestamp::ZERO,
+            now: Timestamp::ZERO,
+        }
+    }
+
     fn run(&mut self, source: &mut dyn Source) {
         // The start event: a reader learns at once what is being watched.
         self.tell();
@@ -150,7 +155,11 @@ impl Running {
         loop {
             if self.parts.stop.is_raised() {
                 let since = *stopped.get_or_insert_with(Instant::now);
-                if self.parts.when_stopped == WhenStopped::AtOnce || since.elapsed() > GRACE {
+                if self.parts.when_stopped == WhenStopped::AtOnce {
+                    break;
+                }
+                if since.elapsed() > GRACE {
+                    self.give_up(source);
                     break;
                 }
             }

@@ -24,7 +24,7 @@ use crate::source::{
     SourceError,
     feed::{self, Feeder},
     filter, interfaces,
-    live::{self, LiveCapture, LiveConfig},
+    live::{self, Delay, LiveCapture, LiveConfig},
 };
 
 /// Octets kept of each frame unless told otherwise.
@@ -49,7 +49,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
     };
     let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
     let successor = successor(plan.confinement.user.as_deref())?;
-    let capture = open(interface, filter.clone(), snaplen)?;
+    let capture = open(interface, filter.clone(), snaplen, shown)?;
     let beside = Beside::open(&plan, successor)?;
     let mut needs = beside.needs(&plan).and_a_capture();
     if asked.is_some() {
@@ -113,12 +113,21 @@ fn channels(control: &ControlPlan, devices: &[DeviceName]) -> Result<Vec<(IpAddr
 }
 
 /// Opens the capture, or says what would permit it.
-pub fn open(interface: String, filter: Option<String>, snaplen: Option<u32>) -> Result<LiveCapture> {
+pub fn open(
+    interface: String,
+    filter: Option<String>,
+    snaplen: Option<u32>,
+    shown: Shown,
+) -> Result<LiveCapture> {
     let config = LiveConfig {
         interface,
         filter,
         snaplen: i32::try_from(snaplen.unwrap_or(DEFAULT_SNAPLEN)).context("--snaplen is too large")?,
         buffer: live::BUFFER,
+        delay: match shown {
+            Shown::Screen => Delay::ForAScreen,
+            Shown::Lines | Shown::Json => Delay::ForLines,
+        },
     };
     live::open(&config).map_err(|error| {
         if error.is_permission() {

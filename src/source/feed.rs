@@ -35,6 +35,8 @@ pub fn feed(capacity: usize) -> (Feeder, Feed) {
             spare: Vec::with_capacity(SPARE),
             ended: None,
             abandoned: false,
+            reader_waits: false,
+            feeder_waits: false,
             clock: Clock::Packets,
         }),
         arrived: Condvar::new(),
@@ -68,6 +70,9 @@ struct Way {
     spare: Vec<Batch>,
     ended: Option<Result<(), SourceError>>,
     abandoned: bool,
+    /// Who sleeps until the other end does something. To wake nobody is a system call as well.
+    reader_waits: bool,
+    feeder_waits: bool,
     clock: Clock,
 }
 
@@ -84,6 +89,24 @@ impl Shared {
     fn way(&self) -> MutexGuard<'_, Way> {
         // Whoever panicked left the way in order: each change is one step.
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the way, and wakes the reader if it sleeps.
+    fn tell_reader(&self, mut way: MutexGuard<'_, Way>) {
+        let waits = core::mem::take(&mut way.reader_waits);
+        drop(way);
+        if waits {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The same for the feeder.
+    fn tell_feeder(&self, mut way: MutexGuard<'_, Way>) {
+        let waits = core::mem::take(&mut way.feeder_waits);
+        drop(way);
+        if waits {
+            self.left.notify_one();
+        }
     }
 }
 
@@ -143,8 +166,7 @@ impl Feeder {
             self.batch.push_gap(gap);
             hand_over(&mut way, &mut self.batch, self.shared.capacity);
         }
-        drop(way);
-        self.shared.arrived.notify_one();
+        self.shared.tell_reader(way);
     }
 
     /// Hands over what was added, waiting for room. `false`: nobody reads any more.
@@ -154,11 +176,11 @@ impl Feeder {
             if way.abandoned {
                 return false;
             }
+            way.feeder_waits = true;
             way = self.shared.left.wait(way).unwrap_or_else(PoisonError::into_inner);
         }
         let abandoned = way.abandoned;
-        drop(way);
-        self.shared.arrived.notify_one();
+        self.shared.tell_reader(way);
         !abandoned
     }
 
@@ -191,8 +213,7 @@ impl Feeder {
             hand_over(&mut way, &mut self.batch, usize::MAX);
             way.ended = Some(outcome);
         }
-        drop(way);
-        self.shared.arrived.notify_one();
+        self.shared.tell_reader(way);
     }
 
     /// What ends the feed from another thread, while the feeder's own waits for a writer.
@@ -237,8 +258,9 @@ pub(super) struct Closer {
 impl Closer {
     /// The feed ends after what is already on the way.
     pub fn close(&self) {
-        self.shared.way().ended.get_or_insert(Ok(()));
-        self.shared.arrived.notify_one();
+        let mut way = self.shared.way();
+        way.ended.get_or_insert(Ok(()));
+        self.shared.tell_reader(way);
     }
 }
 
@@ -330,8 +352,7 @@ impl Feed {
         self.cursor = 0;
         loop {
             if let Some(batch) = way.ready.pop_front() {
-                drop(way);
-                self.shared.left.notify_one();
+                self.shared.tell_feeder(way);
                 return Arrival::Batch(batch);
             }
             if let Some(outcome) = way.ended.clone() {
@@ -341,6 +362,7 @@ impl Feed {
             if wait.is_zero() {
                 return Arrival::Idle(way.clock);
             }
+            way.reader_waits = true;
             way = self.shared.arrived.wait_timeout(way, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -362,8 +384,7 @@ impl Drop for Feed {
         let mut way = self.shared.way();
         way.abandoned = true;
         way.ready.clear();
-        drop(way);
-        self.shared.left.notify_one();
+        self.shared.tell_feeder(way);
     }
 }
 

@@ -26,12 +26,32 @@ use self::{away::Place, clock::Clock};
 
 /// Headers and options, and the first octets of a payload.
 pub const SNAPLEN: i32 = 192;
-/// Octets of kernel buffer: measured to lose nothing at 650,000 packets a second.
-pub const BUFFER: i32 = 16 * 1024 * 1024;
+/// Octets of kernel buffer. libpcap makes blocks of 256 KiB of it, and one goes with each [`Delay`] however little is in
+/// it: so many of them are how long this process may stand still and lose nothing.
+pub const BUFFER: i32 = 32 * 1024 * 1024;
 
-/// Milliseconds after which the kernel hands over a block that is not full. Not 0, which may mean never, and not
-/// libpcap's immediate mode, which costs twenty times the CPU a packet and so loses frames.
-const READ_TIMEOUT: i32 = 1;
+/// How old a frame may get before the kernel hands over the block that it is in, where that is not full sooner. The
+/// sooner, the more often we are woken.
+///
+/// Never 0, which may mean never, nor libpcap's immediate mode, which costs twenty times the CPU a packet and so loses
+/// frames. Well below the lag of the feed's ticks, or a tick overtakes frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delay {
+    /// 1 ms: an alert is on stdout within 5 ms of its packet.
+    ForLines,
+    /// 10 ms: a screen shows nothing sooner than that.
+    ForAScreen,
+}
+
+impl Delay {
+    const fn millis(self) -> i32 {
+        match self {
+            Delay::ForLines => 1,
+            Delay::ForAScreen => 10,
+        }
+    }
+}
+
 /// How long one wait is at most: a stop is noticed so soon.
 const TICK: Duration = Duration::from_millis(20);
 /// Frames taken from the kernel before the clock is looked at.
@@ -40,8 +60,8 @@ const BURST: usize = 1024;
 const RETRY: Duration = Duration::from_millis(2);
 /// How often the loss counters are read.
 const COUNT: Duration = Duration::from_millis(250);
-/// How long the kernel may keep frames back after a stop: the 1 ms above is a wish, and a busy host's timer has been
-/// seen ten times later.
+/// How long the kernel may keep frames back after a stop: the delay above is a wish, and a busy host's timer has been
+/// seen 10 ms later.
 const DRAIN: Duration = Duration::from_millis(120);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +73,18 @@ pub struct LiveConfig {
     pub snaplen: i32,
     /// Octets of kernel buffer.
     pub buffer: i32,
+    pub delay: Delay,
 }
 
 impl LiveConfig {
     pub fn on(interface: &str) -> LiveConfig {
-        LiveConfig { interface: interface.to_owned(), filter: None, snaplen: SNAPLEN, buffer: BUFFER }
+        LiveConfig {
+            interface: interface.to_owned(),
+            filter: None,
+            snaplen: SNAPLEN,
+            buffer: BUFFER,
+            delay: Delay::ForLines,
+        }
     }
 }
 
@@ -76,7 +103,7 @@ pub fn open(config: &LiveConfig) -> Result<LiveCapture, SourceError> {
         .map_err(opening)?
         .snaplen(config.snaplen)
         .buffer_size(config.buffer)
-        .timeout(READ_TIMEOUT)
+        .timeout(config.delay.millis())
         .immediate_mode(false)
         .promisc(false);
     // Elsewhere libpcap refuses nanoseconds without our noticing, and the times would be a thousand times too small.

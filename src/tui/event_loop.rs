@@ -1,7 +1,7 @@
 //! The loop between stream, keys and screen.
 //!
 //! Knows when to look, when to draw and when to stop: input is never starved by events and is answered at once, a frame
-//! is drawn only for a change, and at most thirty times a second on average. Refuses to know what a message does and how a terminal works.
+//! is drawn only for a change: at most thirty times a second on average, and fifteen for what only events change. Refuses to know what a message does and how a terminal works.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,10 @@ use super::update::{Effect, Msg, update};
 use super::{Ended, Host, TuiOptions};
 use crate::analysis::event::Event;
 
-/// The least time between two frames, and the longest time that keys are waited for while events come.
+/// The least time between two frames on average, and the longest time that keys are waited for while events come.
 const FRAME: Duration = Duration::from_millis(34);
+/// The least time between two frames of which no key is the reason: numbers that rise are read no faster.
+const UNASKED: Duration = Duration::from_millis(67);
 /// The longest time that keys are waited for where no event came for a while: a key or a resize ends it at once.
 const IDLE: Duration = Duration::from_millis(125);
 /// The same where no event can come any more.
@@ -136,18 +138,25 @@ pub fn run_on(
 #[derive(Default)]
 struct Pace {
     due: Option<Instant>,
+    last: Option<Instant>,
 }
 
 impl Pace {
     fn until_frame(&self, pressed: bool) -> Duration {
-        let wait = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
-        if pressed { wait.saturating_sub(AHEAD * FRAME) } else { wait }
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        let wait = self.due.map_or(Duration::ZERO, left);
+        if pressed {
+            wait.saturating_sub(AHEAD * FRAME)
+        } else {
+            wait.max(self.last.map_or(Duration::ZERO, |last| left(last + UNASKED)))
+        }
     }
 
     /// A frame is drawn now.
     fn frame(&mut self) {
         let now = Instant::now();
         self.due = Some(self.due.map_or(now, |due| due.max(now)) + FRAME);
+        self.last = Some(now);
     }
 }
 

@@ -4,8 +4,9 @@
 //! It never asks the terminal a question: one that does not answer must work as well.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Stdin, Stdout, stdin, stdout};
+use std::io::{self, ErrorKind, IsTerminal, Read, Stdin, Stdout, stdin, stdout};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,11 +21,14 @@ use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
 };
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Terminal, layout::Rect};
+use signal_hook::{SigId, consts, low_level};
 
 use super::event_loop::Console;
 use super::model::Model;
@@ -39,11 +43,17 @@ static OURS: AtomicBool = AtomicBool::new(false);
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
+/// For a look of crossterm's at what is there: with no time at all its source for /dev/tty does not even look.
+const LOOK: Duration = Duration::from_millis(1);
+
 type Hook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
 
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     keys: Keys,
+    /// crossterm may hold more than it has handed out: what it reads at once it parses at once.
+    has_more: bool,
+    resized: Resized,
     /// Somebody let us go on after a stop: SIGCONT came.
     woken: Arc<AtomicBool>,
     previous_hook: Arc<Hook>,
@@ -53,7 +63,10 @@ impl Screen {
     pub fn enter() -> io::Result<Screen> {
         let keys = Keys::open()?;
         let woken = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(signal_hook::consts::SIGCONT, Arc::clone(&woken))?;
+        signal_hook::flag::register(consts::SIGCONT, Arc::clone(&woken))?;
+        // Looks at nothing yet, but hears of a resize from here on, and before we do.
+        event::poll(Duration::ZERO)?;
+        let resized = Resized::heard()?;
         let previous_hook: Arc<Hook> = Arc::new(panic::take_hook());
         let chained = Arc::clone(&previous_hook);
         // The message of a panic is worth nothing on a screen that vanishes with it: leave first.
@@ -63,7 +76,7 @@ impl Screen {
         }));
         let entered = enter(&keys).and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match entered {
-            Ok(terminal) => Ok(Screen { terminal, keys, woken, previous_hook }),
+            Ok(terminal) => Ok(Screen { terminal, keys, has_more: true, resized, woken, previous_hook }),
             Err(error) => {
                 leave();
                 restore_hook(&previous_hook);
@@ -94,8 +107,13 @@ impl Console for Screen {
     }
 
     fn input(&mut self, wait: Duration) -> io::Result<Option<Msg>> {
-        // With no time at all, crossterm's source for /dev/tty does not even look.
-        if !event::poll(wait.max(Duration::from_millis(1)))? {
+        // crossterm spins through the last millisecond of each wait, so the wait is ours where poll() knows terminals.
+        let ours = cfg!(not(target_os = "macos"));
+        if ours && !self.has_more && !self.has_come(wait)? {
+            return Ok(None);
+        }
+        self.has_more = event::poll(if ours { LOOK } else { wait.max(LOOK) })?;
+        if !self.has_more {
             return Ok(None);
         }
         Ok(match event::read()? {
@@ -136,6 +154,21 @@ impl Console for Screen {
 }
 
 impl Screen {
+    /// Waits for a key or a resize, no longer than `wait`. Returns whether one may be there.
+    fn has_come(&mut self, wait: Duration) -> io::Result<bool> {
+        // Rounded up: a wait of less than a millisecond is none, and we would be asked for the rest of it at once.
+        let timeout = PollTimeout::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(PollTimeout::MAX);
+        let mut fds =
+            [self.keys.fd(), self.resized.told.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut fds, timeout) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(false),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.resized.forget()?;
+        Ok(true)
+    }
+
     /// Takes the terminal again and has all of it drawn; its size.
     fn enter_again(&mut self) -> io::Result<(u16, u16)> {
         self.woken.store(false, Ordering::SeqCst);
@@ -144,6 +177,35 @@ impl Screen {
         // Clears and draws anew. `Terminal::clear` would ask the terminal where its cursor is.
         self.terminal.resize(Rect::new(0, 0, size.width, size.height))?;
         Ok((size.width, size.height))
+    }
+}
+
+/// Tells a wait that the terminal has another size; crossterm tells which.
+struct Resized {
+    told: UnixStream,
+    id: SigId,
+}
+
+impl Resized {
+    fn heard() -> io::Result<Resized> {
+        let (told, tell) = UnixStream::pair()?;
+        told.set_nonblocking(true)?;
+        let id = low_level::pipe::register(consts::SIGWINCH, tell)?;
+        Ok(Resized { told, id })
+    }
+
+    fn forget(&mut self) -> io::Result<()> {
+        match self.told.read(&mut [0; 64]) {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Drop for Resized {
+    fn drop(&mut self) {
+        low_level::unregister(self.id);
     }
 }
 

@@ -28,6 +28,7 @@ use super::{
     print::print,
     privilege::Invoker,
     sandbox::{self, Needs, Sockets},
+    session::Shown,
     shutdown::{self, Stop},
     successor::successor,
     terminal, watch,
@@ -172,7 +173,7 @@ pub fn check(shape: &Shape) -> Result<()> {
 }
 
 pub fn open(interface: String, device: IpAddr) -> Result<LiveCapture> {
-    watch::open(interface, Some(filter::for_devices(&[device])), None)
+    watch::open(interface, Some(filter::for_devices(&[device])), None, Shown::Lines)
 }
 
 /// Runs what is missing, with the privileges gone and one thread as yet. Shows the comparison.

@@ -48,7 +48,8 @@ impl OnScreen {
             return Ok(None);
         }
         let look = look::of(output)?;
-        let capture = super::open(interface.to_owned(), device)?;
+        let filter = filter::for_devices(&[device]);
+        let capture = watch::open(interface.to_owned(), Some(filter), None, Shown::Screen)?;
         let files = Files::open(output, &[DeviceName::Address(device)], invoker, None)?;
         Ok(Some(OnScreen { capture, look, files, device }))
     }
