@@ -189,9 +189,9 @@ impl Series {
             self.merge();
         }
         let index = (since.as_nanos() / self.width.as_nanos()) as usize;
-        let held = self.level();
-        while self.buckets.len() <= index {
-            self.buckets.push(Bucket { held, ..Bucket::default() });
+        if self.buckets.len() <= index {
+            let held = self.level();
+            self.buckets.resize(index + 1, Bucket { held, ..Bucket::default() });
         }
         &mut self.buckets[index]
     }
