@@ -13,6 +13,10 @@ const IN_FLIGHT: usize = 2_048;
 /// Events kept for a screen that does not: past it the oldest segments go, then the oldest findings; the screen shows
 /// the newest anyway.
 const WAITING: usize = 16_384;
+/// So many go at once, if there are so many: all that wait are looked at for it.
+const AT_ONCE: usize = WAITING / 4;
+/// While some wait, the screen is asked again after so many more.
+const ASK_AGAIN: usize = 64;
 
 /// The engine's end.
 #[derive(Debug)]
@@ -20,11 +24,13 @@ pub struct ScreenFeed {
     /// `None`: the screen was closed.
     to_screen: Option<SyncSender<Event>>,
     waiting: VecDeque<Event>,
+    /// How many of them are segments.
+    segments: usize,
 }
 
 pub fn channel() -> (ScreenFeed, Receiver<Event>) {
     let (to_screen, events) = sync_channel(IN_FLIGHT);
-    (ScreenFeed { to_screen: Some(to_screen), waiting: VecDeque::new() }, events)
+    (ScreenFeed { to_screen: Some(to_screen), waiting: VecDeque::new(), segments: 0 }, events)
 }
 
 impl ScreenFeed {
@@ -32,8 +38,11 @@ impl ScreenFeed {
         if self.is_full() && !self.make_room(&event) {
             return;
         }
+        self.segments += usize::from(is_segment(&event));
         self.waiting.push_back(event);
-        self.forward();
+        if self.waiting.len() == 1 || self.waiting.len().is_multiple_of(ASK_AGAIN) {
+            self.forward();
+        }
     }
 
     /// Hands on what the screen takes now, in order. Returns whether nothing is left waiting.
@@ -41,10 +50,12 @@ impl ScreenFeed {
         while let Some(event) = self.waiting.pop_front() {
             let Some(to_screen) = &self.to_screen else {
                 self.waiting.clear();
+                self.segments = 0;
                 break;
             };
+            let was_segment = is_segment(&event);
             match to_screen.try_send(event) {
-                Ok(()) => {}
+                Ok(()) => self.segments -= usize::from(was_segment),
                 Err(TrySendError::Full(event)) => {
                     self.waiting.push_front(event);
                     return false;
@@ -65,17 +76,35 @@ impl ScreenFeed {
     ///
     /// Returns whether there is room for `newest` now: a segment takes it from nothing but a segment.
     fn make_room(&mut self, newest: &Event) -> bool {
-        let is_segment = |event: &Event| matches!(event, Event::Segment(_));
-        // An experiment's progress is told whole each time.
-        let is_fleeting =
-            |event: &Event| matches!(event, Event::Flow(_) | Event::Finding(_) | Event::Progress(_));
-        let first = match self.waiting.iter().position(is_segment) {
-            None if is_segment(newest) => return false,
-            None => self.waiting.iter().position(is_fleeting).unwrap_or(0),
-            Some(first) => first,
-        };
-        self.waiting.remove(first).is_some()
+        if self.segments > 0 {
+            self.segments -= self.give_up(is_segment);
+        } else if is_segment(newest) {
+            return false;
+        } else if self.give_up(is_fleeting) == 0 {
+            self.waiting.pop_front();
+        }
+        true
     }
+
+    /// Drops the oldest that are `of_a_kind`; how many.
+    fn give_up(&mut self, of_a_kind: fn(&Event) -> bool) -> usize {
+        let mut dropped = 0;
+        self.waiting.retain(|event| {
+            let goes = dropped < AT_ONCE && of_a_kind(event);
+            dropped += usize::from(goes);
+            !goes
+        });
+        dropped
+    }
+}
+
+fn is_segment(event: &Event) -> bool {
+    matches!(event, Event::Segment(_))
+}
+
+/// An experiment's progress is told whole each time.
+fn is_fleeting(event: &Event) -> bool {
+    matches!(event, Event::Flow(_) | Event::Finding(_) | Event::Progress(_))
 }
 
 #[cfg(test)]
@@ -122,7 +151,7 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(seen.len(), IN_FLIGHT + WAITING);
+        assert_eq!(seen.len(), IN_FLIGHT + WAITING + 502 - AT_ONCE);
         assert!(matches!(seen.first(), Some(Event::Start(_))));
         assert!(matches!(seen.last(), Some(Event::Summary(_))));
     }

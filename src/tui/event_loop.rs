@@ -103,7 +103,8 @@ pub fn run_on(
         }
         let wait = match (folded.more, changed) {
             (true, _) => Duration::ZERO,
-            (false, true) => until_frame,
+            // Events are taken no less often than they would be drawn for a key.
+            (false, true) => until_frame.min(FRAME),
             (false, false) if model.stream_over => OVER,
             (false, false) if heard.elapsed() < AGES => FRAME,
             (false, false) => IDLE,
