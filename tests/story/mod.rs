@@ -362,13 +362,13 @@ pub const HOSTILE: &str = "\x1b]0;owned\x07\u{202e}gnp\n# heading\n| cell |\n```
 pub fn hostile() -> Vec<Event> {
     let text = || HOSTILE.to_owned();
     let mut finding = collision(1, 0);
-    finding.rule = text();
+    finding.rule = text().into();
     finding.text = text();
     for row in &mut finding.evidence {
-        row.role = text();
-        row.flags = text();
+        row.role = text().into();
+        row.flags = text().into();
     }
-    finding.quantities = BTreeMap::from([(text(), f64::MAX)]);
+    finding.quantities = BTreeMap::from([(text().into(), f64::MAX)]);
     let mut alert = alert(1, AlertPhase::Raised, &[&collision(1, 0)]);
     alert.rule = text();
     alert.title = text();

@@ -9,7 +9,7 @@ use super::{
     Detector, Finding, Occasions, Spec,
     evidence::{of_close, row, seconds},
 };
-use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
+use crate::analysis::{certainty::Certainty, host::HostEvent, time::When, wire::Socket};
 
 pub const SPEC: Spec =
     Spec { id: "time-wait-collision", parameters: &[], new: |_| Box::new(TimeWaitCollision) };
@@ -28,15 +28,15 @@ impl Detector for TimeWaitCollision {
             return;
         }
         let mut quantities = BTreeMap::from([
-            ("stale_seq".to_owned(), f64::from(stale_ack.seq.0)),
-            ("stale_ack".to_owned(), f64::from(stale_ack.ack.0)),
-            ("attempt".to_owned(), f64::from(*nth)),
+            ("stale_seq".into(), f64::from(stale_ack.seq.0)),
+            ("stale_ack".into(), f64::from(stale_ack.ack.0)),
+            ("attempt".into(), f64::from(*nth)),
             // RFC 1122 §4.2.2.13 lets a host accept it then.
-            ("syn_is_newer".to_owned(), f64::from(u8::from(stale_ack.ack.precedes(syn.seq)))),
+            ("syn_is_newer".into(), f64::from(u8::from(stale_ack.ack.precedes(syn.seq)))),
         ]);
         let since = story.entered.map(|entered| seconds(syn.time.seconds_after(entered)));
         if let Some(since) = since {
-            quantities.insert("since_time_wait_s".to_owned(), since);
+            quantities.insert("since_time_wait_s".into(), since);
         }
         let held = match (since, story.close) {
             (Some(since), Some(close)) => format!(
@@ -54,7 +54,7 @@ impl Detector for TimeWaitCollision {
         evidence.push(row(stale_ack, false, "stale ACK"));
         findings.push(Finding {
             id: 0,
-            rule: SPEC.id.to_owned(),
+            rule: SPEC.id.into(),
             certainty: story.certainty,
             when: When(stale_ack.time),
             device: story.device,
@@ -66,8 +66,8 @@ impl Detector for TimeWaitCollision {
             text: format!(
                 "{server} answered the SYN from {client} (frame {syn_frame}) with the last ACK of the previous \
                  connection on this tuple (frame {ack_frame}), {held}.",
-                server = story.server,
-                client = story.client,
+                server = Socket(story.server),
+                client = Socket(story.client),
                 syn_frame = syn.frame,
                 ack_frame = stale_ack.frame,
             ),
