@@ -3,13 +3,20 @@
 //! The stale ACK bears the closed life's SND.NXT and RCV.NXT (lwIP tcp_timewait_input); no length of
 //! TIME-WAIT has to be guessed.
 
+use core::fmt::Write;
 use std::collections::BTreeMap;
 
 use super::{
     Detector, Finding, Occasions, Spec,
     evidence::{of_close, row, seconds},
 };
-use crate::analysis::{certainty::Certainty, host::HostEvent, time::When, wire::Socket};
+use crate::analysis::{
+    certainty::Certainty,
+    host::{HostEvent, Story},
+    input::FrameNo,
+    time::When,
+    wire::Socket,
+};
 
 pub const SPEC: Spec =
     Spec { id: "time-wait-collision", parameters: &[], new: |_| Box::new(TimeWaitCollision) };
@@ -38,17 +45,6 @@ impl Detector for TimeWaitCollision {
         if let Some(since) = since {
             quantities.insert("since_time_wait_s".into(), since);
         }
-        let held = match (since, story.close) {
-            (Some(since), Some(close)) => format!(
-                "which it has held in TIME-WAIT for {since:.3} s since it closed first (frame {})",
-                close.device_fin.frame
-            ),
-            (_, _) => {
-                "which it must hold in TIME-WAIT (the close was before the capture; the numbers and the \
-                     ignored RSTs leave no other state)"
-                    .to_owned()
-            }
-        };
         let mut evidence = of_close(story);
         evidence.push(row(syn, true, if *nth == 1 { "client opens again" } else { "SYN again" }));
         evidence.push(row(stale_ack, false, "stale ACK"));
@@ -63,16 +59,33 @@ impl Detector for TimeWaitCollision {
             incarnation: story.incarnation,
             frames: vec![syn.frame, stale_ack.frame],
             quantities,
-            text: format!(
-                "{server} answered the SYN from {client} (frame {syn_frame}) with the last ACK of the previous \
-                 connection on this tuple (frame {ack_frame}), {held}.",
-                server = Socket(story.server),
-                client = Socket(story.client),
-                syn_frame = syn.frame,
-                ack_frame = stale_ack.frame,
-            ),
+            text: words(story, since, syn.frame, stale_ack.frame),
             caused_by: Vec::new(),
             evidence,
         });
     }
+}
+
+fn words(story: &Story, since: Option<f64>, syn_frame: FrameNo, ack_frame: FrameNo) -> String {
+    let (server, client) = (Socket(story.server), Socket(story.client));
+    let mut text = String::with_capacity(320);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "{server} answered the SYN from {client} (frame {syn_frame}) with the last ACK of the previous connection on \
+         this tuple (frame {ack_frame}), "
+    );
+    let _ = match (since, story.close) {
+        (Some(since), Some(close)) => write!(
+            text,
+            "which it has held in TIME-WAIT for {since:.3} s since it closed first (frame {}).",
+            close.device_fin.frame
+        ),
+        (_, _) => write!(
+            text,
+            "which it must hold in TIME-WAIT (the close was before the capture; the numbers and the ignored RSTs leave \
+             no other state)."
+        ),
+    };
+    text
 }
