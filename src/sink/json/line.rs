@@ -21,13 +21,13 @@ impl Line<'_> {
         if !is_plain(text.as_bytes()) {
             return text.serialize(&mut serde_json::Serializer::with_formatter(self.0, Visible));
         }
-        self.as_it_is(text);
+        self.unescaped(text);
         Ok(())
     }
 
     /// A text that needs no escape.
     #[inline]
-    fn as_it_is(self, text: &str) {
+    fn unescaped(self, text: &str) {
         self.0.push(b'"');
         self.0.extend_from_slice(text.as_bytes());
         self.0.push(b'"');
@@ -215,7 +215,7 @@ impl<'a> ser::Serializer for Line<'a> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        self.as_it_is(variant);
+        self.unescaped(variant);
         Ok(())
     }
 
