@@ -88,7 +88,7 @@ impl Wire {
         }));
         while let Some(event) = self.engine.poll_event() {
             if let Event::Finding(finding) = event {
-                *self.found.entry(finding.rule).or_default() += 1;
+                *self.found.entry(finding.rule.into_owned()).or_default() += 1;
             }
         }
     }

@@ -7,7 +7,7 @@ use std::fs;
 
 use esp_tcpwatch::analysis::{
     certainty::Certainty,
-    detect::Finding,
+    detect::{Finding, Words},
     event::FlowEvent,
     host::DeviceFacts,
     play::{self, Played},
@@ -99,7 +99,7 @@ fn a_rule_over_a_device_or_a_flow_is_no_surer_than_it_says() {
     assert!(!held.is_empty());
     for finding in &held {
         assert!(finding.is_of_device() && finding.certainty == Certainty::Inferred, "{finding:?}");
-        assert_eq!(finding.quantities, BTreeMap::from([("time_wait.entered".to_owned(), 1.0)]));
+        assert_eq!(finding.quantities, BTreeMap::from([("time_wait.entered".into(), 1.0)]));
         assert_eq!(finding.frames.len(), 1);
     }
     let gone = of(&played, "gone");
@@ -114,7 +114,7 @@ fn a_rule_never_hears_rules_like_it() {
     let every = |id: &str| rule(id, "listens_to = \"finding\"\nwhen = \"size(frames) >= 0\"");
     let played = played(&[&every("one"), &every("other")], "time-wait-collision", 0);
     let built_in =
-        played.findings.iter().filter(|finding| !["one", "other"].contains(&finding.rule.as_str()));
+        played.findings.iter().filter(|finding| !["one", "other"].contains(&finding.rule.as_ref()));
     let built_in = built_in.count();
     assert!(built_in >= 3);
     assert_eq!((of(&played, "one").len(), of(&played, "other").len()), (built_in, built_in));
@@ -128,7 +128,7 @@ fn rules_of_ones_own_change_nothing_of_the_others() {
     for (script, index) in [("time-wait-collision", 0), ("rst-storm", 0), ("zero-window", 0)] {
         let strip = |played: Played| -> Vec<(String, Vec<u64>, String)> {
             let built_in = played.findings.into_iter().filter(|finding| finding.rule != "mine");
-            built_in.map(|finding| (finding.rule, finding.frames, finding.text)).collect()
+            built_in.map(|finding| (finding.rule.into_owned(), finding.frames, finding.text)).collect()
         };
         assert_eq!(strip(played(&[&every], script, index)), strip(played(&[], script, index)));
     }
@@ -343,7 +343,7 @@ fn the_table_of_quantities_is_what_detectors_give() {
         for trace in notation::parse(&text).unwrap() {
             for finding in play::play(&trace.steps, RuleSet::built_in().unwrap()).findings {
                 for name in finding.quantities.into_keys() {
-                    given.entry(name).or_default().insert(finding.rule.clone());
+                    given.entry(name.into_owned()).or_default().insert(finding.rule.to_string());
                 }
             }
         }
@@ -461,7 +461,7 @@ fn hostile_number() -> impl Strategy<Value = f64> {
 
 fn any_finding() -> impl Strategy<Value = Finding> {
     let quantities = prop::collection::btree_map(
-        prop::sample::select(QUANTITIES.iter().map(|row| row.name.to_owned()).collect::<Vec<_>>()),
+        prop::sample::select(QUANTITIES.iter().map(|row| Words::from(row.name)).collect::<Vec<_>>()),
         hostile_number(),
         0..6,
     );
@@ -474,7 +474,7 @@ fn any_finding() -> impl Strategy<Value = Finding> {
         quantities,
     )
         .prop_map(|(rule, text, time, address, frames, quantities)| Finding {
-            rule,
+            rule: rule.into(),
             text,
             when: When(Timestamp::from_nanos(time)),
             device: address.into(),

@@ -503,8 +503,8 @@ impl Sniffer {
             while let Some(event) = engine.poll_event() {
                 // A notice is honest here: a thousand closes do fill a device's TIME-WAIT.
                 let blamed = match &event {
-                    Event::Finding(finding) => Some(&finding.rule),
-                    Event::Alert(alert) => Some(&alert.rule),
+                    Event::Finding(finding) => Some(finding.rule.as_ref()),
+                    Event::Alert(alert) => Some(alert.rule.as_str()),
                     _ => None,
                 };
                 let severity = blamed.and_then(|rule| rules.get(rule)).map(|rule| rule.severity);

@@ -110,16 +110,16 @@ fn the_longest_texts_fit() {
     }));
     for number in 0..100_u16 {
         let mut finding = story::collision(1, 0);
-        finding.rule = format!("{number}{long}");
+        finding.rule = format!("{number}{long}").into();
         finding.text = long.clone();
         for row in &mut finding.evidence {
-            row.role = long.clone();
-            row.flags = long.clone();
+            row.role = long.clone().into();
+            row.flags = long.clone().into();
         }
         report.fold(&Event::Finding(finding.clone()));
         let mut alert = story::alert(1, AlertPhase::Raised, &[&story::collision(1, 0)]);
         alert.id = u64::from(number);
-        alert.rule = finding.rule;
+        alert.rule = finding.rule.into_owned();
         (alert.title, alert.why) = (long.clone(), long.clone());
         alert.remedies = vec![long.clone(); 20];
         alert.references = (0..20).map(|nth| format!("{number} {nth} {long}")).collect();

@@ -243,7 +243,7 @@ fn watch(scope: DeviceScope, frames: &[(f64, Vec<u8>)], until_s: f64) -> (Vec<Fi
 }
 
 fn rules(findings: &[Finding]) -> Vec<&str> {
-    findings.iter().map(|finding| finding.rule.as_str()).collect()
+    findings.iter().map(|finding| finding.rule.as_ref()).collect()
 }
 
 #[test]

@@ -207,8 +207,8 @@ fn hostile_text_is_shown_not_obeyed() {
             Event::Finding(finding) => {
                 finding.text.clone_from(&evil);
                 for row in &mut finding.evidence {
-                    row.role.clone_from(&evil);
-                    row.flags.clone_from(&evil);
+                    row.role = evil.clone().into();
+                    row.flags = evil.clone().into();
                 }
             }
             Event::Device(device) => {
@@ -956,7 +956,7 @@ fn long_names() -> Vec<Event> {
                 alert.mode = Some(long.to_owned());
             }
             Event::Finding(finding) => {
-                finding.rule = long.to_owned();
+                finding.rule = long.into();
                 finding.device = address;
                 finding.server.set_ip(address);
                 finding.client.set_ip(address);

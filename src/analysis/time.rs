@@ -64,14 +64,43 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339, UTC, microseconds.
+/// RFC 3339, UTC, microseconds. By hand, since every event bears one: the last year that nanoseconds reach is 2554.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_nanosecond(i128::from(self.0 / 1_000 * 1_000)) {
-            Ok(time) => write!(f, "{time:.6}"),
-            Err(_) => write!(f, "{:.6}", self.epoch_seconds()),
-        }
+        let (seconds, micros) = (self.0 / 1_000_000_000, self.0 / 1_000 % 1_000_000);
+        let (year, month, day) = date(seconds / 86_400);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        put(&mut text[..4], year);
+        put(&mut text[5..7], month);
+        put(&mut text[8..10], day);
+        put(&mut text[11..13], seconds / 3_600 % 24);
+        put(&mut text[14..16], seconds / 60 % 60);
+        put(&mut text[17..19], seconds % 60);
+        put(&mut text[20..26], micros);
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// Decimal digits, in all of `places`.
+fn put(places: &mut [u8], mut number: u64) {
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Year, month and day in the Gregorian calendar, so many days after 1970-01-01.
+///
+/// Counted in eras of 400 years, and years that begin in March: so the leap day is a year's last.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // from 0000-03-01
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153; // 0 is March
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (since, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
+    (400 * era + year + since, month, day)
 }
 
 /// As one number: `epoch` seconds with microseconds.
@@ -94,9 +123,17 @@ pub struct When(pub Timestamp);
 impl Serialize for When {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut pair = serializer.serialize_struct("When", 2)?;
-        pair.serialize_field("time", &format_args!("{}", self.0))?;
+        pair.serialize_field("time", &Rfc3339(self.0))?;
         pair.serialize_field("epoch", &self.0)?;
         pair.end()
+    }
+}
+
+struct Rfc3339(Timestamp);
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
@@ -113,6 +150,7 @@ impl<'de> Deserialize<'de> for When {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn prints_utc_with_microseconds() {
@@ -121,6 +159,24 @@ mod tests {
             "2026-11-22T23:43:48.323001Z"
         );
         assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn the_calendar_is_jiffs(nanos: u64) {
+            let time = jiff::Timestamp::from_nanosecond(i128::from(nanos / 1_000 * 1_000)).unwrap();
+            prop_assert_eq!(Timestamp::from_nanos(nanos).to_string(), format!("{time:.6}"));
+        }
+    }
+
+    #[test]
+    fn every_day_has_its_date() {
+        let last = u64::MAX / 1_000_000_000 / 86_400;
+        for day in 0..=last {
+            let seconds = day * 86_400;
+            let time = jiff::Timestamp::from_second(seconds as i64).unwrap();
+            assert_eq!(Timestamp::from_micros(seconds * 1_000_000).to_string(), format!("{time:.6}"));
+        }
     }
 
     #[test]

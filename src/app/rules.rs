@@ -18,21 +18,31 @@ use crate::cli::plan::RulesPlan;
 
 /// The rules in force: the built-in ones, those of `dir` in the place of theirs, and those that are a user's own.
 pub fn load(dir: Option<&Path>) -> Result<RuleSet> {
-    of(&dir.map(files).transpose()?.unwrap_or_default())
+    of(dir.map(files).transpose()?, RuleSet::read)
+}
+
+/// The same with the tests of the built-in ones.
+fn with_tests(dir: Option<&Path>) -> Result<RuleSet> {
+    of(dir.map(files).transpose()?, RuleSet::read_with_tests)
 }
 
 /// The same from `dir`, where the privileges are gone already: with the rights that are left.
 pub fn reload(dir: &Path) -> Result<RuleSet> {
-    of(&read(dir)?)
+    of(Some(read(dir)?), RuleSet::read)
 }
 
-fn of(files: &[(String, String)]) -> Result<RuleSet> {
+type Texts = [(String, String)];
+
+fn of(
+    files: Option<Vec<(String, String)>>,
+    read: fn(&Texts) -> Result<RuleSet, Vec<RuleError>>,
+) -> Result<RuleSet> {
     // A rule file is part of what was asked for: a slip in it is answered like a slip on the command line.
     // Every fault of every file is told, so that one round of corrections is enough.
     let tell = |faults: Vec<RuleError>| {
         usage(faults.iter().map(RuleError::to_string).collect::<Vec<_>>().join("\n"))
     };
-    RuleSet::read(files).map_err(tell)
+    read(&files.unwrap_or_default()).map_err(tell)
 }
 
 pub fn run(plan: RulesPlan) -> Result<u8> {
@@ -41,8 +51,10 @@ pub fn run(plan: RulesPlan) -> Result<u8> {
         RulesPlan::Show { id, rules } => show(&id, rules.as_deref())?,
         RulesPlan::Fields { event } => rule_fields::run(event)?,
         RulesPlan::Check { dir } => check(dir.as_deref())?,
-        RulesPlan::Test { dir } => return rule_test::run(&load(dir.as_deref())?),
-        RulesPlan::Docs { dir, fields } => return rule_docs::run(&dir, fields.as_deref(), &load(None)?),
+        RulesPlan::Test { dir } => return rule_test::run(&with_tests(dir.as_deref())?),
+        RulesPlan::Docs { dir, fields } => {
+            return rule_docs::run(&dir, fields.as_deref(), &with_tests(None)?);
+        }
     }
     Ok(exit::CLEAN)
 }
@@ -83,7 +95,7 @@ fn show(id: &str, dir: Option<&Path>) -> Result<()> {
 }
 
 fn check(dir: Option<&Path>) -> Result<()> {
-    load(dir)?;
+    with_tests(dir)?;
     match dir {
         None => print(format!("{} built-in rules are sound\n", built_in_sources().len())),
         Some(dir) => print(format!("{}: {} rule files are sound\n", dir.display(), files(dir)?.len())),

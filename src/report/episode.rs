@@ -184,8 +184,8 @@ impl Rows {
             return;
         }
         let row = EvidenceSegment {
-            role: clip(&row.role, 120).into_owned(),
-            flags: clip(&row.flags, 16).into_owned(),
+            role: clip(&row.role, 120).into_owned().into(),
+            flags: clip(&row.flags, 16).into_owned().into(),
             ..row.clone()
         };
         let newest = self.iter().next_back().map_or(0, |last| last.frame);

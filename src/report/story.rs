@@ -64,7 +64,7 @@ struct Told<'a> {
 impl Told<'_> {
     fn step(&self, row: &EvidenceSegment) -> Text {
         let Episode { client, server, device, .. } = self.episode;
-        let words = match row.role.as_str() {
+        let words = match row.role.as_ref() {
             "request" => {
                 let old = self.episode.row("client opens again").map_or("", |_| "on the old connection ");
                 text!("{}the client {} sends its request ({}).", old, client, octets(row))

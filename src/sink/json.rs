@@ -6,10 +6,12 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::{Serializer, ser::Formatter};
 
+use self::line::Line;
 use super::Sink;
-use crate::{analysis::event::Event, text::first_that_acts_or_hides};
+use crate::analysis::event::Event;
+
+mod line;
 
 /// The buffer is handed on when it holds this much, flushed or not.
 const FULL: usize = 64 * 1024;
@@ -48,7 +50,7 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Sink for JsonLines<W> {
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
         let start = self.lines.len();
-        if let Err(error) = write(event, &mut self.lines) {
+        if let Err(error) = event.serialize(Line(&mut self.lines)) {
             self.lines.truncate(start);
             return Err(error.into());
         }
@@ -61,39 +63,5 @@ impl<W: Write> Sink for JsonLines<W> {
             self.hand_on()?;
         }
         self.out.flush()
-    }
-}
-
-/// Appends `event`. To look at a whole line for what acts or hides is faster than at each string, and hardly any has it.
-fn write(event: &Event, lines: &mut Vec<u8>) -> serde_json::Result<()> {
-    let start = lines.len();
-    event.serialize(&mut Serializer::new(&mut *lines))?;
-    let is_plain = |line: &[u8]| line.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~'));
-    if lines.get(start..).is_some_and(is_plain) {
-        return Ok(());
-    }
-    lines.truncate(start);
-    event.serialize(&mut Serializer::with_formatter(lines, Visible))
-}
-
-/// JSON's shortest form, but what acts on a terminal or hides from the reader is written as `\u202e`:
-/// the same string to a program, and none to be fooled by where a person looks at the stream.
-struct Visible;
-
-impl Formatter for Visible {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(at) = first_that_acts_or_hides(rest) {
-            let (clean, hidden) = rest.split_at(at);
-            out.write_all(clean.as_bytes())?;
-            let mut characters = hidden.chars();
-            if let Some(c) = characters.next() {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
-            rest = characters.as_str();
-        }
-        out.write_all(rest.as_bytes())
     }
 }

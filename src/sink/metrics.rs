@@ -160,7 +160,7 @@ impl Metrics {
         match event {
             Event::Finding(finding) => {
                 self.findings
-                    .with_label_values(&[finding.rule.as_str(), &finding.certainty.to_string()])
+                    .with_label_values(&[finding.rule.as_ref(), &finding.certainty.to_string()])
                     .inc();
                 self.devices.on_finding(finding);
             }
@@ -283,7 +283,7 @@ impl Devices {
 
     fn on_finding(&mut self, finding: &Finding) {
         let label = self.label(finding.device);
-        match finding.rule.as_str() {
+        match finding.rule.as_ref() {
             "time-wait-collision" => self.collisions.with_label_values(&[label]).inc(),
             "ignored-rst" => self.ignored.with_label_values(&[label]).inc(),
             rule if rule.ends_with("-stall") => self.stalls.with_label_values(&[&label, rule]).inc(),

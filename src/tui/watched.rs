@@ -270,7 +270,7 @@ impl Watched {
         }
         if let Some(flow) = self.flows.get_mut(&(finding.client, finding.server)) {
             flow.findings += 1;
-            flow.rule = Some(finding.rule.clone());
+            flow.rule = Some(finding.rule.to_string());
         }
         let finding = Rc::new(finding);
         // An alert is told again only when its count doubles; what comes between is counted here.

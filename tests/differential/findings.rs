@@ -76,7 +76,7 @@ impl Marks {
         let mut faults = Vec::new();
         let mut told = BTreeSet::new();
         for finding in findings {
-            let holds = match finding.rule.as_str() {
+            let holds = match finding.rule.as_ref() {
                 "zero-window" => {
                     told.insert(finding.frames[0]);
                     self.stood.contains_key(&finding.frames[0])

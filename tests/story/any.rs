@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use esp_tcpwatch::analysis::{
     certainty::Certainty,
-    detect::{EvidenceSegment, Finding},
+    detect::{EvidenceSegment, Finding, Words},
     event::{
         CaptureEvent, CaptureQuality, DeviceEvent, Event, FlowChange, FlowEvent, MarkerEvent, ProgressEvent,
         SegmentEvent, Start, Summary,
@@ -130,12 +130,12 @@ fn evidence() -> BoxedStrategy<EvidenceSegment> {
             frame,
             epoch,
             from_client,
-            flags,
+            flags: flags.into(),
             seq,
             ack,
             len,
             window,
-            role,
+            role: role.into(),
         })
         .boxed()
 }
@@ -144,7 +144,7 @@ fn finding() -> BoxedStrategy<Event> {
     (
         (any::<u64>(), rule(), certainty(), when(), ip(), client(), socket(), 0_u32..3),
         (vec(any::<u64>(), 0..40), vec(any::<u64>(), 0..4)),
-        proptest::collection::btree_map(text(), number(), 0..4),
+        proptest::collection::btree_map(text().prop_map(Words::from), number(), 0..4),
         text(),
         vec(evidence(), 0..60),
     )
@@ -158,7 +158,7 @@ fn finding() -> BoxedStrategy<Event> {
             )| {
                 Event::Finding(Finding {
                     id,
-                    rule,
+                    rule: rule.into(),
                     certainty,
                     when,
                     device,

@@ -61,11 +61,11 @@ pub fn row(
     frame: u64,
     micros: u64,
     from_client: bool,
-    flags: &str,
+    flags: &'static str,
     seq: u32,
     ack: Option<u32>,
     len: u32,
-    role: &str,
+    role: &'static str,
 ) -> EvidenceSegment {
     EvidenceSegment {
         frame,
@@ -89,7 +89,7 @@ fn close() -> Vec<EvidenceSegment> {
     ]
 }
 
-fn finding(id: u64, rule: &str, certainty: Certainty, micros: u64, frames: &[u64]) -> Finding {
+fn finding(id: u64, rule: &'static str, certainty: Certainty, micros: u64, frames: &[u64]) -> Finding {
     Finding {
         id,
         rule: rule.into(),
@@ -162,7 +162,7 @@ pub fn alert(id: u64, phase: AlertPhase, findings: &[&Finding]) -> Alert {
     frames.dedup();
     Alert {
         id,
-        rule: first.rule.clone(),
+        rule: first.rule.to_string(),
         severity: rule.severity,
         phase,
         certainty: findings.iter().map(|finding| finding.certainty).max().unwrap(),
@@ -362,13 +362,13 @@ pub const HOSTILE: &str = "\x1b]0;owned\x07\u{202e}gnp\n# heading\n| cell |\n```
 pub fn hostile() -> Vec<Event> {
     let text = || HOSTILE.to_owned();
     let mut finding = collision(1, 0);
-    finding.rule = text();
+    finding.rule = text().into();
     finding.text = text();
     for row in &mut finding.evidence {
-        row.role = text();
-        row.flags = text();
+        row.role = text().into();
+        row.flags = text().into();
     }
-    finding.quantities = BTreeMap::from([(text(), f64::MAX)]);
+    finding.quantities = BTreeMap::from([(text().into(), f64::MAX)]);
     let mut alert = alert(1, AlertPhase::Raised, &[&collision(1, 0)]);
     alert.rule = text();
     alert.title = text();

@@ -75,7 +75,7 @@ impl Detector for AcceptOverflow {
     }
 }
 
-fn tell(seen: &Seen<'_>, ended: &str, role: &str, asked: &str) -> Finding {
+fn tell(seen: &Seen<'_>, ended: &str, role: &'static str, asked: &str) -> Finding {
     let parties = seen.parties();
     let (syn, end) = (seen.before.opening, seen.note());
     let request = seen.receiver_before().last_data;

@@ -148,7 +148,7 @@ mod tests {
         time::{Timestamp, When},
     };
 
-    fn finding(id: u64, rule: &str, port: u16, frames: &[u64]) -> Finding {
+    fn finding(id: u64, rule: &'static str, port: u16, frames: &[u64]) -> Finding {
         let at = Timestamp::from_micros(id * 1_000_000);
         let device = "10.77.0.2".parse().unwrap();
         let mut finding =
@@ -170,7 +170,7 @@ mod tests {
             ack: None,
             len: 0,
             window: 0,
-            role: String::new(),
+            role: "".into(),
         }
     }
 

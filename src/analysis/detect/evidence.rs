@@ -6,6 +6,9 @@ use crate::analysis::{
     wire::{Flags, Note},
 };
 
+/// Rows that most findings have at most: those of a close, and what came of it.
+const ROWS: usize = 8;
+
 /// The close of the old connection, in the order of the wire.
 pub fn of_close(story: &Story) -> Vec<EvidenceSegment> {
     let Some(close) = story.close else { return Vec::new() };
@@ -15,25 +18,27 @@ pub fn of_close(story: &Story) -> Vec<EvidenceSegment> {
         (Some(close.client_fin), true, "client closes"),
         (close.entered, false, "device ACKs: TIME-WAIT begins"),
     ];
-    let mut rows: Vec<_> = steps
-        .into_iter()
-        .filter_map(|(note, from_client, role)| note.map(|note| row(&note, from_client, role)))
-        .collect();
+    let mut rows = Vec::with_capacity(ROWS);
+    rows.extend(
+        steps
+            .into_iter()
+            .filter_map(|(note, from_client, role)| note.map(|note| row(&note, from_client, role))),
+    );
     rows.sort_by_key(|row| row.frame);
     rows
 }
 
-pub fn row(note: &Note, from_client: bool, role: &str) -> EvidenceSegment {
+pub fn row(note: &Note, from_client: bool, role: &'static str) -> EvidenceSegment {
     EvidenceSegment {
         frame: note.frame,
         epoch: note.time,
         from_client,
-        flags: note.flags.to_string(),
+        flags: note.flags.letters(),
         seq: note.seq.0,
         ack: note.flags.has(Flags::ACK).then_some(note.ack.0),
         len: note.len,
         window: note.window,
-        role: role.to_owned(),
+        role: role.into(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A finding: one fact, its frames, its quantities and how sure it is.
 
 use core::net::{IpAddr, SocketAddr};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -9,20 +10,26 @@ use super::super::{
     certainty::Certainty,
     input::FrameNo,
     time::{Timestamp, When},
+    wire::socket,
 };
+
+/// Words that are the program's own, and need no copy, or came from elsewhere: a user's rule, a saved run.
+pub type Words = Cow<'static, str>;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Counts from 1 within a run.
     pub id: u64,
-    pub rule: String,
+    pub rule: Words,
     pub certainty: Certainty,
     #[serde(flatten)]
     pub when: When,
     pub device: IpAddr,
     /// Who opened the connection.
+    #[serde(serialize_with = "socket::write")]
     pub client: SocketAddr,
+    #[serde(serialize_with = "socket::write")]
     pub server: SocketAddr,
     /// Which life of the four-tuple, from 1.
     pub incarnation: u32,
@@ -30,7 +37,7 @@ pub struct Finding {
     pub frames: Vec<FrameNo>,
     /// Numbers of this fact; names end in their unit (`_s`), sequence numbers are raw.
     #[serde(serialize_with = "write_quantities")]
-    pub quantities: BTreeMap<String, f64>,
+    pub quantities: BTreeMap<Words, f64>,
     pub text: String,
     /// Ids of the findings without which this one would not be, oldest first. Set by the engine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,7 +51,7 @@ impl Finding {
     /// A fact about a device as a whole, and about no connection of it: both sockets are its address with port 0, and
     /// the incarnation is 0.
     pub fn of_device(
-        rule: &str,
+        rule: impl Into<Words>,
         certainty: Certainty,
         at: Timestamp,
         device: IpAddr,
@@ -54,7 +61,7 @@ impl Finding {
         let nowhere = SocketAddr::new(device, 0);
         Finding {
             id: 0,
-            rule: rule.to_owned(),
+            rule: rule.into(),
             certainty,
             when: When(at),
             device,
@@ -76,8 +83,8 @@ impl Finding {
 
     /// Adds a number; names end in their unit (`_s`).
     #[must_use]
-    pub fn with_quantity(mut self, name: &str, value: f64) -> Finding {
-        self.quantities.insert(name.to_owned(), value);
+    pub fn with_quantity(mut self, name: &'static str, value: f64) -> Finding {
+        self.quantities.insert(name.into(), value);
         self
     }
 
@@ -97,7 +104,7 @@ pub struct EvidenceSegment {
     /// Sent by the side that opened the connection.
     pub from_client: bool,
     /// tcpdump's letters: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`.
-    pub flags: String,
+    pub flags: Words,
     pub seq: u32,
     /// Absent without the ACK flag.
     pub ack: Option<u32>,
@@ -105,12 +112,12 @@ pub struct EvidenceSegment {
     pub len: u32,
     pub window: u16,
     /// What this segment is in the story, in a few words: `device closes first`, `stale ACK`, …
-    pub role: String,
+    pub role: Words,
 }
 
 /// Counts and sequence numbers as integers, spans of time as decimals.
 fn write_quantities<S: Serializer>(
-    quantities: &BTreeMap<String, f64>,
+    quantities: &BTreeMap<Words, f64>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(quantities.len()))?;

@@ -9,7 +9,7 @@ use super::{
     Detector, Finding, Occasions, Parameter, Spec,
     evidence::{of_close, row, seconds},
 };
-use crate::analysis::{certainty::Certainty, host::HostEvent, time::When};
+use crate::analysis::{certainty::Certainty, host::HostEvent, time::When, wire::Socket};
 
 pub const SPEC: Spec = Spec {
     id: "ignored-rst",
@@ -49,7 +49,7 @@ impl Detector for IgnoredRst {
         evidence.push(row(stale_ack, false, "same stale ACK"));
         findings.push(Finding {
             id: 0,
-            rule: SPEC.id.to_owned(),
+            rule: SPEC.id.into(),
             certainty,
             when: When(stale_ack.time),
             device: story.device,
@@ -58,16 +58,16 @@ impl Detector for IgnoredRst {
             incarnation: story.incarnation,
             frames: vec![rst.frame, syn.frame, stale_ack.frame],
             quantities: BTreeMap::from([
-                ("rst_seq".to_owned(), f64::from(rst.seq.0)),
-                ("cycle".to_owned(), f64::from(*nth)),
-                ("until_next_syn_s".to_owned(), seconds(syn.time.seconds_after(rst.time))),
+                ("rst_seq".into(), f64::from(rst.seq.0)),
+                ("cycle".into(), f64::from(*nth)),
+                ("until_next_syn_s".into(), seconds(syn.time.seconds_after(rst.time))),
             ]),
             text: format!(
                 "{server} ignored the RST from {client} (frame {rst_frame}), whose sequence number is exactly the \
                  one it asked for: the next SYN (frame {syn_frame}) was answered with the same stale ACK (frame \
                  {ack_frame}).",
-                server = story.server,
-                client = story.client,
+                server = Socket(story.server),
+                client = Socket(story.client),
                 rst_frame = rst.frame,
                 syn_frame = syn.frame,
                 ack_frame = stale_ack.frame,

@@ -35,7 +35,7 @@ mod time_wait_reuse;
 mod window_shrink;
 mod zero_window;
 
-pub use finding::{EvidenceSegment, Finding};
+pub use finding::{EvidenceSegment, Finding, Words};
 pub use hearing::{Detectors, Listening, Occasions};
 pub use seen::Seen;
 

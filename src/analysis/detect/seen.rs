@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::{EvidenceSegment, Finding, evidence};
+use super::{EvidenceSegment, Finding, Words, evidence};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, Flow, FourTuple, Incarnation, Side},
@@ -161,14 +161,14 @@ impl Parties {
     }
 
     /// A ladder row of a segment that `from` sent.
-    pub fn row(&self, note: &Note, from: Side, role: &str) -> EvidenceSegment {
+    pub fn row(&self, note: &Note, from: Side, role: &'static str) -> EvidenceSegment {
         evidence::row(note, from == self.client_side, role)
     }
 
     /// A finding about these parties; quantities and evidence are added by [`Finding`]'s own `with_…`.
     pub fn finding(
         &self,
-        rule: &str,
+        rule: impl Into<Words>,
         certainty: Certainty,
         at: Timestamp,
         frames: Vec<FrameNo>,
@@ -176,7 +176,7 @@ impl Parties {
     ) -> Finding {
         Finding {
             id: 0,
-            rule: rule.to_owned(),
+            rule: rule.into(),
             certainty,
             when: When(at),
             device: self.device,

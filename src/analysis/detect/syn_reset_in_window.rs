@@ -35,7 +35,7 @@ impl Detector for SynResetInWindow {
         findings.push(
             Finding {
                 id: 0,
-                rule: SPEC.id.to_owned(),
+                rule: SPEC.id.into(),
                 certainty: story.certainty.min(Certainty::Inferred),
                 when: When(reset.time),
                 device: story.device,

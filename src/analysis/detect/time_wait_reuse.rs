@@ -7,7 +7,7 @@ use super::{
     Detector, Finding, Occasions, Spec,
     evidence::{of_close, row, seconds},
 };
-use crate::analysis::{host::HostEvent, time::When};
+use crate::analysis::{host::HostEvent, time::When, wire::Socket};
 
 pub const SPEC: Spec = Spec { id: "time-wait-reuse", parameters: &[], new: |_| Box::new(TimeWaitReuse) };
 
@@ -28,7 +28,7 @@ impl Detector for TimeWaitReuse {
         findings.push(
             Finding {
                 id: 0,
-                rule: SPEC.id.to_owned(),
+                rule: SPEC.id.into(),
                 certainty: story.certainty,
                 when: When(syn.time),
                 device: story.device,
@@ -40,8 +40,8 @@ impl Detector for TimeWaitReuse {
                 text: format!(
                     "{client} asks {server} for a new connection (frame {frame}) {since:.3} s after the device, which \
                      closed the last one on the same ports first, began to hold it in TIME-WAIT.",
-                    server = story.server,
-                    client = story.client,
+                    server = Socket(story.server),
+                    client = Socket(story.client),
                     frame = syn.frame,
                 ),
                 caused_by: Vec::new(),

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{certainty::Certainty, input::FrameNo};
+use super::super::{certainty::Certainty, input::FrameNo, wire::socket};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceFacts {
@@ -127,7 +127,9 @@ pub struct DelayFacts {
 /// One connect() of a client, from its first SYN on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delay {
+    #[serde(serialize_with = "socket::write")]
     pub client: SocketAddr,
+    #[serde(serialize_with = "socket::write")]
     pub server: SocketAddr,
     /// The life of the four-tuple that it asked for.
     pub incarnation: u32,

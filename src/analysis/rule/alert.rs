@@ -9,6 +9,7 @@ use super::super::{
     certainty::Certainty,
     input::FrameNo,
     time::{Timestamp, When},
+    wire::socket,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,7 +69,9 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Set where all findings are of one four-tuple.
+    #[serde(serialize_with = "socket::write_if_any")]
     pub client: Option<SocketAddr>,
+    #[serde(serialize_with = "socket::write")]
     pub server: SocketAddr,
     /// Ids of findings: the first ones, at most 64.
     pub findings: Vec<u64>,

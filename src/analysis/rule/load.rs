@@ -81,8 +81,21 @@ impl RuleSet {
         RuleSet::read(files).map_err(|mut faults| faults.swap_remove(0))
     }
 
-    /// The same; every fault of every file otherwise, and at least one.
+    /// The same; every fault of every file otherwise, and at least one. The tests of built-in rules, more than half of
+    /// their text, are left out.
     pub fn read(files: &[(String, String)]) -> Result<RuleSet, Vec<RuleError>> {
+        RuleSet::of(files, without_tests)
+    }
+
+    /// The same with the tests of built-in rules.
+    pub fn read_with_tests(files: &[(String, String)]) -> Result<RuleSet, Vec<RuleError>> {
+        RuleSet::of(files, |text| text)
+    }
+
+    fn of(
+        files: &[(String, String)],
+        built_in: fn(&'static str) -> &'static str,
+    ) -> Result<RuleSet, Vec<RuleError>> {
         let mut faults = Vec::new();
         let mut given: Vec<(&str, Rule)> = Vec::new();
         for (name, text) in files {
@@ -104,7 +117,7 @@ impl RuleSet {
             if let Some(at) = given.iter().position(|(_, rule)| rule.id == id) {
                 rules.push(given.swap_remove(at).1);
             } else if let Some((_, text)) = built_in_sources().iter().find(|(known, _)| *known == id) {
-                match read(&format!("built-in rules/{id}.toml"), text) {
+                match read(&format!("built-in rules/{id}.toml"), built_in(text)) {
                     Ok(rule) => rules.push(rule),
                     Err(more) => faults.extend(more),
                 }
@@ -131,6 +144,11 @@ impl RuleSet {
     pub fn with_detectors(&self) -> impl Iterator<Item = (&'static Spec, &Rule)> {
         REGISTRY.iter().filter_map(|detector| self.get(detector.id).map(|rule| (*detector, rule)))
     }
+}
+
+/// A built-in rule's text up to its tests, which come last.
+fn without_tests(text: &str) -> &str {
+    text.find("\n[[test]]").map_or(text, |at| &text[..=at])
 }
 
 /// Reads and checks one rule file; its first fault otherwise.

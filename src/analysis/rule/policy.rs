@@ -264,7 +264,7 @@ impl Open {
         }
         for frame in &finding.frames {
             // Frames come in order, or nearly so: a repeat is near the end.
-            if alert.frames.iter().rev().take(8).any(|cited| cited == frame) {
+            if alert.frames[alert.frames.len().saturating_sub(8)..].contains(frame) {
                 continue;
             }
             if alert.frames.len() < CITED {

@@ -41,20 +41,19 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut at = 0;
     core::iter::from_fn(move || {
         let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
-        match (rest.find('{'), rest.find('}')) {
-            (Some(0), Some(close)) => {
-                let piece = Piece::Placeholder { name: &rest[1..close], at };
-                at += close + 1;
-                Some(piece)
-            }
-            (Some(open), Some(_)) if open > 0 => {
-                at += open;
-                Some(Piece::Text(&rest[..open]))
-            }
-            _ => {
-                at = text.len();
-                Some(Piece::Text(rest))
-            }
-        }
+        let words = match rest.find('{') {
+            Some(0) => match rest.find('}') {
+                Some(close) => {
+                    let piece = Piece::Placeholder { name: &rest[1..close], at };
+                    at += close + 1;
+                    return Some(piece);
+                }
+                None => rest,
+            },
+            Some(open) => &rest[..open],
+            None => rest,
+        };
+        at += words.len();
+        Some(Piece::Text(words))
     })
 }

@@ -1,6 +1,7 @@
 //! The control bits of a segment (RFC 9293 §3.1) and tcpdump's letters for them.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -17,6 +18,24 @@ impl Flags {
 
     pub const fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
+    }
+
+    /// The letters as a text; those of nearly all segments need no allocation.
+    pub fn letters(self) -> Cow<'static, str> {
+        const ORDINARY: [(u8, &str); 8] = [
+            (0x10, "."),
+            (0x18, "P."),
+            (0x02, "S"),
+            (0x12, "S."),
+            (0x11, "F."),
+            (0x19, "FP."),
+            (0x04, "R"),
+            (0x14, "R."),
+        ];
+        match ORDINARY.iter().find(|(flags, _)| *flags == self.lettered().0) {
+            Some((_, letters)) => Cow::Borrowed(letters),
+            None => Cow::Owned(self.to_string()),
+        }
     }
 
     /// Those that have a letter.
@@ -99,6 +118,7 @@ mod tests {
         for bits in 0..1 << 6 {
             let json = serde_json::to_string(&Flags(bits)).unwrap();
             assert_eq!(serde_json::from_str::<Flags>(&json).unwrap(), Flags(bits), "{json}");
+            assert_eq!(Flags(bits).letters(), Flags(bits).to_string());
         }
         assert_eq!(serde_json::to_string(&Flags(0x12)).unwrap(), "\"S.\"");
         let error = serde_json::from_str::<Flags>("\"SX\"").unwrap_err().to_string();

@@ -11,6 +11,7 @@ pub mod segment;
 pub mod seq;
 pub mod sign;
 pub mod skip;
+pub mod socket;
 
 pub use decode::decode;
 pub use flags::Flags;
@@ -20,3 +21,4 @@ pub use segment::Segment;
 pub use seq::SeqNum;
 pub use sign::{Sign, SignKind};
 pub use skip::{Skip, SkipCounts, WHERE_TO_STAND};
+pub use socket::Socket;

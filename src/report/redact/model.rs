@@ -273,12 +273,12 @@ fn row(row: &EvidenceSegment, redactor: &mut Redactor) -> EvidenceSegment {
         frame: *frame,
         epoch: *epoch,
         from_client: *from_client,
-        flags: redactor.text(flags),
+        flags: redactor.text(flags).into(),
         seq: *seq,
         ack: *ack,
         len: *len,
         window: *window,
-        role: redactor.text(role),
+        role: redactor.text(role).into(),
     }
 }
 

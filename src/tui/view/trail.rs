@@ -153,7 +153,7 @@ fn marks(watched: &Watched, key: FlowKey) -> BTreeMap<FrameNo, Mark<'_>> {
     for finding in findings.filter(|finding| (finding.client, finding.server) == key) {
         for frame in &finding.frames {
             let rules = &mut marks.entry(*frame).or_default().rules;
-            if !rules.contains(&finding.rule.as_str()) {
+            if !rules.contains(&finding.rule.as_ref()) {
                 rules.push(&finding.rule);
             }
         }

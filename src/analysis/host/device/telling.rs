@@ -68,14 +68,14 @@ impl Device {
 
 /// `aa:bb:cc:dd:ee:ff`.
 fn written(mac: [u8; 6]) -> String {
+    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit & 0xf)]);
     let mut text = String::with_capacity(3 * mac.len());
     for octet in mac {
         if !text.is_empty() {
             text.push(':');
         }
-        text.extend(
-            [octet >> 4, octet & 0xf].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
-        );
+        text.push(digit(octet >> 4));
+        text.push(digit(octet));
     }
     text
 }

@@ -77,12 +77,19 @@ impl Listener {
     /// `None` for a flow without a device: a finding is about one.
     fn finding(&self, heard: Heard<'_>) -> Option<Finding> {
         let of_device = |certainty: Certainty, device| {
-            Finding::of_device(&self.rule, certainty, heard.when(), device, heard.frames(), String::new())
+            Finding::of_device(
+                self.rule.clone(),
+                certainty,
+                heard.when(),
+                device,
+                heard.frames(),
+                String::new(),
+            )
         };
         let mut finding = match heard {
             Heard::Finding(cause) => Finding {
                 id: 0,
-                rule: self.rule.clone(),
+                rule: self.rule.clone().into(),
                 text: String::new(),
                 caused_by: vec![cause.id],
                 ..cause.clone()
@@ -97,7 +104,8 @@ impl Listener {
         };
         if heard.kind() != Kind::Finding {
             let numbers = self.own.condition.read_of(heard);
-            let numbers = numbers.filter_map(|(name, datum)| Some((name.to_owned(), datum?.number()?)));
+            let numbers =
+                numbers.filter_map(|(name, datum)| Some((name.to_owned().into(), datum?.number()?)));
             finding.quantities = numbers.collect();
         }
         finding.text = self.words(heard, &finding);

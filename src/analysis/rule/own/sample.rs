@@ -51,7 +51,7 @@ impl Sample {
 fn finding() -> Finding {
     Finding {
         id: 3,
-        rule: "time-wait-collision".to_owned(),
+        rule: "time-wait-collision".into(),
         certainty: Certainty::Proven,
         when: AT,
         device: DEVICE,
@@ -59,7 +59,7 @@ fn finding() -> Finding {
         server: SERVER,
         incarnation: 2,
         frames: vec![10, 11],
-        quantities: QUANTITIES.iter().map(|row| (row.name.to_owned(), row.sample)).collect(),
+        quantities: QUANTITIES.iter().map(|row| (row.name.into(), row.sample)).collect(),
         text: "10.77.0.2:80 answered the SYN from 10.77.0.1:40000 with a stale ACK.".to_owned(),
         caused_by: Vec::new(),
         evidence: Vec::new(),
