@@ -55,7 +55,7 @@ struct AcceptOverflow {
 
 impl Detector for AcceptOverflow {
     fn hears(&self) -> Occasions {
-        Occasions::DEVICE_ENDS
+        Occasions::DEVICE_RESETS.or(Occasions::DEVICE_CLOSES)
     }
 
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
@@ -82,8 +82,8 @@ fn tell(seen: &Seen<'_>, ended: &str, role: &'static str, asked: &str) -> Findin
     let text = format!(
         "{server} accepted the connection from {client} (SYN in frame {syn}) and {ended} it {after:.3} s later \
          (frame {end}), {asked}.",
-        server = parties.server,
-        client = parties.client,
+        server = parties.server(),
+        client = parties.client(),
         syn = syn.frame,
         after = end.time.seconds_after(syn.time),
         end = end.frame,

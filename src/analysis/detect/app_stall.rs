@@ -6,7 +6,8 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties,
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -53,7 +54,7 @@ struct Wait {
 
 impl Detector for AppStall {
     fn hears(&self) -> Occasions {
-        Occasions::DEVICE_ACKS
+        Occasions::DEVICE_ACKS_ALL
     }
 
     fn waits_for(&self, tuple: FourTuple) -> bool {
@@ -65,8 +66,13 @@ impl Detector for AppStall {
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
+        self.hear(seen, findings);
+    }
+
+    /// Most of what it hears begins or ends a wait: then nothing has to be looked up.
+    fn hear(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) -> bool {
         if seen.place == Belongs::AnotherLife {
-            return;
+            return self.waits_for(seen.tuple());
         }
         if ends_the_wait(seen) {
             // The clock is looked at ten times a second: what ends the wait may itself come too late.
@@ -75,26 +81,26 @@ impl Detector for AppStall {
             {
                 findings.push(self.finding(&wait));
             }
-            return;
+            return false;
         }
-        if let Some(request) = acknowledged_request(seen) {
-            let wait = Wait {
-                parties: seen.parties(),
-                request,
-                ack: seen.note(),
-                is_later: seen.sender_before().payload > 0,
-            };
-            self.waiting.arm(seen.tuple(), seen.segment.time, self.silent, wait);
-        }
+        let Some(request) = acknowledged_request(seen) else { return self.waits_for(seen.tuple()) };
+        let wait = Wait {
+            parties: seen.parties(),
+            request,
+            ack: seen.note(),
+            is_later: seen.sender_before().payload > 0,
+        };
+        self.waiting.arm(seen.tuple(), seen.segment.time, self.silent, wait);
+        true
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         while let Some((_, wait)) = self.waiting.expired(now) {
             findings.push(self.finding(&wait));
         }
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, _last: &LastSegments) {
         self.last_gap = Some(gap.at);
     }
 }
@@ -108,8 +114,8 @@ impl AppStall {
         let text = format!(
             "{server} acknowledged the request of {client} (frame {request_frame}) in frame {ack_frame}, and sent \
              no payload in the {silent} s after it.",
-            server = parties.server,
-            client = parties.client,
+            server = parties.server(),
+            client = parties.client(),
             request_frame = request.frame,
             ack_frame = ack.frame,
         );

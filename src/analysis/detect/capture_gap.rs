@@ -7,7 +7,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Occasions, Seen, Spec, seen::LastSegments};
+use super::{Detector, Finding, LastSegments, Occasions, Seen, Spec};
 use crate::analysis::{
     certainty::Certainty,
     flow::Belongs,
@@ -30,8 +30,6 @@ pub const SPEC: Spec = Spec { id: "capture-gap", parameters: &[], new: |_| Box::
 
 #[derive(Debug, Default)]
 struct CaptureGap {
-    /// The last segment to or from each device.
-    last: LastSegments,
     lost: Option<Lost>,
     told: Option<Timestamp>,
 }
@@ -49,11 +47,10 @@ struct Lost {
 
 impl Detector for CaptureGap {
     fn hears(&self) -> Occasions {
-        Occasions::ALWAYS.or(Occasions::TIME)
+        Occasions::ACKS_UNSEEN.or(Occasions::TIME)
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        self.last.note(seen);
         findings.extend(acknowledged_unseen(seen));
     }
 
@@ -65,11 +62,11 @@ impl Detector for CaptureGap {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         self.tell_lost(now, findings);
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, last: &LastSegments) {
         match gap.cause {
             // Told when it is over: only then is it known how much was missed.
             GapCause::Gone => return,
@@ -77,7 +74,6 @@ impl Detector for CaptureGap {
             GapCause::Clock { .. } => return,
             GapCause::Kernel | GapCause::Interface | GapCause::Queue | GapCause::Back(_) => {}
         }
-        let last = &self.last;
         let lost = self.lost.get_or_insert_with(|| Lost {
             before: busy(last, gap.at),
             last: gap.at,
@@ -134,7 +130,10 @@ impl Lost {
 /// The devices that were heard or spoken to shortly before `at`, the latest first, and the last segment of each.
 fn busy(last: &LastSegments, at: Timestamp) -> Vec<(IpAddr, FrameNo)> {
     let latest = last.latest(CAPACITY).into_iter();
-    latest.filter(|last| at.since(last.time) <= BUSY).map(|last| (last.device, last.frame)).collect()
+    latest
+        .filter(|(_, last)| at.since(last.time) <= BUSY)
+        .map(|(device, last)| (device, last.frame))
+        .collect()
 }
 
 fn acknowledged_unseen(seen: &Seen<'_>) -> Option<Finding> {

@@ -9,7 +9,8 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties,
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -128,7 +129,7 @@ impl Detector for DataStall {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         for index in 0..self.waiting.len() {
             while let Some((tuple, wait)) = self.waiting[index].expired(now) {
                 if !wait.is_told && wait.is_evident() {
@@ -139,7 +140,7 @@ impl Detector for DataStall {
         }
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, _last: &LastSegments) {
         self.last_gap = Some(gap.at);
     }
 }

@@ -10,7 +10,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple},
@@ -101,7 +101,17 @@ struct Announced {
 
 impl Detector for DeviceReboot {
     fn hears(&self) -> Occasions {
-        Occasions::FROM_DEVICE.or(Occasions::PEER_SYN_OR_RST)
+        // While nothing may have been a start, what the device goes on with says nothing.
+        let own = if self.starts.is_empty() { Occasions::DEVICE_RESETS } else { Occasions::FROM_DEVICE };
+        own.or(Occasions::ANEW)
+    }
+
+    fn hears_vary(&self) -> bool {
+        true
+    }
+
+    fn waits_for(&self, tuple: FourTuple) -> bool {
+        self.asked.iter().any(|asked| asked.tuple == tuple)
     }
 
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
@@ -165,13 +175,13 @@ impl Detector for DeviceReboot {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, _findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, _findings: &mut Vec<Finding>) {
         let within = self.within;
         self.starts.retain(|start| now.since(start.time) <= within);
         self.asked.retain(|asked| now.since(asked.time) <= ANSWER_WITHIN);
     }
 
-    fn on_gap(&mut self, _gap: &Gap) {
+    fn on_gap(&mut self, _gap: &Gap, _last: &LastSegments) {
         for start in &mut self.starts {
             start.lossy = true;
         }

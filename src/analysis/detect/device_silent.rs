@@ -6,7 +6,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{
     certainty::Certainty,
     host::{Device, Unanswered},
@@ -64,11 +64,11 @@ struct Silence {
 
 impl Detector for DeviceSilent {
     fn hears(&self) -> Occasions {
-        Occasions::FROM_DEVICE
+        if self.waiting.is_empty() { Occasions::NEVER } else { Occasions::FROM_DEVICE }
     }
 
-    fn is_idle(&self) -> bool {
-        self.waiting.is_empty()
+    fn hears_vary(&self) -> bool {
+        true
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
@@ -97,7 +97,7 @@ impl Detector for DeviceSilent {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         for silence in &mut self.waiting {
             let long_enough = now.since(silence.asked.since) >= self.silent;
             if !silence.told && long_enough && silence.asked.times >= self.asked {
@@ -108,7 +108,7 @@ impl Detector for DeviceSilent {
     }
 
     /// The answer may be among what was lost: the device is asked anew, in the host room too.
-    fn on_gap(&mut self, _gap: &Gap) {
+    fn on_gap(&mut self, _gap: &Gap, _last: &LastSegments) {
         self.waiting.retain(|silence| silence.told);
     }
 }

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, seen::Parties, watch::Watch};
+use super::{Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, seen::Parties, watch::Watch};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple, Side},
@@ -54,7 +54,7 @@ struct Wait {
 
 impl Detector for HalfClosed {
     fn hears(&self) -> Occasions {
-        Occasions::CLOSING
+        Occasions::AFTER_FIN
     }
 
     fn waits_for(&self, tuple: FourTuple) -> bool {
@@ -109,13 +109,13 @@ impl Detector for HalfClosed {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         while let Some((_, wait)) = self.waiting.expired(now) {
             findings.push(self.finding(&wait));
         }
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, _last: &LastSegments) {
         self.last_gap = Some(gap.at);
     }
 }

@@ -6,8 +6,8 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, stale_ack::recognised,
-    watch::Watch,
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds,
+    stale_ack::recognised, watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -113,7 +113,7 @@ impl Detector for HalfOpen {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, _: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, _: &mut Vec<Finding>) {
         while self.met.expired(now).is_some() {}
     }
 }
@@ -130,8 +130,8 @@ fn tell(seen: &Seen<'_>, met: &Met, rst: &Note) -> Finding {
         "{server} still held an older connection from {client}, which {why}: it answered the SYN (frame {syn}) with \
          that connection's ACK (frame {ack}), took the RST (frame {rst}) and accepted the SYN in frame {accepted} \
          (frame {answer}).",
-        server = parties.server,
-        client = parties.client,
+        server = parties.server(),
+        client = parties.client(),
         syn = met.syn.frame,
         ack = met.stale_ack.frame,
         rst = rst.frame,

@@ -6,7 +6,8 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties,
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -85,7 +86,7 @@ impl Detector for HandshakeStall {
         self.stalled.due()
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         while let Some((tuple, mut stalled)) = self.stalled.expired(now) {
             if !stalled.told && !stalled.answers.is_empty() {
                 findings.push(tell(&stalled, now));
@@ -156,8 +157,8 @@ fn tell(stalled: &Stalled, now: Timestamp) -> Finding {
     };
     let text = format!(
         "{server} accepted the SYN from {client} (frame {syn}) and repeated its SYN-ACK (frames {again}), {how}.",
-        server = parties.server,
-        client = parties.client,
+        server = parties.server(),
+        client = parties.client(),
         syn = syn.frame,
         again = listed.join(", "),
     );

@@ -1,10 +1,11 @@
 //! Who hears what: most segments concern few detectors, and the others are not called.
 //!
-//! A detector is called for a segment on the occasions that it names, and for every segment of a tuple that it waits for.
-//! Knows which detector waits for which tuple by one bit each, which the flow table keeps with the flow; what a
-//! detector waits for is its own affair.
+//! A detector is called for a segment on the occasions that it names, which may be others after each call, and for every
+//! segment of a tuple that it waits for. Knows which detector waits for which tuple by one bit each, which the flow table
+//! keeps with the flow; what a detector waits for is its own affair. A plain segment on a flow that nobody waits for is no
+//! occasion that anybody names: most segments are of that kind.
 
-use super::{Detector, Finding, REGISTRY, Seen};
+use super::{Detector, Finding, LastSegments, REGISTRY, Seen};
 use crate::analysis::{
     flow::Belongs,
     host::{Comparison, Device, HostEvent},
@@ -25,29 +26,43 @@ impl Occasions {
     /// No segment for its own sake, but its time: [`Detector::on_time`] is called before it.
     pub const TIME: Occasions = Occasions(1 << 1);
     pub const FROM_DEVICE: Occasions = Occasions(1 << 2);
-    /// The device sent a FIN or a RST.
-    pub const DEVICE_ENDS: Occasions = Occasions(1 << 3);
-    /// The other side sent a SYN or a RST.
-    pub const PEER_SYN_OR_RST: Occasions = Occasions(1 << 4);
-    /// The device acknowledged something new and sent nothing.
-    pub const DEVICE_ACKS: Occasions = Occasions(1 << 5);
+    pub const DEVICE_RESETS: Occasions = Occasions(1 << 3);
+    /// A SYN began another life of a tuple that was seen before.
+    pub const ANEW: Occasions = Occasions(1 << 4);
+    /// The device acknowledged something new, all that was seen of the other side, and sent nothing.
+    pub const DEVICE_ACKS_ALL: Occasions = Occasions(1 << 5);
     /// A SYN, a SYN-ACK, payload or a FIN that was on the wire before.
     pub const AGAIN: Occasions = Occasions(1 << 6);
     /// An ACK that says nothing new, or a keep-alive.
     pub const NOTHING_NEW: Occasions = Occasions(1 << 7);
     /// Its numbers are not those of the tuple's present life.
     pub const ANOTHER_LIFE: Occasions = Occasions(1 << 8);
-    /// One side or both have sent a FIN.
-    pub const CLOSING: Occasions = Occasions(1 << 9);
+    /// It comes after a FIN of the other side.
+    pub const AFTER_FIN: Occasions = Occasions(1 << 9);
     pub const ZERO_WINDOW: Occasions = Occasions(1 << 10);
     /// It does not say that as much is let in as was said before.
     pub const OTHER_EDGE: Occasions = Occasions(1 << 11);
+    /// It acknowledges what was not seen of the other side.
+    pub const ACKS_UNSEEN: Occasions = Occasions(1 << 12);
+    /// The device sent a FIN.
+    pub const DEVICE_CLOSES: Occasions = Occasions(1 << 13);
+    /// It comes from the device after a FIN of the other side.
+    pub const DEVICE_AFTER_FIN: Occasions = Occasions(1 << 14);
 
-    /// Half of them: a set of occasions is two numbers of so many bits.
-    const HALF: u32 = 6;
+    /// Room for so many occasions.
+    const PLACES: usize = u16::BITS as usize;
 
     pub const fn or(self, other: Occasions) -> Occasions {
         Occasions(self.0 | other.0)
+    }
+
+    const fn and(self, other: Occasions) -> Occasions {
+        Occasions(self.0 & other.0)
+    }
+
+    /// One of `others` or more.
+    const fn has(self, others: Occasions) -> bool {
+        self.and(others).0 != 0
     }
 
     #[inline]
@@ -55,60 +70,92 @@ impl Occasions {
         if holds { self } else { Occasions::NEVER }
     }
 
-    /// The first six, or the others.
-    #[inline]
-    const fn half(self, which: usize) -> usize {
-        (self.0 >> (which as u32 * Self::HALF)) as usize & ((1 << Self::HALF) - 1)
+    /// The places of those in the set, from the lowest.
+    fn places(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let place = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (place < Occasions::PLACES).then_some(place)
+        })
     }
 
-    /// The occasions that `seen` is.
+    /// The occasions that `seen` is, but for [`Occasions::TIME`].
+    #[inline]
     fn of(seen: &Seen<'_>) -> Occasions {
-        let (segment, kind, life) = (seen.segment, seen.kind, &seen.flow.life);
-        let (syn, rst) = (segment.flags.has(Flags::SYN), segment.flags.has(Flags::RST));
-        let ends = rst || segment.flags.has(Flags::FIN);
+        let (segment, life) = (seen.segment, &seen.flow.life);
         let from_device = seen.from_device();
-        let is_again = matches!(kind, Kind::Again | Kind::SynAgain | Kind::SynAckAgain);
-        let is_idle = matches!(kind, Kind::IdleAck | Kind::DuplicateAck | Kind::KeepAlive);
+        let is_anew = seen.place == Belongs::NewLife && life.number > 1;
+        let is_after_fin = life.endpoint(seen.from.other()).fin.is_some();
         // A promise that moved on is this very segment.
         let widest = life.endpoint(seen.from).widest;
         let is_other =
             widest.is_some_and(|widest| (widest.ack, widest.window) != (segment.ack, segment.window));
         Occasions::ALWAYS
+            .or(Occasions::of_ack(seen))
             .or(Occasions::FROM_DEVICE.when(from_device))
-            .or(Occasions::DEVICE_ENDS.when(from_device && ends))
-            .or(Occasions::PEER_SYN_OR_RST.when(!from_device && (syn || rst)))
-            .or(Occasions::DEVICE_ACKS.when(from_device && kind == Kind::AckOfNews))
-            .or(Occasions::AGAIN.when(is_again))
-            .or(Occasions::NOTHING_NEW.when(is_idle))
+            .or(Occasions::DEVICE_RESETS.when(from_device && segment.flags.has(Flags::RST)))
+            .or(Occasions::DEVICE_CLOSES.when(from_device && segment.flags.has(Flags::FIN)))
+            .or(Occasions::DEVICE_AFTER_FIN.when(from_device && is_after_fin))
+            .or(Occasions::ANEW.when(is_anew))
             .or(Occasions::ANOTHER_LIFE.when(seen.place == Belongs::AnotherLife))
-            .or(Occasions::CLOSING.when(life.a.fin.is_some() || life.b.fin.is_some()))
+            .or(Occasions::AFTER_FIN.when(is_after_fin))
             .or(Occasions::ZERO_WINDOW.when(segment.window == 0))
             .or(Occasions::OTHER_EDGE.when(is_other))
+    }
+
+    /// What `seen` adds to its stream, and what it acknowledges of the other.
+    #[inline]
+    fn of_ack(seen: &Seen<'_>) -> Occasions {
+        let beyond = match (seen.segment.acknowledges(), seen.receiver_before().snd_nxt) {
+            (Some(ack), Some(sent)) => sent.distance_to(ack),
+            (Some(_), None) | (None, _) => 0,
+        };
+        let of_kind = match seen.kind {
+            Kind::Again | Kind::SynAgain | Kind::SynAckAgain => Occasions::AGAIN,
+            Kind::IdleAck | Kind::DuplicateAck | Kind::KeepAlive => Occasions::NOTHING_NEW,
+            Kind::AckOfNews => Occasions::DEVICE_ACKS_ALL.when(beyond == 0 && seen.from_device()),
+            Kind::Syn
+            | Kind::SynAck
+            | Kind::Reset
+            | Kind::News
+            | Kind::BeyondAHole
+            | Kind::WindowProbe
+            | Kind::WindowUpdate => Occasions::NEVER,
+        };
+        of_kind.or(Occasions::ACKS_UNSEEN.when(beyond > 0))
     }
 }
 
 /// A set of detectors by their place, one bit each. Those beyond the last bit are in every set.
 pub type Listening = u64;
 
+/// Detectors that have a bit.
+const BITS: usize = Listening::BITS as usize;
+
 /// The detectors of a run, in the order in which they are heard.
 #[derive(Debug)]
 pub struct Detectors {
     all: Vec<Box<dyn Detector>>,
-    /// Who named one occasion or more, for every set of the first six occasions and every set of the others.
-    on: [[Listening; 1 << Occasions::HALF]; 2],
-    /// Who has nothing to do on the occasions that it named.
-    idle: Listening,
-    /// Who named [`Occasions::TIME`], and until when none of them has anything to do.
-    timed: Listening,
+    /// What each of them [hears](Detector::hears), as it said last.
+    hears: Vec<Occasions>,
+    /// Who hears each occasion, by its place.
+    on: [Listening; Occasions::PLACES],
+    /// The occasions that anybody hears.
+    heard: Occasions,
+    /// Who is asked again after everything that it is called for: what it hears varies, or it looks at the clock.
+    asked_again: Listening,
+    /// Until when none of those who hear [`Occasions::TIME`] has anything to do.
     due: Timestamp,
+    last: LastSegments,
     /// All are called whether they have anything to do or not.
     #[cfg(test)]
     is_impatient: bool,
 }
 
 impl Detectors {
-    /// What the detectors that wait for tuples take for one of each at the most, octets: there are 17 such lists, and an
-    /// entry has some 250 octets in a table and a heap that may be half empty.
+    /// What the detectors that wait for tuples take for one of each at the most, octets: there are 17 such
+    /// lists, and an entry, with the segments that it cites, has less than 900 octets.
     pub const OCTETS_A_TUPLE: usize = 17 * 900;
 
     /// `tuples`: how many each may wait for at once, as long as there is one detector a rule. Where users' overrides
@@ -118,45 +165,47 @@ impl Detectors {
         for detector in &mut all {
             detector.keep_to(tuples);
         }
-        let mut on = [[0; 1 << Occasions::HALF]; 2];
-        let mut timed = 0;
-        for (place, detector) in all.iter().enumerate().take(Listening::BITS as usize) {
-            let hears = detector.hears();
-            for (half, on) in on.iter_mut().enumerate() {
-                for (set, listening) in on.iter_mut().enumerate() {
-                    let named = hears.half(half) & set != 0;
-                    *listening |= Listening::from(named) << place;
-                }
-            }
-            timed |= Listening::from(hears.0 & Occasions::TIME.0 != 0) << place;
-        }
-        Detectors {
+        let mut detectors = Detectors {
+            hears: vec![Occasions::NEVER; all.len()],
             all,
-            on,
-            idle: 0,
-            timed,
+            on: [0; Occasions::PLACES],
+            heard: Occasions::NEVER,
+            asked_again: 0,
             due: Timestamp::ZERO,
+            last: LastSegments::default(),
             #[cfg(test)]
             is_impatient: false,
+        };
+        for (place, detector) in detectors.all.iter().enumerate().take(BITS) {
+            let is_asked = detector.hears_vary() || detector.hears().has(Occasions::TIME);
+            detectors.asked_again |= Listening::from(is_asked) << place;
         }
+        (0..detectors.all.len()).for_each(|place| detectors.ask(place));
+        detectors
     }
 
-    /// All of them, in order; none is left.
-    pub fn take(&mut self) -> Vec<Box<dyn Detector>> {
-        self.on = [[0; 1 << Occasions::HALF]; 2];
-        self.timed = 0;
-        core::mem::take(&mut self.all)
+    /// All of them, in order, and the last segment of each device; nothing is left.
+    pub fn take(&mut self) -> (Vec<Box<dyn Detector>>, LastSegments) {
+        self.hears.clear();
+        (self.on, self.heard, self.asked_again) = ([0; Occasions::PLACES], Occasions::NEVER, 0);
+        (core::mem::take(&mut self.all), core::mem::take(&mut self.last))
+    }
+
+    /// They go on from the last segment of each device, as others knew it.
+    #[must_use]
+    pub fn after(self, last: LastSegments) -> Detectors {
+        Detectors { last, ..self }
     }
 
     /// From here on everybody hears everything, which must change nothing.
     #[cfg(test)]
     pub fn hear_everything(&mut self) {
-        self.on = [[Listening::MAX; 1 << Occasions::HALF]; 2];
         self.is_impatient = true;
-        self.look_ahead();
+        (0..self.all.len()).for_each(|place| self.ask(place));
     }
 
     /// A segment and what it did to the device, `happened`; `waiting`: who waited for its tuple before. Returns who does now.
+    #[inline]
     pub fn on_segment(
         &mut self,
         seen: &Seen<'_>,
@@ -164,43 +213,17 @@ impl Detectors {
         waiting: Listening,
         findings: &mut Vec<Finding>,
     ) -> Listening {
-        // What happened to the device may give one something to do.
-        let idle = if happened.is_empty() { self.idle } else { 0 };
-        let hearing = waiting | self.named(Occasions::of(seen)) & !idle;
-        let timed = if seen.segment.time >= self.due { self.timed } else { 0 };
-        let mut called = if happened.is_empty() { hearing | timed } else { Listening::MAX };
-        let mut waiting = waiting;
-        while called != 0 {
-            let place = called.trailing_zeros() as usize;
-            let bit = 1 << place;
-            called ^= bit;
-            let Some(detector) = self.all.get_mut(place) else { break };
-            for event in happened {
-                detector.on_host(event, findings);
-            }
-            if timed & bit != 0 {
-                detector.on_time(seen.segment.time, findings);
-            }
-            if hearing & bit != 0 {
-                let waits = detector.hear(seen, findings);
-                waiting = waiting & !bit | Listening::from(waits) << place;
-                if self.timed & bit != 0 {
-                    self.due = self.due.min(detector.due());
-                }
-            }
-        }
-        if timed != 0 || !happened.is_empty() {
-            self.look_ahead();
-        }
-        for detector in self.all.iter_mut().skip(Listening::BITS as usize) {
-            for event in happened {
-                detector.on_host(event, findings);
-            }
-            if detector.hears().0 & Occasions::TIME.0 != 0 {
-                detector.on_time(seen.segment.time, findings);
-            }
-            detector.on_segment(seen, findings);
-        }
+        let occasions = Occasions::of(seen);
+        let hearing = waiting | self.hearing(occasions);
+        let is_plain = hearing == 0 && seen.segment.time < self.due && self.all.len() <= BITS;
+        let waiting = if is_plain && happened.is_empty() {
+            waiting
+        } else if happened.is_empty() {
+            self.call(seen, hearing, waiting, findings)
+        } else {
+            self.call_all(seen, happened, occasions, waiting, findings)
+        };
+        self.last.note(seen);
         waiting
     }
 
@@ -220,36 +243,134 @@ impl Detectors {
 
     pub fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         for detector in &mut self.all {
-            detector.on_time(now, findings);
+            detector.on_time(now, &self.last, findings);
         }
         self.look_ahead();
     }
 
     pub fn on_gap(&mut self, gap: &Gap) {
         for detector in &mut self.all {
-            detector.on_gap(gap);
+            detector.on_gap(gap, &self.last);
         }
         self.look_ahead();
     }
 
-    #[inline]
-    fn named(&self, occasions: Occasions) -> Listening {
-        let [first, others] = &self.on;
-        first[occasions.half(0)] | others[occasions.half(1)]
-    }
-
-    /// Asks all of them anew whether they have something to do, or when.
-    fn look_ahead(&mut self) {
-        (self.idle, self.due) = (0, Timestamp::MAX);
-        for (place, detector) in self.all.iter().enumerate().take(Listening::BITS as usize) {
-            self.idle |= Listening::from(detector.is_idle()) << place;
-            if self.timed >> place & 1 != 0 {
-                self.due = self.due.min(detector.due());
+    /// A segment that did nothing to the device: those who are `hearing` are called, and those who look at the clock.
+    fn call(
+        &mut self,
+        seen: &Seen<'_>,
+        hearing: Listening,
+        mut waiting: Listening,
+        findings: &mut Vec<Finding>,
+    ) -> Listening {
+        let is_due = seen.segment.time >= self.due;
+        let timed = if is_due { self.hearing(Occasions::TIME) } else { 0 };
+        let mut called = hearing | timed;
+        while called != 0 {
+            let place = called.trailing_zeros() as usize;
+            let bit = 1 << place;
+            called ^= bit;
+            let Some(detector) = self.all.get_mut(place) else { break };
+            if timed & bit != 0 {
+                detector.on_time(seen.segment.time, &self.last, findings);
+            }
+            if hearing & bit != 0 {
+                let waits = detector.hear(seen, findings);
+                waiting = waiting & !bit | Listening::from(waits) << place;
+                if self.asked_again & bit != 0 {
+                    self.ask(place);
+                }
             }
         }
+        for (detector, hears) in self.all.iter_mut().zip(&self.hears).skip(BITS) {
+            if hears.has(Occasions::TIME) {
+                detector.on_time(seen.segment.time, &self.last, findings);
+            }
+            detector.on_segment(seen, findings);
+        }
+        if timed != 0 {
+            self.look_ahead();
+        }
+        waiting
+    }
+
+    /// A segment that did something to the device: all are told of it, and it may give each something to do.
+    fn call_all(
+        &mut self,
+        seen: &Seen<'_>,
+        happened: &[HostEvent],
+        occasions: Occasions,
+        mut waiting: Listening,
+        findings: &mut Vec<Finding>,
+    ) -> Listening {
+        let is_due = seen.segment.time >= self.due;
+        for place in 0..self.all.len() {
+            for event in happened {
+                self.all[place].on_host(event, findings);
+            }
+            let has_bit = place < BITS;
+            if has_bit && self.asked_again >> place & 1 != 0 {
+                self.ask(place);
+            }
+            let (detector, hears) = (&mut self.all[place], self.hears[place]);
+            if hears.has(Occasions::TIME) && (is_due || !has_bit) {
+                detector.on_time(seen.segment.time, &self.last, findings);
+            }
+            if !has_bit {
+                detector.on_segment(seen, findings);
+            } else if waiting >> place & 1 != 0 || hears.has(occasions) {
+                let waits = detector.hear(seen, findings);
+                waiting = waiting & !(1 << place) | Listening::from(waits) << place;
+            }
+        }
+        self.look_ahead();
+        waiting
+    }
+
+    /// Who hears one of `occasions` or more.
+    #[inline]
+    fn hearing(&self, occasions: Occasions) -> Listening {
+        occasions.and(self.heard).places().fold(0, |hearing, place| hearing | self.on[place])
+    }
+
+    /// Asks anew what they hear, and when they have something to do.
+    fn look_ahead(&mut self) {
+        self.due = Timestamp::MAX;
+        let mut asked = self.asked_again;
+        while asked != 0 {
+            self.ask(asked.trailing_zeros() as usize);
+            asked &= asked - 1;
+        }
+    }
+
+    /// Asks one of them what it hears from here on, and when it has something to do.
+    #[inline]
+    fn ask(&mut self, place: usize) {
+        let detector = &self.all[place];
+        let hears = detector.hears();
+        if hears.has(Occasions::TIME) {
+            self.due = self.due.min(detector.due());
+        }
+        #[cfg(test)]
+        let hears = if self.is_impatient { Occasions::ALWAYS.or(hears) } else { hears };
         #[cfg(test)]
         if self.is_impatient {
-            (self.idle, self.due) = (0, Timestamp::ZERO);
+            self.due = Timestamp::ZERO;
+        }
+        if hears != self.hears[place] {
+            self.list(place, hears);
+        }
+    }
+
+    /// Notes what one of them hears now.
+    fn list(&mut self, place: usize, hears: Occasions) {
+        self.hears[place] = hears;
+        self.heard = self.hears.iter().fold(Occasions::NEVER, |heard, hears| heard.or(*hears));
+        if place < BITS {
+            for (occasion, on) in self.on.iter_mut().enumerate() {
+                let is_heard = Listening::from(hears.0 >> occasion & 1);
+                *on = *on & !(1 << place) | is_heard << place;
+            }
         }
     }
 }

@@ -8,7 +8,8 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties,
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -125,7 +126,7 @@ impl Detector for KeepaliveFailure {
         watch.arm(tuple, from, until, asked);
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         for index in 0..self.waiting.len() {
             while let Some((tuple, mut asked)) = self.waiting[index].expired(now) {
                 if asked.is_told || asked.probes.len() < self.probes {
@@ -138,7 +139,7 @@ impl Detector for KeepaliveFailure {
         }
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, _last: &LastSegments) {
         self.last_gap = Some(gap.at);
     }
 }

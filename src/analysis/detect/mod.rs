@@ -37,7 +37,7 @@ mod zero_window;
 
 pub use finding::{EvidenceSegment, Finding, Words};
 pub use hearing::{Detectors, Listening, Occasions};
-pub use seen::Seen;
+pub use seen::{LastSegments, Seen};
 
 use super::{
     flow::FourTuple,
@@ -94,9 +94,8 @@ pub trait Detector: core::fmt::Debug + Send {
         Occasions::ALWAYS
     }
 
-    /// Whether it has nothing to do now on the occasions that it names. It is asked after everything but a segment, so no
-    /// segment may end this.
-    fn is_idle(&self) -> bool {
+    /// Whether that changes as it goes: then it is asked again after everything that it is called for.
+    fn hears_vary(&self) -> bool {
         false
     }
 
@@ -131,11 +130,12 @@ pub trait Detector: core::fmt::Debug + Send {
         Timestamp::ZERO
     }
 
-    /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time.
-    fn on_time(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}
+    /// Time went on; called at most every 100 ms of packet time, and before the segment that brought the time. `last`: the
+    /// last segment of each device before that.
+    fn on_time(&mut self, _now: Timestamp, _last: &LastSegments, _findings: &mut Vec<Finding>) {}
 
     /// Frames were lost: what did not come may have come unseen.
-    fn on_gap(&mut self, _gap: &Gap) {}
+    fn on_gap(&mut self, _gap: &Gap, _last: &LastSegments) {}
 }
 
 /// A threshold that a rule file may set.

@@ -5,7 +5,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds};
+use super::{Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds};
 use crate::analysis::{certainty::Certainty, host::Device, input::FrameNo, time::Timestamp, wire::Sign};
 
 pub const SPEC: Spec = Spec {
@@ -46,11 +46,11 @@ struct Shown {
 
 impl Detector for NotOnPath {
     fn hears(&self) -> Occasions {
-        Occasions::FROM_DEVICE
+        if self.waiting == 0 { Occasions::NEVER } else { Occasions::FROM_DEVICE }
     }
 
-    fn is_idle(&self) -> bool {
-        self.waiting == 0
+    fn hears_vary(&self) -> bool {
+        true
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
@@ -83,7 +83,7 @@ impl Detector for NotOnPath {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         if self.waiting == 0 {
             return;
         }

@@ -20,7 +20,7 @@ struct ResetClose {
 
 impl Detector for ResetClose {
     fn hears(&self) -> Occasions {
-        Occasions::DEVICE_ENDS
+        Occasions::DEVICE_RESETS
     }
 
     fn on_sign(&mut self, sign: &Sign, device: &Device, _findings: &mut Vec<Finding>) {
@@ -41,9 +41,9 @@ impl Detector for ResetClose {
         let text = format!(
             "{device} ended the connection between {client} and {server} by a RST (frame {frame}) and not by a FIN, \
              after {payload} octets of its own.",
-            device = parties.device,
-            client = parties.client,
-            server = parties.server,
+            device = parties.device(),
+            client = parties.client(),
+            server = parties.server(),
             frame = reset.frame,
             payload = seen.sender_before().payload,
         );

@@ -87,9 +87,6 @@ impl Seen<'_> {
     pub fn parties(&self) -> Parties {
         Parties {
             tuple: self.flow.tuple,
-            device: self.device.address,
-            client: self.flow.client(),
-            server: self.flow.server(),
             client_side: self.flow.life.opener,
             device_side: self.device_side,
             incarnation: self.flow.life.number,
@@ -97,64 +94,89 @@ impl Seen<'_> {
     }
 }
 
-/// The last segment of each device, kept by whoever hears them: a list in order of [`Device::number`].
+/// The last segment of each device: a list in order of [`Device::number`].
 #[derive(Debug, Default)]
-pub struct LastSegments(Vec<Option<LastSegment>>);
+pub struct LastSegments(Vec<Option<LastOf>>);
 
 #[derive(Clone, Copy, Debug)]
+struct LastOf {
+    device: IpAddr,
+    /// To or from it.
+    any: LastSegment,
+    /// That it sent itself.
+    own: Option<LastSegment>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastSegment {
-    pub device: IpAddr,
     pub frame: FrameNo,
     pub time: Timestamp,
 }
 
 impl LastSegments {
     #[inline]
-    pub fn note(&mut self, seen: &Seen<'_>) {
-        let (device, Segment { frame, time, .. }) = (seen.device, *seen.segment);
-        self.put(device.number, LastSegment { device: device.address, frame, time });
+    pub(super) fn note(&mut self, seen: &Seen<'_>) {
+        let last = LastSegment { frame: seen.segment.frame, time: seen.segment.time };
+        self.put(seen.device.number, seen.device.address, last, seen.from_device());
     }
 
     #[inline]
-    fn put(&mut self, number: usize, last: LastSegment) {
+    fn put(&mut self, number: usize, device: IpAddr, last: LastSegment, is_own: bool) {
+        if let Some(Some(known)) = self.0.get_mut(number) {
+            known.any = last;
+            if is_own {
+                known.own = Some(last);
+            }
+            return;
+        }
         if self.0.len() <= number {
             self.0.resize(number + 1, None);
         }
-        self.0[number] = Some(last);
+        self.0[number] = Some(LastOf { device, any: last, own: is_own.then_some(last) });
     }
 
-    pub fn of(&self, address: IpAddr) -> Option<LastSegment> {
+    /// The last segment that the device at `address` sent.
+    pub fn sent_by(&self, address: IpAddr) -> Option<LastSegment> {
         // A host that was met twice has two.
-        self.0.iter().flatten().rfind(|last| last.device == address).copied()
+        self.0.iter().flatten().filter(|last| last.device == address).filter_map(|last| last.own).next_back()
     }
 
     /// Those of the `most` devices that were heard or spoken to last, the latest first.
-    pub fn latest(&self, most: usize) -> Vec<LastSegment> {
+    pub fn latest(&self, most: usize) -> Vec<(IpAddr, LastSegment)> {
         let mut all: Vec<_> = self.0.iter().flatten().collect();
-        all.sort_by_key(|last| core::cmp::Reverse(last.frame));
-        let mut latest: Vec<LastSegment> = Vec::with_capacity(most);
+        all.sort_by_key(|last| core::cmp::Reverse(last.any.frame));
+        let mut latest: Vec<(IpAddr, LastSegment)> = Vec::with_capacity(most);
         for last in all {
-            if latest.len() < most && latest.iter().all(|known| known.device != last.device) {
-                latest.push(*last);
+            if latest.len() < most && latest.iter().all(|(known, _)| *known != last.device) {
+                latest.push((last.device, last.any));
             }
         }
         latest
     }
 }
 
-/// Who a finding is about.
+/// Who a finding is about: small, for it is kept with all that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parties {
     pub tuple: FourTuple,
-    pub device: IpAddr,
-    pub client: SocketAddr,
-    pub server: SocketAddr,
     pub client_side: Side,
     pub device_side: Side,
     pub incarnation: u32,
 }
 
 impl Parties {
+    pub fn device(&self) -> IpAddr {
+        self.tuple.socket(self.device_side).ip()
+    }
+
+    pub fn client(&self) -> SocketAddr {
+        self.tuple.socket(self.client_side)
+    }
+
+    pub fn server(&self) -> SocketAddr {
+        self.tuple.socket(self.client_side.other())
+    }
+
     /// "the device" or "the client", for sentences.
     pub fn name(&self, side: Side) -> &'static str {
         if side == self.device_side { "the device" } else { "the other side" }
@@ -179,9 +201,9 @@ impl Parties {
             rule: rule.into(),
             certainty,
             when: When(at),
-            device: self.device,
-            client: self.client,
-            server: self.server,
+            device: self.device(),
+            client: self.client(),
+            server: self.server(),
             incarnation: self.incarnation,
             frames,
             quantities: BTreeMap::new(),
@@ -198,20 +220,25 @@ mod tests {
 
     #[test]
     fn of_each_device_the_last_segment_is_known_and_they_come_the_latest_first() {
-        let last = |host: u8, frame| LastSegment {
-            device: IpAddr::from([10, 77, 0, host]),
-            frame,
-            time: Timestamp::from_micros(frame),
+        let last = |frame| LastSegment { frame, time: Timestamp::from_micros(frame) };
+        let of = |host: u8| IpAddr::from([10, 77, 0, host]);
+        let frames = |latest: Vec<(IpAddr, LastSegment)>| {
+            latest.iter().map(|(_, last)| last.frame).collect::<Vec<_>>()
         };
-        let frames = |latest: Vec<LastSegment>| latest.iter().map(|last| last.frame).collect::<Vec<_>>();
         let mut kept = LastSegments::default();
         // Two of them are met twice, under other numbers.
-        for (number, host, frame) in [(0, 2, 1), (4, 3, 2), (0, 2, 3), (1, 4, 4), (5, 3, 5), (6, 2, 6)] {
-            kept.put(number, last(host, frame));
+        let met = [(0, 2, 1), (4, 3, 2), (0, 2, 3), (1, 4, 4), (5, 3, 5), (6, 2, 6)];
+        for (number, host, frame) in met {
+            kept.put(number, of(host), last(frame), true);
         }
-        assert_eq!(kept.of([10, 77, 0, 2].into()).map(|last| last.frame), Some(6));
-        assert_eq!(kept.of([10, 77, 0, 9].into()).map(|last| last.frame), None);
+        assert_eq!(kept.sent_by(of(2)), Some(last(6)));
+        assert_eq!(kept.sent_by(of(9)), None);
         assert_eq!(frames(kept.latest(16)), [6, 5, 4]);
         assert_eq!(frames(kept.latest(2)), [6, 5]);
+        // What is sent to a device is none of its own.
+        kept.put(1, of(4), last(7), false);
+        kept.put(7, of(8), last(8), false);
+        assert_eq!((kept.sent_by(of(4)), kept.sent_by(of(8))), (Some(last(4)), None));
+        assert_eq!(frames(kept.latest(2)), [8, 7]);
     }
 }

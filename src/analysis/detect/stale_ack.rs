@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Occasions, Seen, Spec, evidence::seconds, watch::Watch};
+use super::{Detector, Finding, LastSegments, Occasions, Seen, Spec, evidence::seconds, watch::Watch};
 use crate::analysis::{certainty::Certainty, host::HostEvent, input::FrameNo, time::Timestamp, wire::Note};
 
 pub const SPEC: Spec = Spec {
@@ -51,7 +51,7 @@ impl Detector for StaleAck {
         findings.push(tell(seen, &syn, &ack));
     }
 
-    fn on_time(&mut self, now: Timestamp, _: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, _: &mut Vec<Finding>) {
         while self.told.expired(now).is_some() {}
     }
 }
@@ -71,8 +71,8 @@ fn tell(seen: &Seen<'_>, syn: &Note, ack: &Note) -> Finding {
     let text = format!(
         "{server} answered the SYN from {client} (frame {syn}) with an ACK that does not belong to it (frame {ack}): \
          the old connection is in TIME-WAIT there, or still open there, or this is a challenge ACK.",
-        server = parties.server,
-        client = parties.client,
+        server = parties.server(),
+        client = parties.client(),
         syn = syn.frame,
         ack = ack.frame,
     );

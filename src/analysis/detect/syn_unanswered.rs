@@ -7,9 +7,7 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec,
-    evidence::seconds,
-    seen::{LastSegments, Parties},
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties,
     watch::Watch,
 };
 use crate::analysis::{
@@ -30,11 +28,7 @@ pub const SPEC: Spec = Spec {
         what: "how long after its second SYN a client goes without an answer (1 s is RFC 6298's first timeout)",
     }],
     new: |settings| {
-        Box::new(SynUnanswered {
-            rto: Duration::from_secs_f64(settings[0]),
-            asked: Watch::default(),
-            heard: LastSegments::default(),
-        })
+        Box::new(SynUnanswered { rto: Duration::from_secs_f64(settings[0]), asked: Watch::default() })
     },
 };
 
@@ -49,8 +43,6 @@ const ATTEMPT: Duration = Duration::from_secs(140);
 struct SynUnanswered {
     rto: Duration,
     asked: Watch<Asked>,
-    /// What each device sent last, on whatever connection.
-    heard: LastSegments,
 }
 
 /// One attempt to connect, or the part of it that came after the last answer.
@@ -64,7 +56,7 @@ struct Asked {
 
 impl Detector for SynUnanswered {
     fn hears(&self) -> Occasions {
-        Occasions::TIME.or(Occasions::FROM_DEVICE).or(Occasions::AGAIN).or(Occasions::ANOTHER_LIFE)
+        Occasions::TIME.or(Occasions::AGAIN).or(Occasions::ANOTHER_LIFE)
     }
 
     fn waits_for(&self, tuple: FourTuple) -> bool {
@@ -77,7 +69,6 @@ impl Detector for SynUnanswered {
 
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         if seen.from_device() {
-            self.heard.note(seen);
             return self.answered(seen);
         }
         let is_again = seen.kind == Kind::SynAgain && seen.place == Belongs::SameSyn;
@@ -95,10 +86,10 @@ impl Detector for SynUnanswered {
         self.asked.due()
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, last: &LastSegments, findings: &mut Vec<Finding>) {
         while let Some((tuple, asked)) = self.asked.expired(now) {
             if !asked.told && asked.syns.len() >= 2 {
-                self.tell(tuple, asked, now, findings);
+                self.tell(tuple, asked, now, last, findings);
             }
         }
     }
@@ -149,12 +140,20 @@ impl SynUnanswered {
         self.asked.arm(tuple, note.time, wait, asked);
     }
 
-    fn tell(&mut self, tuple: FourTuple, mut asked: Asked, now: Timestamp, findings: &mut Vec<Finding>) {
-        let (Some(first), Some(last)) = (asked.syns.first().copied(), asked.syns.last().copied()) else {
+    fn tell(
+        &mut self,
+        tuple: FourTuple,
+        mut asked: Asked,
+        now: Timestamp,
+        last: &LastSegments,
+        findings: &mut Vec<Finding>,
+    ) {
+        let (Some(first), Some(latest)) = (asked.syns.first().copied(), asked.syns.last().copied()) else {
             return;
         };
         let parties = asked.parties;
-        let heard = self.heard.of(parties.device);
+        // What it sent last, on whatever connection.
+        let heard = last.sent_by(parties.device());
         let meanwhile = heard.filter(|last| last.time >= first.time);
         let lossy = asked.last_gap.is_some_and(|gap| gap >= first.time);
         // A device that was never heard may be one whose frames do not come past here.
@@ -167,11 +166,11 @@ impl SynUnanswered {
         };
         let text = format!(
             "{server} did not answer {count} SYNs of one attempt from {client} (frames {first} to {last}), {elsewhere}.",
-            server = parties.server,
+            server = parties.server(),
             count = asked.syns.len(),
-            client = parties.client,
+            client = parties.client(),
             first = first.frame,
-            last = last.frame,
+            last = latest.frame,
         );
         let role = |at: usize| if at == 0 { "client asks" } else { "asks again" };
         let rows = asked.syns.iter().enumerate();

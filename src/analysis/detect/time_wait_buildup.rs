@@ -64,7 +64,7 @@ struct Held {
 
 impl Detector for TimeWaitBuildup {
     fn hears(&self) -> Occasions {
-        Occasions::CLOSING
+        Occasions::DEVICE_AFTER_FIN
     }
 
     fn on_segment(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
@@ -112,7 +112,7 @@ impl TimeWaitBuildup {
         let parties = seen.parties();
         let frames: Vec<FrameNo> = self
             .devices
-            .get(&parties.device)
+            .get(&parties.device())
             .map_or_else(Vec::new, |held| held.entries.iter().skip(skip).copied().collect());
         let (length_s, is_measured) = seen.device.time_wait_s();
         let room = match seen.device.pcb_cap().at_least.map(f64::from).filter(|least| *least > self.cap) {
@@ -129,7 +129,7 @@ impl TimeWaitBuildup {
                 format!(
                     "{} holds about {now} closed connections in TIME-WAIT, the last since frame {}; {room}, and \
                      each is held for {length_s:.0} s, {length}.",
-                    parties.device, seen.segment.frame,
+                    parties.device(), seen.segment.frame,
                 ),
             )
             .with_quantity("held", now as f64)

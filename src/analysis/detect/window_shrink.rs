@@ -7,7 +7,9 @@
 
 use core::time::Duration;
 
-use super::{Detector, Finding, Occasions, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch};
+use super::{
+    Detector, Finding, LastSegments, Occasions, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+};
 use crate::analysis::{
     certainty::Certainty,
     flow::{Belongs, FourTuple, Side},
@@ -101,13 +103,13 @@ impl Detector for WindowShrink {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, _findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, _findings: &mut Vec<Finding>) {
         for watch in &mut self.waiting {
             while watch.expired(now).is_some() {}
         }
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, _last: &LastSegments) {
         self.last_gap = Some(gap.at);
     }
 }

@@ -6,7 +6,8 @@
 use core::time::Duration;
 
 use super::{
-    Detector, Finding, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties, watch::Watch,
+    Detector, Finding, LastSegments, Occasions, Parameter, Seen, Spec, evidence::seconds, seen::Parties,
+    watch::Watch,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -100,7 +101,7 @@ impl Detector for ZeroWindow {
         }
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, _last: &LastSegments, findings: &mut Vec<Finding>) {
         for index in 0..self.waiting.len() {
             while let Some((_, wait)) = self.waiting[index].expired(now) {
                 findings.push(self.finding(&wait));
@@ -108,7 +109,7 @@ impl Detector for ZeroWindow {
         }
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
+    fn on_gap(&mut self, gap: &Gap, _last: &LastSegments) {
         self.last_gap = Some(gap.at);
     }
 }

@@ -16,7 +16,7 @@ use super::{
     schema::{GroupBy, Policy, Rule},
 };
 use crate::analysis::{
-    detect::{Detector, Detectors, Finding, Listening, Occasions, Parameter, Seen, Spec},
+    detect::{Detector, Detectors, Finding, LastSegments, Listening, Occasions, Parameter, Seen, Spec},
     flow::FourTuple,
     host::{Comparison, Device, HostEvent},
     input::Gap,
@@ -133,7 +133,8 @@ pub fn detectors_after(
     rules: &RuleSet,
     tuples: usize,
 ) -> (Detectors, Moved) {
-    let mut left = before.take().into_iter();
+    let (all, last) = before.take();
+    let mut left = all.into_iter();
     let mut first = 0;
     let (mut detectors, mut moved) = (Vec::new(), Moved(Vec::new()));
     for (detector, rule) in rules.with_detectors() {
@@ -149,7 +150,7 @@ pub fn detectors_after(
         }
         first += count;
     }
-    (Detectors::new(detectors, tuples), moved)
+    (Detectors::new(detectors, tuples).after(last), moved)
 }
 
 fn has_numbers_of(rule: &Rule, was: &Rule) -> bool {
@@ -197,8 +198,8 @@ impl Detector for Scoped {
         self.inner.hears()
     }
 
-    fn is_idle(&self) -> bool {
-        self.inner.is_idle()
+    fn hears_vary(&self) -> bool {
+        self.inner.hears_vary()
     }
 
     fn waits_for(&self, tuple: FourTuple) -> bool {
@@ -237,14 +238,14 @@ impl Detector for Scoped {
         self.inner.due()
     }
 
-    fn on_time(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+    fn on_time(&mut self, now: Timestamp, last: &LastSegments, findings: &mut Vec<Finding>) {
         let from = findings.len();
-        self.inner.on_time(now, findings);
+        self.inner.on_time(now, last, findings);
         self.keep_own(findings, from);
     }
 
-    fn on_gap(&mut self, gap: &Gap) {
-        self.inner.on_gap(gap);
+    fn on_gap(&mut self, gap: &Gap, last: &LastSegments) {
+        self.inner.on_gap(gap, last);
     }
 }
 
