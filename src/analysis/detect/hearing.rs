@@ -282,11 +282,13 @@ impl Detectors {
                 }
             }
         }
-        for (detector, hears) in self.all.iter_mut().zip(&self.hears).skip(BITS) {
-            if hears.has(Occasions::TIME) {
-                detector.on_time(seen.segment.time, &self.last, findings);
+        if self.all.len() > BITS {
+            for (detector, hears) in self.all.iter_mut().zip(&self.hears).skip(BITS) {
+                if hears.has(Occasions::TIME) {
+                    detector.on_time(seen.segment.time, &self.last, findings);
+                }
+                detector.on_segment(seen, findings);
             }
-            detector.on_segment(seen, findings);
         }
         if timed != 0 {
             self.look_ahead();

@@ -1,13 +1,13 @@
 //! Deadlines on tuples: what a detector waits for, in the order of time, within a bound.
 
-use core::cmp::{Ordering, Reverse};
+use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
-use crate::analysis::{flow::FourTuple, time::Timestamp};
+use crate::analysis::{
+    flow::{ByTuple, FourTuple, Place},
+    time::Timestamp,
+};
 
 /// Tuples waited for at once by one detector, however much memory there is.
 const MOST: usize = 16_384;
@@ -17,7 +17,7 @@ const CALLED_OFF: usize = 64;
 /// One deadline a tuple, each with what is needed to tell what it was about.
 #[derive(Debug)]
 pub struct Watch<T> {
-    waiting: HashMap<FourTuple, (Key, T), RandomState>,
+    waiting: ByTuple<Wait<T>>,
     /// In order of deadline, then of arming: the order in which findings come must not hang on a hash. What was armed
     /// again or called off since is skipped; most deadlines are called off soon, and this way that costs nothing.
     due: BinaryHeap<Reverse<Due>>,
@@ -26,17 +26,23 @@ pub struct Watch<T> {
     capacity: usize,
 }
 
-type Key = (Timestamp, u64);
+#[derive(Debug)]
+struct Wait<T> {
+    /// Of its arming: no other has it.
+    serial: u64,
+    what: T,
+}
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
-    key: Key,
-    tuple: FourTuple,
+    at: Timestamp,
+    serial: u64,
+    place: Place,
 }
 
 impl<T> Default for Watch<T> {
     fn default() -> Self {
-        Watch { waiting: HashMap::default(), due: BinaryHeap::new(), serial: 0, capacity: MOST }
+        Watch { waiting: ByTuple::of(MOST), due: BinaryHeap::new(), serial: 0, capacity: MOST }
     }
 }
 
@@ -44,42 +50,42 @@ impl<T> Watch<T> {
     /// From here on, no more than `tuples` at once.
     pub fn keep_to(&mut self, tuples: usize) {
         self.capacity = tuples.clamp(1, MOST);
+        if self.waiting.is_empty() {
+            // The new one is there before the one due first gives way.
+            self.waiting = ByTuple::of(self.capacity + 1);
+        }
     }
 
     /// Waits for `tuple` until `after` past `from`; replaces what was waited for before.
     pub fn arm(&mut self, tuple: FourTuple, from: Timestamp, after: Duration, what: T) {
         self.serial += 1;
-        let key = (from.saturating_add(after), self.serial);
-        let before = self.waiting.insert(tuple, (key, what));
-        if before.is_none() && self.waiting.len() > self.capacity {
+        let place = self.waiting.put(tuple, Wait { serial: self.serial, what });
+        if self.waiting.len() > self.capacity {
             self.take_first(Timestamp::MAX);
         }
         if self.due.len() >= 2 * self.waiting.len() + CALLED_OFF {
             let waiting = &self.waiting;
             self.due.retain(|Reverse(due)| due.stands(waiting));
         }
-        self.due.push(Reverse(Due { key, tuple }));
+        self.due.push(Reverse(Due { at: from.saturating_add(after), serial: self.serial, place }));
     }
 
     /// What came in time; gives back what was waited for.
     pub fn disarm(&mut self, tuple: FourTuple) -> Option<T> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        self.waiting.remove(&tuple).map(|(_, what)| what)
+        self.waiting.remove(&tuple).map(|wait| wait.what)
     }
 
     pub fn holds(&self, tuple: FourTuple) -> bool {
-        self.waiting.contains_key(&tuple)
+        self.waiting.find(&tuple).is_some()
     }
 
     pub fn get_mut(&mut self, tuple: FourTuple) -> Option<&mut T> {
-        self.waiting.get_mut(&tuple).map(|(_, what)| what)
+        self.waiting.get_mut(&tuple).map(|wait| &mut wait.what)
     }
 
     /// Until then nothing is [`Watch::expired`].
     pub fn due(&self) -> Timestamp {
-        self.due.peek().map_or(Timestamp::MAX, |Reverse(due)| due.key.0)
+        self.due.peek().map_or(Timestamp::MAX, |Reverse(due)| due.at)
     }
 
     /// The next thing that did not come by `now`; call it until there is none.
@@ -90,13 +96,14 @@ impl<T> Watch<T> {
     /// The first deadline, if it is not after `until`.
     fn take_first(&mut self, until: Timestamp) -> Option<(FourTuple, T)> {
         while let Some(&Reverse(due)) = self.due.peek()
-            && due.key.0 <= until
+            && due.at <= until
         {
             self.due.pop();
             if due.stands(&self.waiting)
-                && let Some((_, what)) = self.waiting.remove(&due.tuple)
+                && let Some(tuple) = self.waiting.tuple_at(due.place)
+                && let Some(what) = self.disarm(tuple)
             {
-                return Some((due.tuple, what));
+                return Some((tuple, what));
             }
         }
         None
@@ -104,28 +111,8 @@ impl<T> Watch<T> {
 }
 
 impl Due {
-    fn stands<T>(&self, waiting: &HashMap<FourTuple, (Key, T), RandomState>) -> bool {
-        waiting.get(&self.tuple).is_some_and(|(key, _)| *key == self.key)
-    }
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Due) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Due) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Due) -> Ordering {
-        self.key.cmp(&other.key)
+    fn stands<T>(&self, waiting: &ByTuple<Wait<T>>) -> bool {
+        waiting.at(self.place).is_some_and(|wait| wait.serial == self.serial)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Four-tuples and their lives: which segment belongs to which incarnation of which connection.
 
+pub mod by_tuple;
 pub mod event;
 pub mod flow_state;
 pub mod incarnation;
@@ -7,6 +8,7 @@ pub mod segment;
 pub mod table;
 pub mod tuple;
 
+pub use by_tuple::{ByTuple, Place};
 pub use event::{FlowChange, FlowEvent};
 pub use flow_state::Flow;
 pub use incarnation::{Belongs, Incarnation, PastLife};
