@@ -219,7 +219,7 @@ impl Engine {
         let (tuple, from) = FourTuple::of(segment);
         self.hosts.recognise(segment);
         let found = self.table.find(&tuple);
-        let (id, ends) = match found {
+        let (id, mut ends) = match found {
             Ok(id) => (id, self.hosts.still(*self.table.kept(id), &tuple)),
             Err(unknown) => {
                 let Some(ends) = self.hosts.concerns(&tuple) else { return };
@@ -251,7 +251,15 @@ impl Engine {
         self.happened.clear();
         let flow = self.table.flow(id);
         let happened = &mut self.happened;
-        self.hosts.device_mut(index).observe(segment, from, (flow, &before), place, device_side, happened);
+        let sides = (from, device_side);
+        self.hosts.device_mut(index).observe(
+            segment,
+            sides,
+            (flow, &before),
+            place,
+            &mut ends.listed,
+            happened,
+        );
         let seen = Seen {
             segment,
             from,
@@ -266,6 +274,7 @@ impl Engine {
         let waiting = self.table.waiting(id);
         let waiting = self.detectors.on_segment(&seen, &self.happened, waiting, &mut self.found);
         self.table.set_waiting(id, waiting);
+        *self.table.kept_mut(id) = ends;
         self.tell_findings();
     }
 

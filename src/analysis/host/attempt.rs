@@ -6,15 +6,13 @@
 use core::{net::SocketAddr, time::Duration};
 use std::collections::VecDeque;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use super::{
     event::HostEvent,
     facts::{Blocked, Delay, DelayFacts, Outcome, rounded},
+    listed::Listed,
 };
 use crate::analysis::{
-    flow::{Belongs, Flow, FourTuple, Incarnation},
+    flow::{Belongs, ByTuple, Flow, FourTuple, Incarnation},
     input::FrameNo,
     time::Timestamp,
     wire::{Flags, Note, Segment},
@@ -25,9 +23,9 @@ const CAPACITY: usize = 4_096;
 /// Without a further SYN for so long, the client has given up (Linux: 134 s in all).
 const GIVEN_UP: Duration = Duration::from_secs(140);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Attempts {
-    open: HashMap<FourTuple, (u64, Attempt), RandomState>,
+    open: ByTuple<(u64, Attempt)>,
     /// By the time of their first SYN; one that is over is skipped.
     order: VecDeque<(FourTuple, u64)>,
     serial: u64,
@@ -46,16 +44,38 @@ struct Attempt {
     blocked_by: Option<Blocked>,
 }
 
+impl Default for Attempts {
+    fn default() -> Attempts {
+        let (open, order) = (ByTuple::of(CAPACITY), VecDeque::new());
+        Attempts { open, order, serial: 0, told: DelayFacts::default() }
+    }
+}
+
 impl Attempts {
     /// A segment between the device and a client, after the flow and the ledger have taken it; `before`: the flow's life
     /// before it; `happened`: what it did to the device.
+    #[inline]
     pub fn observe(
         &mut self,
         segment: &Segment,
         from_device: bool,
+        lives: (&Flow, &Incarnation),
+        (place, happened): (Belongs, &[HostEvent]),
+        listed: &mut Listed,
+    ) {
+        if listed.is_attempt || place == Belongs::SameSyn || !happened.is_empty() {
+            self.concerns(segment, from_device, lives, (place, happened), listed);
+        }
+    }
+
+    /// It may begin an attempt, be one of its SYNs, or end it.
+    fn concerns(
+        &mut self,
+        segment: &Segment,
+        from_device: bool,
         (flow, before): (&Flow, &Incarnation),
-        place: Belongs,
-        happened: &[HostEvent],
+        (place, happened): (Belongs, &[HostEvent]),
+        listed: &mut Listed,
     ) {
         for event in happened {
             if let HostEvent::Refused { story, syn, .. } = event {
@@ -64,23 +84,31 @@ impl Attempts {
                     closed_in: close.device_fin.frame,
                 });
                 self.refused(flow, *syn, story.incarnation, blocked_by);
+                listed.is_attempt = true;
             }
         }
         let flags = segment.flags;
         if flags.is_opening() && !from_device {
             match place {
-                Belongs::SameSyn if before.awaits_answer() => self.asked_again(flow, before.opening, segment),
+                Belongs::SameSyn if before.awaits_answer() => {
+                    self.asked_again(flow, before.opening, segment);
+                    listed.is_attempt = true;
+                }
                 // Another connect(): the one before was not seen to get in.
-                Belongs::NewLife => self.give_up(flow.tuple),
-                Belongs::SameSyn | Belongs::ThisLife | Belongs::AnotherLife => {}
+                Belongs::NewLife if listed.is_attempt => {
+                    self.give_up(flow.tuple);
+                    listed.is_attempt = false;
+                }
+                Belongs::SameSyn | Belongs::NewLife | Belongs::ThisLife | Belongs::AnotherLife => {}
             }
-        } else if place != Belongs::AnotherLife && !self.open.is_empty() {
+        } else if place != Belongs::AnotherLife && listed.is_attempt {
             // The device's RST against the SYN ends it, the client's own (against a stale ACK) does not.
             match (flags.has(Flags::RST), from_device) {
                 (true, true) => self.answered(flow, Outcome::Reset, segment),
-                (true, false) => {}
+                (true, false) => return,
                 (false, _) => self.answered(flow, Outcome::Accepted, segment),
             }
+            listed.is_attempt = false;
         }
     }
 
@@ -109,6 +137,10 @@ impl Attempts {
                 self.give_up(tuple);
             }
         }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
     }
 
     pub fn facts(&self) -> DelayFacts {
@@ -141,7 +173,7 @@ impl Attempts {
             }
         }
         let (serial, order) = (&mut self.serial, &mut self.order);
-        let new = || {
+        let (_, attempt) = self.open.get_or_put(tuple, || {
             *serial += 1;
             order.push_back((tuple, *serial));
             let attempt = Attempt {
@@ -155,8 +187,8 @@ impl Attempts {
                 blocked_by: None,
             };
             (*serial, attempt)
-        };
-        &mut self.open.entry(tuple).or_insert_with(new).1
+        });
+        attempt
     }
 
     /// The device answered it.

@@ -6,6 +6,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::listed::{Block, Listed};
 use crate::analysis::{
     flow::{Flow, FourTuple, Side},
     tcp::TcpState,
@@ -24,18 +25,26 @@ pub struct Blocks {
 
 impl Blocks {
     /// The device sent a segment of the present life of `flow`, which has taken it.
-    pub fn sent(&mut self, flow: &Flow, device: Side) {
+    pub fn sent(&mut self, flow: &Flow, device: Side, listed: &mut Listed) {
         match flow.life.endpoint(device).view.state() {
-            Some(TcpState::Closed | TcpState::TimeWait) => self.gone(flow.tuple),
+            Some(TcpState::Closed | TcpState::TimeWait) => self.gone(flow.tuple, listed),
             // A listener comes from a pool of its own.
             None | Some(TcpState::Listen) => {}
-            Some(_) => self.has(flow),
+            Some(_) => self.has(flow, listed),
         }
     }
 
     /// The connection is over, or is in TIME-WAIT, which the ledger counts.
-    pub fn gone(&mut self, tuple: FourTuple) {
-        self.live.remove(&tuple);
+    pub fn gone(&mut self, tuple: FourTuple, listed: &mut Listed) {
+        if listed.block != Block::No {
+            self.live.remove(&tuple);
+            listed.block = Block::No;
+        }
+    }
+
+    /// No connection is counted.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
     }
 
     /// Blocks made since the beginning, for connections that were seen to begin.
@@ -49,14 +58,19 @@ impl Blocks {
         (!self.overflowed).then(|| u32::try_from(beside).ok()).flatten()
     }
 
-    fn has(&mut self, flow: &Flow) {
+    fn has(&mut self, flow: &Flow, listed: &mut Listed) {
+        if listed.block == Block::Counted {
+            return;
+        }
         let number = flow.life.number;
-        if self.live.get(&flow.tuple) == Some(&number) {
+        if listed.block == Block::Unknown && self.live.get(&flow.tuple) == Some(&number) {
+            listed.block = Block::Counted;
             return;
         }
         self.made += u64::from(flow.life.saw_open);
         if self.live.len() < CAPACITY {
             self.live.insert(flow.tuple, number);
+            listed.block = Block::Counted;
         } else {
             self.overflowed = true;
         }

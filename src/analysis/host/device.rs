@@ -15,6 +15,7 @@ use super::{
     hold::{Answer, CONFIRMING_CYCLES, Hold, Refusal},
     isn_clock::IsnClock,
     ledger::Ledger,
+    listed::{Held, Listed},
     liveness::Liveness,
     pcb_cap::Evictions,
     uptime::Uptime,
@@ -99,17 +100,22 @@ impl Device {
         Device { number, ..self }
     }
 
-    /// A segment of one of its flows, after the flow has taken it; `before` is the flow's life before that. What follows
-    /// is appended to `events`, which is empty.
+    /// A segment that `from` sent on one of its flows, after the flow has taken it; `before` is the flow's life before that,
+    /// `device` its own side, `listed` what is kept of it with the flow. What follows is appended to `events`, which is empty.
     pub fn observe(
         &mut self,
         segment: &Segment,
-        from: Side,
+        (from, device): (Side, Side),
         (flow, before): (&Flow, &Incarnation),
         place: Belongs,
-        device: Side,
+        listed: &mut Listed,
         events: &mut Vec<HostEvent>,
     ) {
+        if !listed.is_by(self.number) {
+            *listed = Listed::met_by(self.number, &self.ledger, &self.attempts, &self.blocks);
+        } else if place == Belongs::NewLife {
+            listed.of_new_life();
+        }
         self.segments += 1;
         if from == device {
             self.spoke_tcp = true;
@@ -120,20 +126,21 @@ impl Device {
             let needs_none = segment.flags.has(Flags::SYN) || segment.flags.has(Flags::RST);
             let remembers = !needs_none && place == Belongs::ThisLife;
             self.uptime.sent(segment.time, if remembers { flow.life.opening.time } else { segment.time });
-            self.observe_own(segment, flow, place, device, events);
+            self.observe_own(segment, flow, (place, device), listed, events);
             if place != Belongs::AnotherLife {
-                self.blocks.sent(flow, device);
+                self.blocks.sent(flow, device, listed);
             }
         } else {
-            self.observe_peer(segment, flow, place, events);
+            self.observe_peer(segment, flow, place, listed, events);
         }
-        if flow.life.endpoint(device).view.is(TcpState::Closed) {
-            self.blocks.gone(flow.tuple);
+        let state = flow.life.endpoint(device).view.state();
+        if state == Some(TcpState::Closed) {
+            self.blocks.gone(flow.tuple, listed);
         }
-        if flow.life.endpoint(device).view.is(TcpState::TimeWait) && place != Belongs::AnotherLife {
-            self.enter(segment, flow, device);
+        if state == Some(TcpState::TimeWait) && place != Belongs::AnotherLife {
+            self.enter(segment, flow, device, listed);
         }
-        self.attempts.observe(segment, from == device, (flow, before), place, events);
+        self.attempts.observe(segment, from == device, (flow, before), (place, events), listed);
     }
 
     /// A frame that holds no TCP segment, from this device or asking for it.
@@ -200,8 +207,8 @@ impl Device {
         &mut self,
         segment: &Segment,
         flow: &Flow,
-        place: Belongs,
-        device: Side,
+        (place, device): (Belongs, Side),
+        listed: &mut Listed,
         events: &mut Vec<HostEvent>,
     ) {
         if segment.flags.is_syn_ack() && place != Belongs::AnotherLife {
@@ -216,7 +223,7 @@ impl Device {
             self.ledger.closed_second(flow.tuple, segment.time);
         }
         if !segment.is_pure_ack() {
-            if let Some(hold) = self.ledger.get_mut(flow.tuple) {
+            if let Some(hold) = listed.hold(&mut self.ledger, flow.tuple) {
                 match hold.device_answered(segment) {
                     Answer::OfOldLife => {}
                     Answer::ResetInWindow { syn, incarnation } => {
@@ -235,9 +242,9 @@ impl Device {
             return;
         }
         if waiting && place == Belongs::AnotherLife {
-            self.presume(segment, flow, device);
+            self.presume(segment, flow, device, listed);
         }
-        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        let Some(hold) = listed.hold(&mut self.ledger, flow.tuple) else { return };
         let refusals = hold.device_acked(Note::from(segment));
         if refusals.is_empty() && hold.close.is_none_or(|close| close.entered.is_none()) {
             return;
@@ -254,12 +261,19 @@ impl Device {
         }
     }
 
-    fn observe_peer(&mut self, segment: &Segment, flow: &Flow, place: Belongs, events: &mut Vec<HostEvent>) {
+    fn observe_peer(
+        &mut self,
+        segment: &Segment,
+        flow: &Flow,
+        place: Belongs,
+        listed: &mut Listed,
+        events: &mut Vec<HostEvent>,
+    ) {
         let flags = segment.flags;
         if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !flags.has(Flags::FIN) {
             return;
         }
-        let Some(hold) = self.ledger.get_mut(flow.tuple) else { return };
+        let Some(hold) = listed.hold(&mut self.ledger, flow.tuple) else { return };
         if flags.has(Flags::RST) {
             self.rsts += u64::from(hold.is_established() || hold.refused > 0);
             hold.offer_rst(Note::from(segment));
@@ -274,11 +288,11 @@ impl Device {
     }
 
     /// The flow shows the device in TIME-WAIT: make the hold, or complete it.
-    fn enter(&mut self, segment: &Segment, flow: &Flow, device: Side) {
+    fn enter(&mut self, segment: &Segment, flow: &Flow, device: Side, listed: &mut Listed) {
         let (own, peer) = (flow.life.endpoint(device), flow.life.endpoint(device.other()));
         let (Some(device_fin), Some(client_fin)) = (own.fin, peer.fin) else { return };
         let numbers = (device_fin.seq_end(), client_fin.seq_end());
-        if self.ledger.get_mut(flow.tuple).is_some_and(|hold| (hold.sn, hold.rn) == numbers) {
+        if listed.hold(&mut self.ledger, flow.tuple).is_some_and(|hold| (hold.sn, hold.rn) == numbers) {
             return;
         }
         let acked = own.rcv_nxt.is_some_and(|next| next.reaches(client_fin.seq_end()));
@@ -295,7 +309,7 @@ impl Device {
             .since(flow.life.saw_open.then_some(flow.life.opening.time));
         hold.beside = self.beside(&hold);
         let counted = hold.counted;
-        self.ledger.insert(hold);
+        listed.held = Held::At(self.ledger.insert(hold));
         if counted {
             self.entered += 1;
             self.ledger.begin(flow.tuple);
@@ -304,15 +318,15 @@ impl Device {
 
     /// A SYN was answered by a pure ACK of other numbers and no close was seen: perhaps a TIME-WAIT from
     /// before the capture began. Nothing is said of it until the client's RSTs have been ignored.
-    fn presume(&mut self, segment: &Segment, flow: &Flow, device: Side) {
-        let known = self.ledger.get_mut(flow.tuple);
+    fn presume(&mut self, segment: &Segment, flow: &Flow, device: Side, listed: &mut Listed) {
+        let known = listed.hold(&mut self.ledger, flow.tuple);
         if known.is_some_and(|hold| hold.close.is_some() || (hold.sn, hold.rn) == (segment.seq, segment.ack))
         {
             return;
         }
         let mut hold = Hold::presumed(flow.tuple, device, segment.seq, segment.ack, segment.time);
         hold.offer_syn(flow.life.opening, flow.life.number);
-        self.ledger.insert(hold);
+        listed.held = Held::At(self.ledger.insert(hold));
     }
 
     fn refused(&mut self, refusal: &Refusal, flow: &Flow, events: &mut Vec<HostEvent>) {

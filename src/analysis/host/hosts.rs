@@ -1,11 +1,12 @@
 //! Which hosts are devices, and all of them at once.
 
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::{device::Device, espressif::is_espressif, facts::DeviceFacts};
+use super::{device::Device, espressif::is_espressif, facts::DeviceFacts, listed::Listed};
 use crate::analysis::{
     flow::{Flow, FourTuple, Side},
     time::Timestamp,
@@ -34,6 +35,8 @@ pub struct Hosts {
     /// In order of appearance, so that every output has one order.
     devices: Vec<Device>,
     index: HashMap<Address, usize, RandomState>,
+    /// A bit for each way in which the address of one of them ends: most addresses of a flood end otherwise.
+    endings: u64,
     overflow: u64,
     /// Devices met so far, those that turned out to be none included.
     met: u32,
@@ -50,10 +53,11 @@ impl Hosts {
         };
         named.sort_unstable();
         named.dedup();
+        let endings = named.iter().fold(0, |endings, ip| endings | Address::of(*ip).ending());
         let index = named.iter().enumerate().map(|(index, ip)| (Address::of(*ip), index)).collect();
         let numbered = named.into_iter().enumerate();
         let devices: Vec<_> = numbered.map(|(number, ip)| Device::new(ip, tuples).numbered(number)).collect();
-        Hosts { scope, met: devices.len() as u32, devices, index, overflow: 0, tuples }
+        Hosts { scope, met: devices.len() as u32, devices, index, endings, overflow: 0, tuples }
     }
 
     /// Which ends of `tuple` are known devices; `None` where neither is and flows between other hosts may be left out from
@@ -67,19 +71,23 @@ impl Hosts {
     /// The same of a tuple that is followed, where `known` was said of it before.
     #[inline]
     pub fn still(&self, known: Ends, tuple: &FourTuple) -> Ends {
-        if known.met == self.met { known } else { self.ends(tuple) }
+        if known.met == self.met { known } else { Ends { listed: known.listed, ..self.ends(tuple) } }
     }
 
     fn ends(&self, tuple: &FourTuple) -> Ends {
         let index = |side| self.find(tuple.socket(side).ip()).and_then(|index| u16::try_from(index).ok());
-        Ends { a: index(Side::A), b: index(Side::B), met: self.met }
+        Ends { a: index(Side::A), b: index(Side::B), met: self.met, listed: Listed::UNKNOWN }
     }
 
     /// Learns from the frame's MAC addresses which of its hosts is a device.
+    #[inline]
     pub fn recognise(&mut self, segment: &Segment) {
-        if matches!(self.scope, DeviceScope::Named(_)) {
-            return;
+        if !matches!(self.scope, DeviceScope::Named(_)) {
+            self.recognise_macs(segment);
         }
+    }
+
+    fn recognise_macs(&mut self, segment: &Segment) {
         for (mac, ip) in
             [(segment.source_mac, segment.source_ip()), (segment.destination_mac, segment.destination_ip())]
         {
@@ -91,6 +99,7 @@ impl Hosts {
                 self.scope = DeviceScope::Espressif;
                 self.devices.clear();
                 self.index.clear();
+                self.endings = 0;
             }
             self.index_or_add(ip);
         }
@@ -212,7 +221,11 @@ impl Hosts {
     }
 
     fn find(&self, ip: IpAddr) -> Option<usize> {
-        self.index.get(&Address::of(ip)).copied()
+        let address = Address::of(ip);
+        if self.endings & address.ending() == 0 {
+            return None;
+        }
+        self.index.get(&address).copied()
     }
 
     fn index_or_add(&mut self, ip: IpAddr) -> Option<usize> {
@@ -226,17 +239,20 @@ impl Hosts {
         self.devices.push(Device::new(ip, self.tuples).numbered(self.met as usize));
         self.met += 1;
         self.index.insert(Address::of(ip), self.devices.len() - 1);
+        self.endings |= Address::of(ip).ending();
         Some(self.devices.len() - 1)
     }
 }
 
-/// The index of the device at each end of a tuple, where there is one.
+/// The index of the device at each end of a tuple, where there is one, and what the device that a flow is of has listed of
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
     a: Option<u16>,
     b: Option<u16>,
     /// How many devices had been met by then: it holds until another is met.
     met: u32,
+    pub listed: Listed,
 }
 
 impl Ends {
@@ -249,18 +265,35 @@ impl Ends {
     }
 }
 
-/// An address as whole words, which is what the hasher is fast on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// An address as whole words, which is what the hasher is fast on: one of them for IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {
     bits: u128,
     is_v6: bool,
 }
 
+impl Hash for Address {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.is_v6 {
+            true => state.write_u128(self.bits),
+            false => state.write_u64(self.bits as u64),
+        }
+    }
+}
+
 impl Address {
+    #[inline]
     fn of(ip: IpAddr) -> Address {
         match ip {
             IpAddr::V4(ip) => Address { bits: u128::from(ip.to_bits()), is_v6: false },
             IpAddr::V6(ip) => Address { bits: ip.to_bits(), is_v6: true },
         }
+    }
+
+    /// The bit of its last six.
+    #[inline]
+    fn ending(self) -> u64 {
+        1 << (self.bits & 63)
     }
 }

@@ -6,11 +6,8 @@
 
 use std::collections::VecDeque;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use crate::analysis::{
-    flow::FourTuple,
+    flow::{ByTuple, FourTuple, Place},
     wire::{Note, SeqNum},
 };
 
@@ -28,14 +25,21 @@ const REMEMBERED: usize = 256;
 /// Steps that make a habit: one by chance is one in hundreds of thousands.
 const HABIT: u32 = 2;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct IsnClock {
     /// The SYN-ACK of each tuple's last life, and when in the order of answers it came.
-    last: HashMap<FourTuple, (u64, Note), RandomState>,
+    last: ByTuple<(u64, Note)>,
     /// The tuples in that order, the latest at the end; one that was answered again since is skipped.
-    order: VecDeque<(u64, FourTuple)>,
+    order: VecDeque<(u64, Place)>,
     answers: u64,
     in_step: u32,
+}
+
+impl Default for IsnClock {
+    fn default() -> IsnClock {
+        // The new one is there before the oldest is forgotten.
+        IsnClock { last: ByTuple::of(REMEMBERED + 1), order: VecDeque::new(), answers: 0, in_step: 0 }
+    }
 }
 
 impl IsnClock {
@@ -59,18 +63,20 @@ impl IsnClock {
 
     fn remember(&mut self, tuple: FourTuple, syn_ack: Note) {
         self.answers += 1;
-        self.last.insert(tuple, (self.answers, syn_ack));
-        self.order.push_back((self.answers, tuple));
+        let place = self.last.put(tuple, (self.answers, syn_ack));
+        self.order.push_back((self.answers, place));
         while self.last.len() > REMEMBERED
             && let Some((answer, oldest)) = self.order.pop_front()
         {
-            if is_last(&self.last, answer, &oldest) {
-                self.last.remove(&oldest);
+            if is_last(&self.last, answer, oldest)
+                && let Some(tuple) = self.last.tuple_at(oldest)
+            {
+                self.last.remove(&tuple);
             }
         }
         if self.order.len() > 2 * REMEMBERED {
             let last = &self.last;
-            self.order.retain(|(answer, tuple)| is_last(last, *answer, tuple));
+            self.order.retain(|(answer, place)| is_last(last, *answer, *place));
         }
     }
 
@@ -88,9 +94,9 @@ impl IsnClock {
     }
 }
 
-/// `tuple` was not answered again since `answer`.
-fn is_last(last: &HashMap<FourTuple, (u64, Note), RandomState>, answer: u64, tuple: &FourTuple) -> bool {
-    last.get(tuple).is_some_and(|(known, _)| *known == answer)
+/// What stands at `place` is still that of `answer`.
+fn is_last(last: &ByTuple<(u64, Note)>, answer: u64, place: Place) -> bool {
+    last.at(place).is_some_and(|(known, _)| *known == answer)
 }
 
 #[cfg(test)]

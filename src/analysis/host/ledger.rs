@@ -3,11 +3,11 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use super::hold::Hold;
-use crate::analysis::{flow::FourTuple, time::Timestamp};
+use crate::analysis::{
+    flow::{ByTuple, FourTuple, Place},
+    time::Timestamp,
+};
 
 /// A refusal can still be recognised this long after entry; longer TIME-WAITs are nobody's.
 const RETENTION: Duration = Duration::from_secs(600);
@@ -22,11 +22,11 @@ const MAX_LEFT: usize = 1_024;
 pub struct Ledger {
     /// Tuples remembered at once; the oldest gives way.
     capacity: usize,
-    holds: HashMap<FourTuple, Entry, RandomState>,
+    holds: ByTuple<Entry>,
     /// Every entry in order of its latest start, with the number of that: one that was replaced meanwhile is skipped.
-    order: VecDeque<(FourTuple, u64)>,
+    order: VecDeque<(Place, u64)>,
     /// Entries believed to be in TIME-WAIT still, in order of arrival.
-    current: VecDeque<(FourTuple, u64, Timestamp)>,
+    current: VecDeque<(Place, u64, Timestamp)>,
     held_now: u64,
     serial: u64,
     arrivals: u64,
@@ -52,7 +52,8 @@ impl Ledger {
     pub fn of(tuples: usize) -> Ledger {
         Ledger {
             capacity: tuples.clamp(1, MOST),
-            holds: HashMap::default(),
+            // The new one is there before the oldest gives way.
+            holds: ByTuple::of(tuples.clamp(1, MOST) + 1),
             order: VecDeque::new(),
             current: VecDeque::new(),
             held_now: 0,
@@ -64,12 +65,26 @@ impl Ledger {
         }
     }
 
-    /// What one tuple takes at the most, octets: its hold in a table that may be half empty, and its places in two lists.
+    /// What one tuple takes at the most, octets: its hold, and its places in two lists that may be half empty.
     pub const OCTETS_A_TUPLE: usize =
-        2 * size_of::<(FourTuple, Entry)>() + 4 * size_of::<(FourTuple, u64, Timestamp)>();
+        ByTuple::<Entry>::OCTETS_A_TUPLE + 4 * size_of::<(Place, u64, Timestamp)>();
+
+    pub fn is_empty(&self) -> bool {
+        self.holds.is_empty()
+    }
 
     pub fn get_mut(&mut self, tuple: FourTuple) -> Option<&mut Hold> {
         self.holds.get_mut(&tuple).map(|entry| &mut entry.hold)
+    }
+
+    /// Where the hold of `tuple` stands.
+    pub fn find(&self, tuple: FourTuple) -> Option<Place> {
+        self.holds.find(&tuple)
+    }
+
+    /// The hold at `place`, where it is still that of `tuple`.
+    pub fn at_mut(&mut self, place: Place, tuple: FourTuple) -> Option<&mut Hold> {
+        self.holds.at_mut(place).map(|entry| &mut entry.hold).filter(|hold| hold.tuple == tuple)
     }
 
     pub fn get(&self, tuple: FourTuple) -> Option<&Hold> {
@@ -78,35 +93,38 @@ impl Ledger {
 
     /// In order of arrival, which is that of the latest start of their timers.
     pub fn iter(&self) -> impl Iterator<Item = &Hold> {
-        let entries = self.order.iter().filter_map(|(tuple, arrival)| self.entry(*tuple, *arrival));
+        let entries = self.order.iter().filter_map(|(place, arrival)| self.entry(*place, *arrival));
         entries.map(|entry| &entry.hold)
     }
 
-    pub fn insert(&mut self, hold: Hold) {
+    /// Returns its place.
+    pub fn insert(&mut self, hold: Hold) -> Place {
         let tuple = hold.tuple;
         self.remove(tuple, hold.begun());
         self.serial += 1;
         self.arrivals += 1;
-        self.order.push_back((tuple, self.arrivals));
-        self.holds
-            .insert(tuple, Entry { hold, serial: self.serial, arrival: self.arrivals, is_current: false });
+        let entry = Entry { hold, serial: self.serial, arrival: self.arrivals, is_current: false };
+        let place = self.holds.put(tuple, entry);
+        self.order.push_back((place, self.arrivals));
         while self.holds.len() > self.capacity {
             let oldest = self.iter().next().map(|hold| hold.latest_start);
             self.forgotten_until = self.forgotten_until.max(oldest.unwrap_or_default());
             self.drop_oldest();
         }
+        place
     }
 
     /// The timer of `tuple` was started again: it is the youngest now.
     pub fn restarted(&mut self, tuple: FourTuple) {
-        let Some(entry) = self.holds.get_mut(&tuple) else { return };
+        let Some(place) = self.holds.find(&tuple) else { return };
+        let Some(entry) = self.holds.at_mut(place) else { return };
         self.arrivals += 1;
         entry.arrival = self.arrivals;
-        self.order.push_back((tuple, self.arrivals));
+        self.order.push_back((place, self.arrivals));
         if self.order.len() > 2 * self.capacity {
             let holds = &self.holds;
             self.order
-                .retain(|(tuple, arrival)| holds.get(tuple).is_some_and(|entry| entry.arrival == *arrival));
+                .retain(|(place, arrival)| holds.at(*place).is_some_and(|entry| entry.arrival == *arrival));
         }
     }
 
@@ -115,8 +133,8 @@ impl Ledger {
         let Some(own) = self.holds.get(&tuple) else { return 0 };
         let newest_first =
             self.order.iter().rev().take(LOOKED_AT).take_while(|(_, arrival)| *arrival != own.arrival);
-        let younger = newest_first.filter(|(tuple, arrival)| {
-            self.entry(*tuple, *arrival).is_some_and(|entry| {
+        let younger = newest_first.filter(|(place, arrival)| {
+            self.entry(*place, *arrival).is_some_and(|entry| {
                 entry.hold.is_undisturbed(ignores_rsts) && own.hold.is_older_than(&entry.hold)
             })
         });
@@ -126,11 +144,11 @@ impl Ledger {
     /// Other holds that may not give way before `hold` does; `None` where there are too many to be counted.
     pub fn beside(&self, hold: &Hold) -> Option<u32> {
         let mut count = 0;
-        for (looked_at, (tuple, arrival)) in self.order.iter().rev().enumerate() {
+        for (looked_at, (place, arrival)) in self.order.iter().rev().enumerate() {
             if looked_at >= LOOKED_AT {
                 return None;
             }
-            let Some(entry) = self.entry(*tuple, *arrival) else { continue };
+            let Some(entry) = self.entry(*place, *arrival) else { continue };
             if entry.hold.tuple == hold.tuple {
                 continue;
             }
@@ -145,12 +163,13 @@ impl Ledger {
 
     /// The entry into TIME-WAIT is certain: the tuple counts as held from now on.
     pub fn begin(&mut self, tuple: FourTuple) {
-        let Some(entry) = self.holds.get_mut(&tuple) else { return };
+        let Some(place) = self.holds.find(&tuple) else { return };
+        let Some(entry) = self.holds.at_mut(place) else { return };
         entry.hold.counted = true;
         if !entry.is_current {
             entry.is_current = true;
             self.held_now += 1;
-            self.current.push_back((tuple, entry.serial, entry.hold.latest_start));
+            self.current.push_back((place, entry.serial, entry.hold.latest_start));
         }
     }
 
@@ -191,24 +210,24 @@ impl Ledger {
 
     /// Time went on: tuples older than `time_wait` no longer count as held, far older ones are forgotten.
     pub fn advance(&mut self, now: Timestamp, time_wait: Duration) {
-        while let Some(&(tuple, serial, start)) = self.current.front()
+        while let Some(&(place, serial, start)) = self.current.front()
             && now.since(start) > time_wait
         {
             self.current.pop_front();
             if let Some(entry) =
-                self.holds.get_mut(&tuple).filter(|entry| entry.serial == serial && entry.is_current)
+                self.holds.at_mut(place).filter(|entry| entry.serial == serial && entry.is_current)
             {
                 // A FIN restarted its timer: it stands in line again.
                 if entry.hold.latest_start > start {
-                    self.current.push_back((tuple, serial, entry.hold.latest_start));
+                    self.current.push_back((place, serial, entry.hold.latest_start));
                     continue;
                 }
                 entry.is_current = false;
                 self.held_now -= 1;
             }
         }
-        while let Some(&(tuple, arrival)) = self.order.front() {
-            match self.entry(tuple, arrival) {
+        while let Some(&(place, arrival)) = self.order.front() {
+            match self.entry(place, arrival) {
                 Some(entry) if now.since(entry.hold.latest_start) <= RETENTION => break,
                 _ => self.drop_oldest(),
             }
@@ -220,7 +239,7 @@ impl Ledger {
         self.order
             .iter()
             .rev()
-            .filter_map(|(tuple, arrival)| self.entry(*tuple, *arrival))
+            .filter_map(|(place, arrival)| self.entry(*place, *arrival))
             .map(|entry| &entry.hold)
     }
 
@@ -239,20 +258,21 @@ impl Ledger {
     }
 
     fn mark(&mut self, with: fn(&mut Hold)) {
-        for (tuple, arrival) in &self.order {
-            if let Some(entry) = self.holds.get_mut(tuple).filter(|entry| entry.arrival == *arrival) {
+        for (place, arrival) in &self.order {
+            if let Some(entry) = self.holds.at_mut(*place).filter(|entry| entry.arrival == *arrival) {
                 with(&mut entry.hold);
             }
         }
     }
 
-    fn entry(&self, tuple: FourTuple, arrival: u64) -> Option<&Entry> {
-        self.holds.get(&tuple).filter(|entry| entry.arrival == arrival)
+    fn entry(&self, place: Place, arrival: u64) -> Option<&Entry> {
+        self.holds.at(place).filter(|entry| entry.arrival == arrival)
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((tuple, arrival)) = self.order.pop_front()
-            && self.entry(tuple, arrival).is_some()
+        if let Some((place, arrival)) = self.order.pop_front()
+            && self.entry(place, arrival).is_some()
+            && let Some(tuple) = self.holds.tuple_at(place)
         {
             self.take(tuple);
         }

@@ -22,6 +22,8 @@ pub struct Liveness {
     heard: Option<(FrameNo, Timestamp)>,
     asked: Option<Unanswered>,
     answered: [Option<IpAddr>; ANSWERED],
+    /// Whose place the next of them takes: that of the one remembered first.
+    oldest: usize,
 }
 
 /// Questions since the device was heard last.
@@ -43,8 +45,8 @@ impl Liveness {
         if self.answered.contains(&Some(to)) || to.is_multicast() {
             return;
         }
-        self.answered.rotate_right(1);
-        self.answered[0] = Some(to);
+        self.answered[self.oldest] = Some(to);
+        self.oldest = (self.oldest + 1) % ANSWERED;
     }
 
     /// Something that is not TCP asked it for an answer.

@@ -15,6 +15,7 @@ pub mod hold;
 pub mod hosts;
 pub mod isn_clock;
 pub mod ledger;
+pub mod listed;
 pub mod liveness;
 pub mod pcb_cap;
 pub mod remarks;
@@ -29,4 +30,5 @@ pub use facts::{
 };
 pub use held::Held;
 pub use hosts::{DeviceScope, Hosts};
+pub use listed::Listed;
 pub use liveness::{Liveness, Unanswered};

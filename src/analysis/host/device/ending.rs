@@ -72,7 +72,7 @@ impl Device {
 
     /// The device has shown that it still holds `tuple`: what could evict it is counted from here on.
     pub(super) fn is_there(&mut self, tuple: FourTuple) {
-        let beside = self.ledger.get_mut(tuple).cloned().map(|hold| self.beside(&hold));
+        let beside = self.ledger.get(tuple).map(|hold| self.beside(hold));
         if let (Some(beside), Some(hold)) = (beside, self.ledger.get_mut(tuple)) {
             hold.beside = beside;
             hold.may_have_restarted = false;
