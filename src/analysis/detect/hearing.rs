@@ -70,9 +70,8 @@ impl Occasions {
         let is_again = matches!(kind, Kind::Again | Kind::SynAgain | Kind::SynAckAgain);
         let is_idle = matches!(kind, Kind::IdleAck | Kind::DuplicateAck | Kind::KeepAlive);
         // A promise that moved on is this very segment.
-        let widest = life.endpoint(seen.from).widest;
-        let is_other =
-            widest.is_some_and(|widest| (widest.ack, widest.window) != (segment.ack, segment.window));
+        let edge = life.endpoint(seen.from).edge();
+        let is_other = edge.is_some_and(|edge| edge != (segment.ack, segment.window));
         Occasions::ALWAYS
             .or(Occasions::FROM_DEVICE.when(from_device))
             .or(Occasions::DEVICE_ENDS.when(from_device && ends))
@@ -81,7 +80,7 @@ impl Occasions {
             .or(Occasions::AGAIN.when(is_again))
             .or(Occasions::NOTHING_NEW.when(is_idle))
             .or(Occasions::ANOTHER_LIFE.when(seen.place == Belongs::AnotherLife))
-            .or(Occasions::CLOSING.when(life.a.fin.is_some() || life.b.fin.is_some()))
+            .or(Occasions::CLOSING.when(life.a.has_fin() || life.b.has_fin()))
             .or(Occasions::ZERO_WINDOW.when(segment.window == 0))
             .or(Occasions::OTHER_EDGE.when(is_other))
     }

@@ -37,7 +37,7 @@ impl Engine {
         segment: &Segment,
         device: Option<Side>,
     ) {
-        let flow = self.table.flow(id);
+        let flow = &self.table.slot(id).flow;
         let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
         let change = match place {
             Belongs::NewLife => FlowChange::Opened,

@@ -11,5 +11,5 @@ pub use event::{FlowChange, FlowEvent};
 pub use flow_state::Flow;
 pub use incarnation::{Belongs, Incarnation, PastLife};
 pub use segment::SegmentEvent;
-pub use table::{FlowId, FlowTable, Unknown};
+pub use table::{FlowId, FlowTable, Slot, Unknown};
 pub use tuple::{FourTuple, Side};

@@ -26,6 +26,8 @@ pub struct FlowTable<T> {
     // Seeded at random: a fixed seed would let a sender choose collisions. Nothing is ever listed in hash order.
     hasher: RandomState,
     slots: Vec<Slot<T>>,
+    /// Where each slot stands in its queue. Apart, so that to move one touches nothing of its neighbours' flows.
+    places: Vec<Place>,
     queues: [Queue; 2],
     capacity: usize,
     evicted: u64,
@@ -37,12 +39,18 @@ pub struct FlowTable<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Unknown(u64);
 
+/// A flow with what is kept beside it.
 #[derive(Debug)]
-struct Slot<T> {
-    flow: Flow,
-    kept: T,
+pub struct Slot<T> {
+    pub flow: Flow,
+    /// Its owner's.
+    pub kept: T,
     /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
-    waiting: u64,
+    pub waiting: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
     queue: Rank,
     older: u32,
     newer: u32,
@@ -53,6 +61,13 @@ struct Slot<T> {
 enum Rank {
     Embryonic = 0,
     Grown = 1,
+}
+
+impl Rank {
+    #[inline]
+    fn of(flow: &Flow) -> Rank {
+        if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown }
+    }
 }
 
 /// A doubly linked list through the slots, oldest to newest.
@@ -69,7 +84,7 @@ impl Queue {
 
 impl<T> FlowTable<T> {
     /// What one flow takes, octets; its share of the index is twelve at the most.
-    pub const OCTETS_A_FLOW: usize = size_of::<Slot<T>>() + 12;
+    pub const OCTETS_A_FLOW: usize = size_of::<Slot<T>>() + size_of::<Place>() + 12;
 
     /// A table for at most `capacity` flows (at least one).
     pub fn with_capacity(capacity: usize) -> FlowTable<T> {
@@ -79,6 +94,7 @@ impl<T> FlowTable<T> {
             index: HashTable::with_capacity(capacity),
             hasher: RandomState::default(),
             slots: Vec::with_capacity(capacity),
+            places: Vec::with_capacity(capacity),
             queues: [Queue::EMPTY, Queue::EMPTY],
             capacity,
             evicted: 0,
@@ -104,39 +120,22 @@ impl<T> FlowTable<T> {
         kept: T,
     ) -> FlowId {
         let flow = Flow::open(tuple, segment, from);
-        let queue = if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
-        let waiting = self.waiting_for_evicted;
-        let id = self.place(Slot { flow, kept, waiting, queue, older: NONE, newer: NONE });
+        let queue = Rank::of(&flow);
+        let id = self.put(Slot { flow, kept, waiting: self.waiting_for_evicted });
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
-        self.append(id);
+        self.append(id, queue);
         id
     }
 
-    pub fn flow(&self, id: FlowId) -> &Flow {
-        &self.slots[id as usize].flow
+    #[inline]
+    pub fn slot(&self, id: FlowId) -> &Slot<T> {
+        &self.slots[id as usize]
     }
 
-    pub fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
-        &mut self.slots[id as usize].flow
-    }
-
-    /// What its owner keeps with the flow.
-    pub fn kept(&self, id: FlowId) -> &T {
-        &self.slots[id as usize].kept
-    }
-
-    pub fn kept_mut(&mut self, id: FlowId) -> &mut T {
-        &mut self.slots[id as usize].kept
-    }
-
-    /// Who may wait for something on the flow's tuple, one bit each.
-    pub fn waiting(&self, id: FlowId) -> u64 {
-        self.slots[id as usize].waiting
-    }
-
-    pub fn set_waiting(&mut self, id: FlowId, waiting: u64) {
-        self.slots[id as usize].waiting = waiting;
+    #[inline]
+    pub fn slot_mut(&mut self, id: FlowId) -> &mut Slot<T> {
+        &mut self.slots[id as usize]
     }
 
     /// Those who wait have other bits from here on: `moved` tells which.
@@ -148,15 +147,15 @@ impl<T> FlowTable<T> {
     }
 
     /// Marks the flow as the most recently heard of.
+    #[inline]
     pub fn touch(&mut self, id: FlowId) {
-        let slot = &mut self.slots[id as usize];
-        let queue = if slot.flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
-        if slot.newer == NONE && slot.queue == queue {
+        let queue = Rank::of(&self.slots[id as usize].flow);
+        let place = self.places[id as usize];
+        if place.newer == NONE && place.queue == queue {
             return;
         }
-        self.unlink(id);
-        self.slots[id as usize].queue = queue;
-        self.append(id);
+        self.unlink(place);
+        self.append(id, queue);
     }
 
     pub fn len(&self) -> usize {
@@ -184,14 +183,16 @@ impl<T> FlowTable<T> {
     pub fn forget_all(&mut self) {
         self.index.clear();
         self.slots.clear();
+        self.places.clear();
         self.queues = [Queue::EMPTY, Queue::EMPTY];
         self.waiting_for_evicted = 0;
     }
 
     /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.
-    fn place(&mut self, slot: Slot<T>) -> FlowId {
+    fn put(&mut self, slot: Slot<T>) -> FlowId {
         if self.slots.len() < self.capacity {
             self.slots.push(slot);
+            self.places.push(Place { queue: Rank::Embryonic, older: NONE, newer: NONE });
             return (self.slots.len() - 1) as u32;
         }
         let id = self.evict();
@@ -203,7 +204,7 @@ impl<T> FlowTable<T> {
         let [embryonic, grown] = &self.queues;
         let id =
             if grown.len == 0 || embryonic.len > self.capacity / 4 { embryonic.oldest } else { grown.oldest };
-        self.unlink(id);
+        self.unlink(self.places[id as usize]);
         let hash = self.hasher.hash_one(self.slots[id as usize].flow.tuple);
         if let Ok(entry) = self.index.find_entry(hash, |&other| other == id) {
             entry.remove();
@@ -213,31 +214,29 @@ impl<T> FlowTable<T> {
         id
     }
 
-    fn append(&mut self, id: FlowId) {
-        let queue = &mut self.queues[self.slots[id as usize].queue as usize];
-        let newest = queue.newest;
-        queue.newest = id;
-        queue.len += 1;
-        if newest == NONE {
-            queue.oldest = id;
-        } else {
-            self.slots[newest as usize].newer = id;
+    /// Puts `id`, which stands nowhere, at the new end of `queue`.
+    fn append(&mut self, id: FlowId, queue: Rank) {
+        let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
+        let older = core::mem::replace(newest, id);
+        *len += 1;
+        match older {
+            NONE => *oldest = id,
+            older => self.places[older as usize].newer = id,
         }
-        let slot = &mut self.slots[id as usize];
-        (slot.older, slot.newer) = (newest, NONE);
+        self.places[id as usize] = Place { queue, older, newer: NONE };
     }
 
-    fn unlink(&mut self, id: FlowId) {
-        let Slot { queue, older, newer, .. } = self.slots[id as usize];
-        let queue = &mut self.queues[queue as usize];
-        queue.len -= 1;
+    /// Takes what stands at `place` out of its queue.
+    fn unlink(&mut self, Place { queue, older, newer }: Place) {
+        let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
+        *len -= 1;
         match older {
-            NONE => queue.oldest = newer,
-            older => self.slots[older as usize].newer = newer,
+            NONE => *oldest = newer,
+            older => self.places[older as usize].newer = newer,
         }
         match newer {
-            NONE => queue.newest = older,
-            newer => self.slots[newer as usize].older = older,
+            NONE => *newest = older,
+            newer => self.places[newer as usize].older = older,
         }
     }
 }
