@@ -8,6 +8,7 @@ mod finding;
 mod marking;
 mod memory;
 mod reloading;
+mod segment;
 mod telling;
 
 pub use memory::flows_within;
@@ -16,16 +17,15 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::{
-    detect::{Detectors, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, Event, ProgressEvent, SCHEMA, SegmentEvent, Start},
-    flow::{Belongs, FlowTable, FourTuple, Incarnation, Slot},
+    detect::{Detectors, Finding, chain::Chain},
+    event::{CaptureEvent, Event, ProgressEvent, SCHEMA, Start},
+    flow::FlowTable,
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT, hosts::Ends},
     input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts},
-    tcp::progress,
     time::{Timestamp, When},
-    wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
+    wire::{Sign, Skip, WHERE_TO_STAND, decode, sign},
 };
 
 /// What an engine takes unless told otherwise, octets.
@@ -212,61 +212,6 @@ impl Engine {
             quality: self.counts.quality,
             text: WHERE_TO_STAND.to_owned(),
         }));
-    }
-
-    fn segment(&mut self, segment: &Segment) {
-        self.counts.segments += 1;
-        let (tuple, from) = FourTuple::of(segment);
-        self.hosts.recognise(segment);
-        let (id, is_new) = match self.table.find(&tuple) {
-            Ok(id) => (id, false),
-            Err(unknown) => {
-                let Some(ends) = self.hosts.concerns(&tuple) else { return };
-                (self.table.open(unknown, tuple, segment, from, ends), true)
-            }
-        };
-        let Slot { flow, kept, .. } = self.table.slot_mut(id);
-        let ends = self.hosts.still(*kept, &tuple);
-        *kept = ends;
-        if flow.is_duplicate(segment, from) {
-            return self.counts.skipped.count(Skip::Duplicate);
-        }
-        let before = if is_new { Incarnation::begin(1, segment, from) } else { flow.life };
-        let place = if is_new { Belongs::NewLife } else { flow.take(segment, from) };
-        self.counts.flows += u64::from(is_new);
-        self.counts.incarnations += u64::from(place == Belongs::NewLife);
-        let device = self.hosts.side(flow, ends);
-        let kind = progress::kind(segment, before.endpoint(from), before.endpoint(from.other()));
-        self.table.touch(id);
-        if self.segment_events {
-            // Before what it changed and what was found in it.
-            let side = device.map(|(side, _)| side);
-            let told = SegmentEvent::of(&self.table.slot(id).flow, segment, from, place, kind, side);
-            self.events.push_back(Event::Segment(told));
-        }
-        if self.flow_events || self.own.hear_flows() {
-            self.tell_flow(id, place, &before, segment, device.map(|(side, _)| side));
-        }
-        let Some((device_side, index)) = device else { return };
-        let Slot { flow, waiting, .. } = self.table.slot_mut(id);
-        let happened = &mut self.happened;
-        happened.clear();
-        self.hosts.device_mut(index).observe(segment, from, (flow, &before), place, device_side, happened);
-        let seen = Seen {
-            segment,
-            from,
-            flow,
-            before: &before,
-            place,
-            kind,
-            device_side,
-            device: self.hosts.device(index),
-            last_gap: self.last_gap,
-        };
-        *waiting = self.detectors.on_segment(&seen, happened, *waiting, &mut self.found);
-        if !self.found.is_empty() {
-            self.tell_findings();
-        }
     }
 
     fn sign(&mut self, sign: &Sign) {

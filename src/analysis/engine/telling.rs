@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::analysis::{
     event::{DeviceEvent, Event, FlowChange, FlowEvent},
-    flow::{Belongs, FlowId, Incarnation, Side},
+    flow::{Belongs, Flow, Incarnation, Side},
     rule::Heard,
     time::When,
     wire::Segment,
@@ -29,41 +29,43 @@ impl Engine {
         self.tell_own();
     }
 
-    pub(super) fn tell_flow(
-        &mut self,
-        id: FlowId,
-        place: Belongs,
-        before: &Incarnation,
-        segment: &Segment,
-        device: Option<Side>,
-    ) {
-        let flow = &self.table.slot(id).flow;
-        let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
-        let change = match place {
-            Belongs::NewLife => FlowChange::Opened,
-            _ if is_as_before => return,
-            _ if flow.is_closed() => FlowChange::Closed,
-            _ => FlowChange::State,
-        };
-        let (client, server) =
-            (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
-        let told = FlowEvent {
-            when: When(segment.time),
-            change,
-            client: flow.client(),
-            server: flow.server(),
-            device: device.map(|side| flow.tuple.socket(side).ip()),
-            incarnation: flow.life.number,
-            frame: segment.frame,
-            client_state: client.view.to_string(),
-            server_state: server.view.to_string(),
-            client_bytes: client.payload,
-            server_bytes: server.payload,
-        };
+    pub(super) fn tell_flow(&mut self, told: FlowEvent) {
         self.own.hear(Heard::Flow(&told));
         if self.flow_events {
             self.events.push_back(Event::Flow(told));
         }
         self.tell_own();
     }
+}
+
+/// What `segment` changed in `flow`, whose life was as `before`, if that is to be told; `device`: which side is one.
+pub(super) fn change(
+    flow: &Flow,
+    before: &Incarnation,
+    segment: &Segment,
+    place: Belongs,
+    device: Option<Side>,
+) -> Option<FlowEvent> {
+    let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
+    let change = match place {
+        Belongs::NewLife => FlowChange::Opened,
+        _ if is_as_before => return None,
+        _ if flow.is_closed() => FlowChange::Closed,
+        _ => FlowChange::State,
+    };
+    let client = flow.life.endpoint(flow.life.opener);
+    let server = flow.life.endpoint(flow.life.opener.other());
+    Some(FlowEvent {
+        when: When(segment.time),
+        change,
+        client: flow.client(),
+        server: flow.server(),
+        device: device.map(|side| flow.tuple.socket(side).ip()),
+        incarnation: flow.life.number,
+        frame: segment.frame,
+        client_state: client.view.to_string(),
+        server_state: server.view.to_string(),
+        client_bytes: client.payload,
+        server_bytes: server.payload,
+    })
 }

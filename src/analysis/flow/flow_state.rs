@@ -45,12 +45,16 @@ impl Sighting {
 impl Flow {
     /// A flow seen for the first time, by `segment`.
     pub fn open(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
-        let mut life = Incarnation::begin(1, segment, from);
-        life.take(segment, from);
-        Flow { tuple, life, segments: 1, past: PastLife::default(), sightings: [Sighting::default(); 2] }
+        let life = Incarnation::begin(1, segment, from);
+        let (past, sightings) = (PastLife::default(), [Sighting::default(); 2]);
+        let mut flow = Flow { tuple, life, segments: 1, past, sightings };
+        flow.life.take(segment, from);
+        flow.sightings[index(from)] = Sighting::of(segment);
+        flow
     }
 
     /// Feeds a further segment; tells where it belonged.
+    #[inline]
     pub fn take(&mut self, segment: &Segment, from: Side) -> Belongs {
         self.segments += 1;
         let place = self.life.place(segment, from, &self.past);
@@ -87,6 +91,12 @@ impl Flow {
             *last = sighting;
         }
         twice
+    }
+
+    /// Nothing about its present is proven any more: frames were lost.
+    pub fn weaken(&mut self) {
+        self.life.a.weaken();
+        self.life.b.weaken();
     }
 
     /// Neither end can send anything more in this life, as far as was seen.

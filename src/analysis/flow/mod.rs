@@ -3,6 +3,7 @@
 pub mod event;
 pub mod flow_state;
 pub mod incarnation;
+pub mod lone_syn;
 pub mod segment;
 pub mod table;
 pub mod tuple;
@@ -10,6 +11,7 @@ pub mod tuple;
 pub use event::{FlowChange, FlowEvent};
 pub use flow_state::Flow;
 pub use incarnation::{Belongs, Incarnation, PastLife};
+pub use lone_syn::LoneSyn;
 pub use segment::SegmentEvent;
-pub use table::{FlowId, FlowTable, Slot, Unknown};
+pub use table::{Entry, FlowId, FlowTable, Unknown};
 pub use tuple::{FourTuple, Side};

@@ -8,11 +8,7 @@ use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::{
-    flow_state::Flow,
-    tuple::{FourTuple, Side},
-};
-use crate::analysis::wire::Segment;
+use super::{flow_state::Flow, lone_syn::LoneSyn, tuple::FourTuple};
 
 /// A flow's place in the table; valid until the next insertion.
 pub type FlowId = u32;
@@ -39,14 +35,61 @@ pub struct FlowTable<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Unknown(u64);
 
-/// A flow with what is kept beside it.
 #[derive(Debug)]
-pub struct Slot<T> {
-    pub flow: Flow,
+struct Slot<T> {
+    kept: T,
+    waiting: u64,
+    held: Held,
+}
+
+/// What a slot holds. A SYN that nobody has answered yet is written into the first octets of the slot alone.
+#[derive(Debug)]
+#[repr(u8)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a flow in a box of its own would be allocated while frames come"
+)]
+enum Held {
+    Syn(LoneSyn),
+    Flow(Flow),
+}
+
+impl Held {
+    #[inline]
+    fn tuple(&self) -> &FourTuple {
+        match self {
+            Held::Syn(syn) => &syn.tuple,
+            Held::Flow(flow) => &flow.tuple,
+        }
+    }
+
+    #[inline]
+    fn flow(&mut self) -> &mut Flow {
+        loop {
+            match *self {
+                Held::Flow(ref mut flow) => return flow,
+                Held::Syn(ref syn) => *self = Held::Flow(syn.flow()),
+            }
+        }
+    }
+
+    #[inline]
+    fn rank(&self) -> Rank {
+        match self {
+            Held::Syn(_) => Rank::Embryonic,
+            Held::Flow(flow) => Rank::of(flow),
+        }
+    }
+}
+
+/// A flow of the table with what is kept beside it.
+#[derive(Debug)]
+pub struct Entry<'a, T> {
+    pub flow: &'a mut Flow,
     /// Its owner's.
-    pub kept: T,
+    pub kept: &'a mut T,
     /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
-    pub waiting: u64,
+    pub waiting: &'a mut u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,36 +149,48 @@ impl<T> FlowTable<T> {
     #[inline]
     pub fn find(&self, tuple: &FourTuple) -> Result<FlowId, Unknown> {
         let hash = self.hasher.hash_one(tuple);
-        let found = self.index.find(hash, |&id| self.slots[id as usize].flow.tuple == *tuple);
+        let found = self.index.find(hash, |&id| self.slots[id as usize].held.tuple() == tuple);
         found.copied().ok_or(Unknown(hash))
     }
 
-    /// A flow of `tuple`, which [`FlowTable::find`] did not find, opened by `segment`.
-    pub fn open(
-        &mut self,
-        Unknown(hash): Unknown,
-        tuple: FourTuple,
-        segment: &Segment,
-        from: Side,
-        kept: T,
-    ) -> FlowId {
-        let flow = Flow::open(tuple, segment, from);
-        let queue = Rank::of(&flow);
-        let id = self.put(Slot { flow, kept, waiting: self.waiting_for_evicted });
+    /// Keeps `flow`, whose tuple [`FlowTable::find`] did not find; `syn` is the one that opened it, if that is all there is of it.
+    pub fn open(&mut self, Unknown(hash): Unknown, flow: &Flow, syn: Option<LoneSyn>, kept: T) -> FlowId {
+        let rank = Rank::of(flow);
+        let waiting = self.waiting_for_evicted;
+        let id = match self.make_room() {
+            Some(id) => {
+                let slot = &mut self.slots[id as usize];
+                (slot.kept, slot.waiting) = (kept, waiting);
+                // Each written as what it is: as a whole a slot is several times a SYN.
+                match syn {
+                    Some(syn) => slot.held = Held::Syn(syn),
+                    None => slot.held = Held::Flow(*flow),
+                }
+                id
+            }
+            None => {
+                let held = syn.map_or(Held::Flow(*flow), Held::Syn);
+                self.slots.push(Slot { kept, waiting, held });
+                self.places.push(Place { queue: rank, older: NONE, newer: NONE });
+                (self.slots.len() - 1) as FlowId
+            }
+        };
         let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
-        self.append(id, queue);
+        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].held.tuple()));
+        self.append(id, rank);
         id
     }
 
+    /// The flow at `id`; where there is only a SYN, the flow is made of it.
     #[inline]
-    pub fn slot(&self, id: FlowId) -> &Slot<T> {
-        &self.slots[id as usize]
+    pub fn entry(&mut self, id: FlowId) -> Entry<'_, T> {
+        let Slot { kept, waiting, held } = &mut self.slots[id as usize];
+        Entry { flow: held.flow(), kept, waiting }
     }
 
-    #[inline]
-    pub fn slot_mut(&mut self, id: FlowId) -> &mut Slot<T> {
-        &mut self.slots[id as usize]
+    /// [`Entry::waiting`] alone: a SYN stays one.
+    pub fn waiting(&mut self, id: FlowId) -> &mut u64 {
+        &mut self.slots[id as usize].waiting
     }
 
     /// Those who wait have other bits from here on: `moved` tells which.
@@ -149,7 +204,7 @@ impl<T> FlowTable<T> {
     /// Marks the flow as the most recently heard of.
     #[inline]
     pub fn touch(&mut self, id: FlowId) {
-        let queue = Rank::of(&self.slots[id as usize].flow);
+        let queue = self.slots[id as usize].held.rank();
         let place = self.places[id as usize];
         if place.newer == NONE && place.queue == queue {
             return;
@@ -174,8 +229,10 @@ impl<T> FlowTable<T> {
     /// Nothing about any flow's present is proven any more: frames were lost.
     pub fn weaken_all(&mut self) {
         for slot in &mut self.slots {
-            slot.flow.life.a.weaken();
-            slot.flow.life.b.weaken();
+            match &mut slot.held {
+                Held::Syn(syn) => syn.weaken(),
+                Held::Flow(flow) => flow.weaken(),
+            }
         }
     }
 
@@ -188,30 +245,22 @@ impl<T> FlowTable<T> {
         self.waiting_for_evicted = 0;
     }
 
-    /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.
-    fn put(&mut self, slot: Slot<T>) -> FlowId {
+    /// The slot of the flow that gives way; `None` while there is room for more.
+    fn make_room(&mut self) -> Option<FlowId> {
         if self.slots.len() < self.capacity {
-            self.slots.push(slot);
-            self.places.push(Place { queue: Rank::Embryonic, older: NONE, newer: NONE });
-            return (self.slots.len() - 1) as u32;
+            return None;
         }
-        let id = self.evict();
-        self.slots[id as usize] = slot;
-        id
-    }
-
-    fn evict(&mut self) -> FlowId {
         let [embryonic, grown] = &self.queues;
         let id =
             if grown.len == 0 || embryonic.len > self.capacity / 4 { embryonic.oldest } else { grown.oldest };
         self.unlink(self.places[id as usize]);
-        let hash = self.hasher.hash_one(self.slots[id as usize].flow.tuple);
+        let hash = self.hasher.hash_one(self.slots[id as usize].held.tuple());
         if let Ok(entry) = self.index.find_entry(hash, |&other| other == id) {
             entry.remove();
         }
         self.evicted += 1;
         self.waiting_for_evicted |= self.slots[id as usize].waiting;
-        id
+        Some(id)
     }
 
     /// Puts `id`, which stands nowhere, at the new end of `queue`.

@@ -41,6 +41,7 @@ impl Side {
 
 impl FourTuple {
     /// The tuple of a segment and the side that sent it.
+    #[inline]
     pub fn of(segment: &Segment) -> (FourTuple, Side) {
         FourTuple::between(segment.source, segment.destination)
     }

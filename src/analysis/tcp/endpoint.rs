@@ -98,6 +98,7 @@ impl Endpoint {
     }
 
     /// This endpoint put `segment` on the wire: its transition is proven, where the table knows one.
+    #[inline]
     pub fn sent(&mut self, segment: &Segment, peer: &Endpoint) {
         let flags = segment.flags;
         if flags.has(Flags::RST) {
@@ -156,6 +157,7 @@ impl Endpoint {
     }
 
     /// `segment` was put on the wire towards this endpoint: if it arrived, this follows.
+    #[inline]
     pub fn offered(&mut self, segment: &Segment, peer: &Endpoint) {
         let flags = segment.flags;
         if flags.has(Flags::RST) {
@@ -337,7 +339,9 @@ impl Endpoint {
         self.snd_una = self.snd_una().map_or(ack, |una| una.later_of(ack));
         self.known.add(Known::SND_UNA);
         self.round_trip.acknowledged(ack, at);
-        if self.iss().is_some_and(|iss| ack.reaches(iss.plus(1))) {
+        // Only in these two does it matter (see the table).
+        let opens = matches!(self.view.state(), Some(TcpState::SynSent | TcpState::SynReceived));
+        if opens && self.iss().is_some_and(|iss| ack.reaches(iss.plus(1))) {
             self.infer_change(transition::offered_ack_of_syn);
         }
         if self.fin_acked() {

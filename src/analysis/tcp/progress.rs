@@ -37,6 +37,7 @@ pub enum Kind {
 }
 
 /// `sender` and `receiver` as they were before `segment`.
+#[inline]
 pub fn kind(segment: &Segment, sender: &Endpoint, receiver: &Endpoint) -> Kind {
     let flags = segment.flags;
     if flags.has(Flags::RST) {
