@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 
 use esp_tcpwatch::analysis::engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig};
 use esp_tcpwatch::analysis::event::{Event, Start};
-use esp_tcpwatch::analysis::flow::{FlowTable, FourTuple};
+use esp_tcpwatch::analysis::flow::{Flow, FlowTable, FourTuple, LoneSyn};
 use esp_tcpwatch::analysis::host::DeviceScope;
 use esp_tcpwatch::analysis::input::{Frame, Input, LinkType};
 use esp_tcpwatch::analysis::rule::RuleSet;
@@ -121,9 +121,14 @@ fn finding_the_flow(bencher: Bencher<'_, '_>, kind: Kind) {
     bencher.with_inputs(|| FlowTable::with_capacity(DEFAULT_MAX_FLOWS)).bench_local_refs(|table| {
         for segment in &segments {
             let (tuple, from) = FourTuple::of(segment);
-            let found = table.find(&tuple);
-            let id = found.unwrap_or_else(|unknown| table.open(unknown, tuple, segment, from, ()));
-            table.touch(id);
+            match table.find(&tuple) {
+                Ok(id) => table.touch(id),
+                Err(unknown) => {
+                    let flow = Flow::open(tuple, segment, from);
+                    let syn = flow.is_embryonic().then(|| LoneSyn::of(tuple, segment, from));
+                    table.open(unknown, &flow, syn, ());
+                }
+            }
         }
     });
 }

@@ -437,7 +437,7 @@ fn of_one_side_alone_its_states_are_proven_and_the_others_not() {
     assert!(views[3..].iter().all(|view| view == "FIN-WAIT-1 (proven)"), "{views:?}");
     assert!(told.iter().all(|told| !told.life.b.view.to_string().contains("proven")), "{told:?}");
     let Incarnation { a, b, .. } = &told[4].life;
-    assert_eq!((a.right_edge(b), a.snd_una, a.round_trip.smoothed()), (None, None, None));
+    assert_eq!((a.right_edge(b), a.snd_una(), a.round_trip.smoothed()), (None, None, None));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod finding;
 mod marking;
 mod memory;
 mod reloading;
+mod segment;
 mod telling;
 
 pub use memory::flows_within;
@@ -16,16 +17,15 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::{
-    detect::{Detectors, Finding, Seen, chain::Chain},
-    event::{CaptureEvent, Event, ProgressEvent, SCHEMA, SegmentEvent, Start},
-    flow::{Belongs, FlowTable, FourTuple, Incarnation},
+    detect::{Detectors, Finding, chain::Chain},
+    event::{CaptureEvent, Event, ProgressEvent, SCHEMA, Start},
+    flow::FlowTable,
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT, hosts::Ends},
     input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, Listeners, RuleSet, Severity, scope},
     summary::{self, Counts},
-    tcp::progress,
     time::{Timestamp, When},
-    wire::{Segment, Sign, Skip, WHERE_TO_STAND, decode, sign},
+    wire::{Sign, Skip, WHERE_TO_STAND, decode, sign},
 };
 
 /// What an engine takes unless told otherwise, octets.
@@ -198,9 +198,9 @@ impl Engine {
         self.counts.frames += 1;
         self.counts.quality.received += 1;
         self.counts.first.get_or_insert(frame.time);
-        match decode(frame) {
-            Ok(segment) => self.segment(&segment),
-            Err(skip) => {
+        match &decode(frame) {
+            Ok(segment) => self.segment(segment),
+            &Err(skip) => {
                 self.counts.skipped.count(skip);
                 if skip == Skip::MonitorMode && self.counts.skipped.of(skip) == 1 {
                     self.tell_where_to_stand(frame.time);
@@ -223,70 +223,6 @@ impl Engine {
         }));
     }
 
-    fn segment(&mut self, segment: &Segment) {
-        self.counts.segments += 1;
-        let (tuple, from) = FourTuple::of(segment);
-        self.hosts.recognise(segment);
-        let found = self.table.find(&tuple);
-        let (id, mut ends) = match found {
-            Ok(id) => (id, self.hosts.still(*self.table.kept(id), &tuple)),
-            Err(unknown) => {
-                let Some(ends) = self.hosts.concerns(&tuple) else { return };
-                (self.table.open(unknown, tuple, segment, from, ends), ends)
-            }
-        };
-        let is_new = found.is_err();
-        *self.table.kept_mut(id) = ends;
-        if self.table.flow_mut(id).is_duplicate(segment, from) {
-            return self.counts.skipped.count(Skip::Duplicate);
-        }
-        let before = if is_new { Incarnation::begin(1, segment, from) } else { self.table.flow(id).life };
-        let place = if is_new { Belongs::NewLife } else { self.table.flow_mut(id).take(segment, from) };
-        self.table.touch(id);
-        self.counts.flows += u64::from(is_new);
-        self.counts.incarnations += u64::from(place == Belongs::NewLife);
-        let device = self.hosts.side(self.table.flow(id), ends);
-        let kind = progress::kind(segment, before.endpoint(from), before.endpoint(from.other()));
-        if self.segment_events {
-            // Before what it changed and what was found in it.
-            let side = device.map(|(side, _)| side);
-            let told = SegmentEvent::of(self.table.flow(id), segment, from, place, kind, side);
-            self.events.push_back(Event::Segment(told));
-        }
-        if self.flow_events || self.own.hear_flows() {
-            self.tell_flow(id, place, &before, segment, device.map(|(side, _)| side));
-        }
-        let Some((device_side, index)) = device else { return };
-        self.happened.clear();
-        let flow = self.table.flow(id);
-        let happened = &mut self.happened;
-        let sides = (from, device_side);
-        self.hosts.device_mut(index).observe(
-            segment,
-            sides,
-            (flow, &before),
-            place,
-            &mut ends.listed,
-            happened,
-        );
-        let seen = Seen {
-            segment,
-            from,
-            flow,
-            before: &before,
-            place,
-            kind,
-            device_side,
-            device: self.hosts.device(index),
-            last_gap: self.last_gap,
-        };
-        let waiting = self.table.waiting(id);
-        let waiting = self.detectors.on_segment(&seen, &self.happened, waiting, &mut self.found);
-        self.table.set_waiting(id, waiting);
-        *self.table.kept_mut(id) = ends;
-        self.tell_findings();
-    }
-
     fn sign(&mut self, sign: &Sign) {
         self.hosts.recognise_sign(sign);
         for index in self.hosts.of_sign(sign).into_iter().flatten() {
@@ -299,10 +235,14 @@ impl Engine {
 
     /// Lets the detectors look at the clock at every full tenth of a second of packet time, also where nothing came to
     /// tell it: a recording has no ticks, and what was found while an interface was idle is found in it again.
+    #[inline]
     fn ask_the_time(&mut self, now: Timestamp) {
-        if now < self.next_detector_round {
-            return;
+        if now >= self.next_detector_round {
+            self.detector_rounds(now);
         }
+    }
+
+    fn detector_rounds(&mut self, now: Timestamp) {
         let last = now.round_down(DETECTORS_EVERY);
         if self.next_detector_round > Timestamp::ZERO {
             for _ in 0..MAX_ROUNDS {
@@ -334,14 +274,18 @@ impl Engine {
         self.detectors.on_account(&comparison, &mut self.found);
     }
 
+    #[inline]
     fn pass_time(&mut self, time: Timestamp) {
         if time <= self.counts.now && self.counts.now != Timestamp::ZERO {
             return;
         }
         self.counts.now = time;
-        if time < self.next_device_round {
-            return;
+        if time >= self.next_device_round {
+            self.device_round(time);
         }
+    }
+
+    fn device_round(&mut self, time: Timestamp) {
         self.next_device_round = time.saturating_add(DEVICE_EVERY);
         self.hosts.advance(time);
         self.tell_devices();

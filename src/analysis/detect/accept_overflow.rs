@@ -115,7 +115,7 @@ fn is_early_close(seen: &Seen<'_>, within_s: f64) -> bool {
         && seen.kind == Kind::News
         && segment.len == 0
         && seen.sender_before().view.is(TcpState::Established)
-        && seen.receiver_before().iss.is_some_and(|iss| segment.acknowledges() == Some(iss.plus(1)))
+        && seen.receiver_before().iss().is_some_and(|iss| segment.acknowledges() == Some(iss.plus(1)))
         && is_at_the_start(seen, within_s)
 }
 
@@ -123,10 +123,10 @@ fn is_early_close(seen: &Seen<'_>, within_s: f64) -> bool {
 fn is_at_the_start(seen: &Seen<'_>, within_s: f64) -> bool {
     seen.before.saw_open
         && seen.before.opener != seen.device_side
-        && seen.sender_before().iss.is_some_and(|iss| iss.plus(1) == seen.segment.seq)
+        && seen.sender_before().iss().is_some_and(|iss| iss.plus(1) == seen.segment.seq)
         && seen.segment.time.seconds_after(seen.before.opening.time) <= within_s
         // A client that has closed already is told that its data was not read: another matter.
-        && seen.receiver_before().fin.is_none()
+        && !seen.receiver_before().has_fin()
 }
 
 /// When each device announced itself last, as after a start: what it resets then, it has forgotten.
@@ -164,8 +164,8 @@ pub(super) fn is_reset_of_open_connection(seen: &Seen<'_>) -> bool {
         && seen.kind == Kind::Reset
         && seen.place == Belongs::ThisLife
         && is_open
-        && own.fin.is_none()
-        && own.snd_nxt == Some(seen.segment.seq)
+        && !own.has_fin()
+        && own.snd_nxt() == Some(seen.segment.seq)
 }
 
 /// What `accept-overflow` tells, told once.

@@ -148,7 +148,7 @@ fn ends_the_wait(seen: &Seen<'_>) -> bool {
 
 /// It answers octets that were not captured: the device had sent something.
 fn acknowledges_unseen(seen: &Seen<'_>) -> bool {
-    match (seen.segment.acknowledges(), seen.receiver_before().snd_nxt) {
+    match (seen.segment.acknowledges(), seen.receiver_before().snd_nxt()) {
         (Some(ack), Some(next)) => next.precedes(ack),
         _ => false,
     }
@@ -165,9 +165,9 @@ fn acknowledged_request(seen: &Seen<'_>) -> Option<Note> {
     }
     // A jump in the device's own numbers: it sent something that was not captured. Where none of them was captured yet,
     // the client has said how far it has heard the device.
-    let next = device.snd_nxt.or(client.rcv_nxt);
-    if next.is_some_and(|next| next != segment.seq) || device.fin.is_some() || client.fin.is_some() {
+    let next = device.snd_nxt().or(client.rcv_nxt());
+    if next.is_some_and(|next| next != segment.seq) || device.has_fin() || client.has_fin() {
         return None;
     }
-    client.last_data.filter(|data| segment.ack == data.seq_end() && client.snd_nxt == Some(segment.ack))
+    client.last_data.filter(|data| segment.ack == data.seq_end() && client.snd_nxt() == Some(segment.ack))
 }

@@ -141,13 +141,13 @@ fn acknowledged_unseen(seen: &Seen<'_>) -> Option<Finding> {
     if seen.place != Belongs::ThisLife || seen.kind == Kind::Reset || segment.flags.has(Flags::SYN) {
         return None;
     }
-    let (ack, sent) = (segment.acknowledges()?, seen.receiver_before().snd_nxt?);
+    let (ack, sent) = (segment.acknowledges()?, seen.receiver_before().snd_nxt()?);
     let missing = sent.distance_to(ack);
     if !(1..NEAR).contains(&missing) {
         return None;
     }
     // One hole is told once; where one direction is not captured at all, that is one hole.
-    if seen.sender_before().rcv_nxt.is_some_and(|before| sent.precedes(before)) {
+    if seen.sender_before().rcv_nxt().is_some_and(|before| sent.precedes(before)) {
         return None;
     }
     let (parties, note) = (seen.parties(), seen.note());

@@ -256,7 +256,7 @@ impl Wait {
             first: first.unwrap_or(note),
             again: if is_timers { vec![note] } else { Vec::new() },
             heard: 0,
-            saw_both: seen.receiver_before().snd_nxt.is_some(),
+            saw_both: seen.receiver_before().snd_nxt().is_some(),
             usual: sender.round_trip.smoothed(),
             is_told: false,
         }
@@ -296,16 +296,16 @@ fn repeated_octet(seen: &Seen<'_>) -> Option<SeqNum> {
     let Segment { seq, len, .. } = *seen.segment;
     let (sender, receiver) = (seen.sender_before(), seen.receiver_before());
     let end = seq.plus(len);
-    if seen.kind != Kind::Again || len == 0 || receiver.window == Some(0) {
+    if seen.kind != Kind::Again || len == 0 || receiver.window() == Some(0) {
         return None;
     }
     // Without an ACK nothing is known of what was acknowledged, and one old octet may be a keep-alive.
-    let Some(una) = sender.snd_una else {
+    let Some(una) = sender.snd_una() else {
         return (len > 1).then_some(seq);
     };
     let has_room = receiver.receive_window(sender).is_none_or(|window| window.accepts(una, 1));
     // The receiver acknowledged more than was ever captured: it has this too, whatever its sender knows.
-    let is_taken = receiver.rcv_nxt.is_some_and(|acked| una.precedes(acked));
+    let is_taken = receiver.rcv_nxt().is_some_and(|acked| una.precedes(acked));
     (covers(seq, end, una) && has_room && !is_taken).then_some(una)
 }
 

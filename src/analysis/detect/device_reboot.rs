@@ -266,7 +266,7 @@ impl DeviceReboot {
             None => return,
         };
         let start = &mut self.starts[at];
-        if opened >= start.time || (retaken.is_none() && own.snd_nxt.is_none()) {
+        if opened >= start.time || (retaken.is_none() && own.snd_nxt().is_none()) {
             return;
         }
         if !is_reset && retaken.is_none() {

@@ -71,7 +71,7 @@ impl Detector for HalfClosed {
         }
         let segment = seen.segment;
         // It acknowledges what was not captured: perhaps the FIN that is waited for.
-        let unseen = match (segment.acknowledges(), seen.receiver_before().snd_nxt) {
+        let unseen = match (segment.acknowledges(), seen.receiver_before().snd_nxt()) {
             (Some(ack), Some(next)) => next.precedes(ack),
             _ => false,
         };
@@ -80,13 +80,13 @@ impl Detector for HalfClosed {
             return;
         }
         let closed = seen.from.other();
-        let Some(fin) = seen.flow.life.endpoint(closed).fin else { return };
+        let Some(fin) = seen.flow.life.endpoint(closed).fin() else { return };
         // Its own FIN, or numbers that jump: something was sent that was not captured, perhaps that FIN. So it may be
         // where nothing it sent was captured before.
         let sender = seen.sender_before();
         let may_have_closed =
-            sender.snd_nxt.is_none_or(|next| next.precedes(segment.seq)) || sender.has_hole();
-        if seen.flow.life.endpoint(seen.from).fin.is_some() || may_have_closed {
+            sender.snd_nxt().is_none_or(|next| next.precedes(segment.seq)) || sender.has_hole();
+        if seen.flow.life.endpoint(seen.from).has_fin() || may_have_closed {
             self.waiting.disarm(seen.tuple());
             return;
         }

@@ -105,7 +105,7 @@ impl Detector for HalfOpen {
                     .flow
                     .life
                     .endpoint(seen.device_side.other())
-                    .iss
+                    .iss()
                     .is_some_and(|iss| iss.plus(1) == seen.segment.ack)
             {
                 findings.push(tell(seen, &met, &rst));

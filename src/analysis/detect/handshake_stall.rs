@@ -71,7 +71,7 @@ impl Detector for HandshakeStall {
     fn on_segment(&mut self, seen: &Seen<'_>, _findings: &mut Vec<Finding>) {
         match (seen.from_device(), seen.kind) {
             (true, Kind::SynAckAgain) if is_waiting(seen) => self.answered_again(seen),
-            (false, Kind::SynAgain) if is_waiting(seen) && seen.receiver_before().iss.is_some() => {
+            (false, Kind::SynAgain) if is_waiting(seen) && seen.receiver_before().iss().is_some() => {
                 self.asked_again(seen);
             }
             // The stale answers of an older life, and a SYN-ACK that the capture shows twice, decide nothing.
@@ -103,7 +103,7 @@ fn is_waiting(seen: &Seen<'_>) -> bool {
     seen.place != Belongs::AnotherLife
         && seen.before.saw_open
         && seen.before.opener != seen.device_side
-        && client.rcv_nxt.is_none()
+        && client.rcv_nxt().is_none()
         && client.last_data.is_none()
 }
 

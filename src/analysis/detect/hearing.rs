@@ -86,11 +86,10 @@ impl Occasions {
         let (segment, life) = (seen.segment, &seen.flow.life);
         let from_device = seen.from_device();
         let is_anew = seen.place == Belongs::NewLife && life.number > 1;
-        let is_after_fin = life.endpoint(seen.from.other()).fin.is_some();
+        let is_after_fin = life.endpoint(seen.from.other()).has_fin();
         // A promise that moved on is this very segment.
-        let widest = life.endpoint(seen.from).widest;
-        let is_other =
-            widest.is_some_and(|widest| (widest.ack, widest.window) != (segment.ack, segment.window));
+        let edge = life.endpoint(seen.from).edge();
+        let is_other = edge.is_some_and(|edge| edge != (segment.ack, segment.window));
         Occasions::ALWAYS
             .or(Occasions::of_ack(seen))
             .or(Occasions::FROM_DEVICE.when(from_device))
@@ -107,7 +106,7 @@ impl Occasions {
     /// What `seen` adds to its stream, and what it acknowledges of the other.
     #[inline]
     fn of_ack(seen: &Seen<'_>) -> Occasions {
-        let beyond = match (seen.segment.acknowledges(), seen.receiver_before().snd_nxt) {
+        let beyond = match (seen.segment.acknowledges(), seen.receiver_before().snd_nxt()) {
             (Some(ack), Some(sent)) => sent.distance_to(ack),
             (Some(_), None) | (None, _) => 0,
         };

@@ -35,7 +35,7 @@ impl Detector for ResetClose {
         let reset = seen.note();
         let peer = seen.receiver_before();
         // What the RST itself does not acknowledge, the device had not even received.
-        let unread = peer.last_data.filter(|_| peer.snd_una.is_none_or(|una| peer.snd_nxt != Some(una)));
+        let unread = peer.last_data.filter(|_| peer.snd_una().is_none_or(|una| peer.snd_nxt() != Some(una)));
         let lossy = seen.last_gap.is_some_and(|gap| gap >= seen.before.opening.time);
         let certainty = if lossy { Certainty::Suspected } else { Certainty::Inferred };
         let text = format!(
@@ -49,7 +49,7 @@ impl Detector for ResetClose {
         );
         let mut evidence = vec![parties.row(&reset, parties.device_side, "device resets")];
         evidence.extend(
-            peer.fin.map(|fin| parties.row(&fin, parties.device_side.other(), "the other side closes")),
+            peer.fin().map(|fin| parties.row(&fin, parties.device_side.other(), "the other side closes")),
         );
         evidence
             .extend(unread.map(|data| parties.row(&data, parties.device_side.other(), "not acknowledged")));

@@ -63,10 +63,10 @@ impl Seen<'_> {
     /// Its sender has received, since it last spoke, octets that were not captured: with them may have come whatever
     /// else seems to be missing.
     pub fn answers_what_was_not_captured(&self) -> bool {
-        let (Some(ack), Some(sent)) = (self.segment.acknowledges(), self.receiver_before().snd_nxt) else {
+        let (Some(ack), Some(sent)) = (self.segment.acknowledges(), self.receiver_before().snd_nxt()) else {
             return false;
         };
-        sent.precedes(ack) && self.sender_before().rcv_nxt.is_none_or(|known| known.precedes(ack))
+        sent.precedes(ack) && self.sender_before().rcv_nxt().is_none_or(|known| known.precedes(ack))
     }
 
     /// The SYN that this segment answers with an ACK of other numbers: the device lives in another connection.

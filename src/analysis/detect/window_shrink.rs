@@ -77,7 +77,7 @@ impl Detector for WindowShrink {
             return;
         }
         // Nobody needs room for what will not be sent any more.
-        let is_closing = seen.flow.life.a.fin.is_some() || seen.flow.life.b.fin.is_some();
+        let is_closing = seen.flow.life.a.has_fin() || seen.flow.life.b.has_fin();
         let Some((promise, shift)) = promise(seen).filter(|_| seen.kind != Kind::Reset && !is_closing) else {
             return;
         };
@@ -167,7 +167,7 @@ impl Shrunk {
 /// The furthest promise of this side before this segment, and its scale.
 fn promise(seen: &Seen<'_>) -> Option<(Note, u8)> {
     let sender = seen.sender_before();
-    Some((sender.widest?, sender.shift(seen.receiver_before())?))
+    Some((sender.widest()?, sender.shift(seen.receiver_before())?))
 }
 
 /// Octets from the edge of `note` forward to that of `promise`.

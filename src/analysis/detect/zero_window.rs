@@ -93,7 +93,7 @@ impl Detector for ZeroWindow {
         }
         if let Some(wait) = self.watch(seen.from).get_mut(seen.tuple()) {
             wait.last = seen.note();
-        } else if seen.sender_before().window != Some(0) {
+        } else if seen.sender_before().window() != Some(0) {
             let note = seen.note();
             let wait = Wait { parties: seen.parties(), side: seen.from, first: note, last: note, probes: 0 };
             let closed = self.closed;

@@ -28,6 +28,7 @@ impl Engine {
     }
 
     /// Tells the markers up to `now`, each after what the clock had to say before it.
+    #[inline]
     pub(super) fn tell_markers(&mut self, now: Timestamp) {
         while self.markers.front().is_some_and(|marker| marker.at <= now)
             && let Some(marker) = self.markers.pop_front()

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::analysis::{
     event::{DeviceEvent, Event, FlowChange, FlowEvent},
-    flow::{Belongs, FlowId, Incarnation, Side},
+    flow::{Belongs, Flow, Incarnation, Side},
     rule::Heard,
     tcp::TcpState,
     time::When,
@@ -30,50 +30,47 @@ impl Engine {
         self.tell_own();
     }
 
-    pub(super) fn tell_flow(
-        &mut self,
-        id: FlowId,
-        place: Belongs,
-        before: &Incarnation,
-        segment: &Segment,
-        device: Option<Side>,
-    ) {
-        let flow = self.table.flow(id);
-        let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
-        let change = match place {
-            Belongs::NewLife => FlowChange::Opened,
-            _ if is_as_before => return,
-            _ if flow.is_closed() => FlowChange::Closed,
-            _ => FlowChange::State,
-        };
-        let (client, server) =
-            (flow.life.endpoint(flow.life.opener), flow.life.endpoint(flow.life.opener.other()));
-        let is_milestone = || {
-            let was = before.endpoint(flow.life.opener).view;
-            change != FlowChange::State
-                || client.view.is(TcpState::Established) && !was.is(TcpState::Established)
-        };
-        let is_told = self.flow_events && (!self.milestones_alone || is_milestone());
-        if !is_told && !self.own.hear_flows() {
-            return;
-        }
-        let told = FlowEvent {
-            when: When(segment.time),
-            change,
-            client: flow.client(),
-            server: flow.server(),
-            device: device.map(|side| flow.tuple.socket(side).ip()),
-            incarnation: flow.life.number,
-            frame: segment.frame,
-            client_state: client.view.to_string(),
-            server_state: server.view.to_string(),
-            client_bytes: client.payload,
-            server_bytes: server.payload,
-        };
+    pub(super) fn tell_flow(&mut self, told: FlowEvent, is_told: bool) {
         self.own.hear(Heard::Flow(&told));
         if is_told {
             self.events.push_back(Event::Flow(told));
         }
         self.tell_own();
+    }
+}
+
+/// What a segment changed in `flow`, whose life was as `before`, if anything.
+pub(super) fn change(flow: &Flow, before: &Incarnation, place: Belongs) -> Option<FlowChange> {
+    let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
+    match place {
+        Belongs::NewLife => Some(FlowChange::Opened),
+        _ if is_as_before => None,
+        _ if flow.is_closed() => Some(FlowChange::Closed),
+        _ => Some(FlowChange::State),
+    }
+}
+
+/// Whether it opened, was let in, or closed: what a report wants to hear.
+pub(super) fn is_milestone(flow: &Flow, before: &Incarnation, change: FlowChange) -> bool {
+    let is_let_in = |life: &Incarnation| life.endpoint(flow.life.opener).view.is(TcpState::Established);
+    change != FlowChange::State || is_let_in(&flow.life) && !is_let_in(before)
+}
+
+/// That `segment` changed `flow` so; `device`: which side is one.
+pub(super) fn event(flow: &Flow, segment: &Segment, change: FlowChange, device: Option<Side>) -> FlowEvent {
+    let client = flow.life.endpoint(flow.life.opener);
+    let server = flow.life.endpoint(flow.life.opener.other());
+    FlowEvent {
+        when: When(segment.time),
+        change,
+        client: flow.client(),
+        server: flow.server(),
+        device: device.map(|side| flow.tuple.socket(side).ip()),
+        incarnation: flow.life.number,
+        frame: segment.frame,
+        client_state: client.view.to_string(),
+        server_state: server.view.to_string(),
+        client_bytes: client.payload,
+        server_bytes: server.payload,
     }
 }

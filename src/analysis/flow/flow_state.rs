@@ -7,7 +7,7 @@ use super::{
 use crate::analysis::{
     tcp::TcpState,
     time::Timestamp,
-    wire::{Note, Segment, SeqNum},
+    wire::{Note, Segment},
 };
 use core::time::Duration;
 
@@ -21,34 +21,40 @@ pub struct Flow {
     /// Segments so far, in all its lives.
     pub segments: u64,
     past: PastLife,
-    sightings: [Option<Sighting>; 2],
+    sightings: [Sighting; 2],
 }
 
 /// What makes a frame recognisable when it is captured twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Sighting {
     time: Timestamp,
-    seq: SeqNum,
-    ack: SeqNum,
-    len: u32,
-    /// Without an IP identification (IPv6, and systems that leave it at zero) a window update differs from the ACK
-    /// before it in this alone.
-    window: u16,
-    /// Zero where there is none: with an `Option` of its own it would take eight octets more.
-    ip_id: u16,
-    has_ip_id: bool,
-    flags: u8,
+    /// Of what the frame says; 0 before the first one.
+    mark: u64,
+}
+
+impl Sighting {
+    fn of(segment: &Segment) -> Sighting {
+        Sighting { time: segment.time, mark: mark(segment) }
+    }
+
+    fn is_again(self, last: Sighting) -> bool {
+        self.mark == last.mark && self.time.since(last.time) < DUPLICATE_WITHIN
+    }
 }
 
 impl Flow {
     /// A flow seen for the first time, by `segment`.
     pub fn open(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
-        let mut life = Incarnation::begin(1, segment, from);
-        life.take(segment, from);
-        Flow { tuple, life, segments: 1, past: PastLife::default(), sightings: [None; 2] }
+        let life = Incarnation::begin(1, segment, from);
+        let (past, sightings) = (PastLife::default(), [Sighting::default(); 2]);
+        let mut flow = Flow { tuple, life, segments: 1, past, sightings };
+        flow.life.take(segment, from);
+        flow.sightings[index(from)] = Sighting::of(segment);
+        flow
     }
 
     /// Feeds a further segment; tells where it belonged.
+    #[inline]
     pub fn take(&mut self, segment: &Segment, from: Side) -> Belongs {
         self.segments += 1;
         let place = self.life.place(segment, from, &self.past);
@@ -79,25 +85,18 @@ impl Flow {
     ///
     /// The SYN that Linux sends again after ~10 ms is not: it comes later and with another IP identification.
     pub fn is_duplicate(&mut self, segment: &Segment, from: Side) -> bool {
-        let sighting = Sighting {
-            time: segment.time,
-            seq: segment.seq,
-            ack: segment.ack,
-            len: segment.len,
-            window: segment.window,
-            ip_id: segment.ip_id.unwrap_or_default(),
-            has_ip_id: segment.ip_id.is_some(),
-            flags: segment.flags.0,
-        };
-        let slot = &mut self.sightings[index(from)];
-        let twice = slot.is_some_and(|last| {
-            sighting.time.since(last.time) < DUPLICATE_WITHIN
-                && Sighting { time: last.time, ..sighting } == last
-        });
+        let (sighting, last) = (Sighting::of(segment), &mut self.sightings[index(from)]);
+        let twice = sighting.is_again(*last);
         if !twice {
-            *slot = Some(sighting);
+            *last = sighting;
         }
         twice
+    }
+
+    /// Nothing about its present is proven any more: frames were lost.
+    pub fn weaken(&mut self) {
+        self.life.a.weaken();
+        self.life.b.weaken();
     }
 
     /// Neither end can send anything more in this life, as far as was seen.
@@ -123,6 +122,20 @@ impl Flow {
     pub fn server(&self) -> core::net::SocketAddr {
         self.tuple.socket(self.life.opener.other())
     }
+}
+
+/// One number, never 0, of all that tells a segment from the others of its side; two that differ agree in it by chance only.
+/// Without an IP identification (IPv6, and systems that leave it at zero) a window update differs from the ACK before it in
+/// the window alone.
+fn mark(segment: &Segment) -> u64 {
+    let Segment { seq, ack, len, window, flags, ip_id, .. } = *segment;
+    let numbers = u64::from(seq.0) << 32 | u64::from(ack.0);
+    let others = u64::from(len) << 32 | u64::from(window) << 16 | u64::from(ip_id.unwrap_or_default());
+    // Digits of pi keep both factors from zero; each octet of them has its part in every one of the folded product.
+    let flags = (u64::from(flags.0) + 1) << 56;
+    let product =
+        u128::from(numbers ^ 0x243f_6a88_85a3_08d3) * u128::from(others ^ flags ^ 0x0013_198a_2e03_7073);
+    (product >> 64) as u64 ^ product as u64 | 1
 }
 
 const fn index(side: Side) -> usize {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tuple::Side;
 use crate::analysis::{
-    tcp::{Endpoint, StateView},
+    tcp::{Endpoint, Known, StateView},
     wire::{Flags, Note, Segment, SeqNum},
 };
 
@@ -68,7 +68,7 @@ impl Incarnation {
     pub fn place(&self, segment: &Segment, from: Side, past: &PastLife) -> Belongs {
         let sender = self.endpoint(from);
         if segment.flags.is_opening() {
-            return match sender.iss {
+            return match sender.iss() {
                 Some(iss) if iss == segment.seq => Belongs::SameSyn,
                 _ if past.iss(from) == Some(segment.seq) => Belongs::AnotherLife,
                 // Both sides' first SYNs crossed (RFC 9293 §3.5, figure 7).
@@ -102,15 +102,15 @@ impl Incarnation {
 
     /// Only the opening SYN was seen: nothing of this life came back yet.
     pub fn awaits_answer(&self) -> bool {
-        self.saw_open && self.endpoint(self.opener.other()).snd_nxt.is_none()
+        self.saw_open && self.endpoint(self.opener.other()).snd_nxt().is_none()
     }
 
     /// While a SYN waits for its answer: do the numbers of `segment` rule out that it is one?
     fn contradicts_open(&self, segment: &Segment, from: Side) -> bool {
         let opener = self.endpoint(self.opener);
-        let Some(iss) = opener.iss else { return false };
+        let Some(iss) = opener.iss() else { return false };
         // A SYN may carry payload (RFC 7413), and its answer may acknowledge that too, or not.
-        let ends_syn = |number: SeqNum| number == iss.plus(1) || Some(number) == opener.snd_nxt;
+        let ends_syn = |number: SeqNum| number == iss.plus(1) || Some(number) == opener.snd_nxt();
         if from == self.opener {
             // The client's RST against a stale ACK bears that ACK's number, not its own next one.
             return segment.flags.has(Flags::RST) && segment.seq != iss && !ends_syn(segment.seq);
@@ -134,21 +134,32 @@ pub struct PastLife {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct PastEnd {
-    iss: Option<SeqNum>,
-    snd_nxt: Option<SeqNum>,
-    view: StateView,
+    iss: SeqNum,
+    snd_nxt: SeqNum,
+    known: Known,
     has_hole: bool,
+    view: StateView,
+}
+
+impl PastEnd {
+    fn of(end: &Endpoint) -> PastEnd {
+        let Endpoint { view, .. } = *end;
+        let mut past = PastEnd { view, has_hole: end.has_hole(), ..PastEnd::default() };
+        if let Some(iss) = end.iss() {
+            past.iss = iss;
+            past.known.add(Known::ISS);
+        }
+        if let Some(next) = end.snd_nxt() {
+            past.snd_nxt = next;
+            past.known.add(Known::SND_NXT);
+        }
+        past
+    }
 }
 
 impl PastLife {
     pub fn of(life: &Incarnation) -> PastLife {
-        let end = |end: &Endpoint| PastEnd {
-            iss: end.iss,
-            snd_nxt: end.snd_nxt,
-            view: end.view,
-            has_hole: end.has_hole(),
-        };
-        PastLife { a: end(&life.a), b: end(&life.b) }
+        PastLife { a: PastEnd::of(&life.a), b: PastEnd::of(&life.b) }
     }
 
     fn end(&self, side: Side) -> &PastEnd {
@@ -159,7 +170,8 @@ impl PastLife {
     }
 
     fn iss(&self, side: Side) -> Option<SeqNum> {
-        self.end(side).iss
+        let end = self.end(side);
+        end.known.of(Known::ISS, end.iss)
     }
 
     /// The state in which that life left this side.
@@ -174,7 +186,8 @@ impl PastLife {
 
     /// `segment` stands exactly where `from` had stopped in the life before.
     pub(super) fn continues(&self, segment: &Segment, from: Side) -> bool {
-        !segment.flags.has(Flags::SYN) && self.end(from).snd_nxt == Some(segment.seq)
+        let end = self.end(from);
+        !segment.flags.has(Flags::SYN) && end.known.has(Known::SND_NXT) && end.snd_nxt == segment.seq
     }
 }
 

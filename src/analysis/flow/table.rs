@@ -8,11 +8,7 @@ use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::{
-    flow_state::Flow,
-    tuple::{FourTuple, Side},
-};
-use crate::analysis::wire::Segment;
+use super::{flow_state::Flow, lone_syn::LoneSyn, tuple::FourTuple};
 
 /// A flow's place in the table; valid until the next insertion.
 pub type FlowId = u32;
@@ -26,6 +22,8 @@ pub struct FlowTable<T> {
     // Seeded at random: a fixed seed would let a sender choose collisions. Nothing is ever listed in hash order.
     hasher: RandomState,
     slots: Vec<Slot<T>>,
+    /// Where each slot stands in its queue. Apart, so that to move one touches nothing of its neighbours' flows.
+    places: Vec<Place>,
     queues: [Queue; 2],
     capacity: usize,
     evicted: u64,
@@ -39,10 +37,63 @@ pub struct Unknown(u64);
 
 #[derive(Debug)]
 struct Slot<T> {
-    flow: Flow,
     kept: T,
-    /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
     waiting: u64,
+    held: Held,
+}
+
+/// What a slot holds. A SYN that nobody has answered yet is written into the first octets of the slot alone.
+#[derive(Debug)]
+#[repr(u8)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a flow in a box of its own would be allocated while frames come"
+)]
+enum Held {
+    Syn(LoneSyn),
+    Flow(Flow),
+}
+
+impl Held {
+    #[inline]
+    fn tuple(&self) -> &FourTuple {
+        match self {
+            Held::Syn(syn) => &syn.tuple,
+            Held::Flow(flow) => &flow.tuple,
+        }
+    }
+
+    #[inline]
+    fn flow(&mut self) -> &mut Flow {
+        loop {
+            match *self {
+                Held::Flow(ref mut flow) => return flow,
+                Held::Syn(ref syn) => *self = Held::Flow(syn.flow()),
+            }
+        }
+    }
+
+    #[inline]
+    fn rank(&self) -> Rank {
+        match self {
+            Held::Syn(_) => Rank::Embryonic,
+            Held::Flow(flow) => Rank::of(flow),
+        }
+    }
+}
+
+/// A flow of the table with what is kept beside it.
+#[derive(Debug)]
+pub struct Entry<'a, T> {
+    pub flow: &'a mut Flow,
+    /// Its owner's.
+    pub kept: &'a mut T,
+    /// A bit for each that waits for something on this tuple; what they mean is their owner's affair.
+    pub waiting: &'a mut u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
     queue: Rank,
     older: u32,
     newer: u32,
@@ -53,6 +104,13 @@ struct Slot<T> {
 enum Rank {
     Embryonic = 0,
     Grown = 1,
+}
+
+impl Rank {
+    #[inline]
+    fn of(flow: &Flow) -> Rank {
+        if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown }
+    }
 }
 
 /// A doubly linked list through the slots, oldest to newest.
@@ -69,7 +127,7 @@ impl Queue {
 
 impl<T> FlowTable<T> {
     /// What one flow takes, octets; its share of the index is twelve at the most.
-    pub const OCTETS_A_FLOW: usize = size_of::<Slot<T>>() + 12;
+    pub const OCTETS_A_FLOW: usize = size_of::<Slot<T>>() + size_of::<Place>() + 12;
 
     /// A table for at most `capacity` flows (at least one).
     pub fn with_capacity(capacity: usize) -> FlowTable<T> {
@@ -79,6 +137,7 @@ impl<T> FlowTable<T> {
             index: HashTable::with_capacity(capacity),
             hasher: RandomState::default(),
             slots: Vec::with_capacity(capacity),
+            places: Vec::with_capacity(capacity),
             queues: [Queue::EMPTY, Queue::EMPTY],
             capacity,
             evicted: 0,
@@ -90,53 +149,49 @@ impl<T> FlowTable<T> {
     #[inline]
     pub fn find(&self, tuple: &FourTuple) -> Result<FlowId, Unknown> {
         let hash = self.hasher.hash_one(tuple);
-        let found = self.index.find(hash, |&id| self.slots[id as usize].flow.tuple == *tuple);
+        let found = self.index.find(hash, |&id| self.slots[id as usize].held.tuple() == tuple);
         found.copied().ok_or(Unknown(hash))
     }
 
-    /// A flow of `tuple`, which [`FlowTable::find`] did not find, opened by `segment`.
-    pub fn open(
-        &mut self,
-        Unknown(hash): Unknown,
-        tuple: FourTuple,
-        segment: &Segment,
-        from: Side,
-        kept: T,
-    ) -> FlowId {
-        let flow = Flow::open(tuple, segment, from);
-        let queue = if flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
+    /// Keeps `flow`, whose tuple [`FlowTable::find`] did not find; `syn` is the one that opened it, if that is all there is of it.
+    pub fn open(&mut self, Unknown(hash): Unknown, flow: &Flow, syn: Option<LoneSyn>, kept: T) -> FlowId {
+        let rank = Rank::of(flow);
         let waiting = self.waiting_for_evicted;
-        let id = self.place(Slot { flow, kept, waiting, queue, older: NONE, newer: NONE });
+        let id = match self.make_room() {
+            Some(id) => {
+                let slot = &mut self.slots[id as usize];
+                (slot.kept, slot.waiting) = (kept, waiting);
+                // Each written as what it is: as a whole a slot is several times a SYN.
+                match syn {
+                    Some(syn) => slot.held = Held::Syn(syn),
+                    None => slot.held = Held::Flow(*flow),
+                }
+                id
+            }
+            None => {
+                let held = syn.map_or(Held::Flow(*flow), Held::Syn);
+                self.slots.push(Slot { kept, waiting, held });
+                self.places.push(Place { queue: rank, older: NONE, newer: NONE });
+                (self.slots.len() - 1) as FlowId
+            }
+        };
         let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].flow.tuple));
-        self.append(id);
+        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].held.tuple()));
+        self.append(id, rank);
         id
     }
 
-    pub fn flow(&self, id: FlowId) -> &Flow {
-        &self.slots[id as usize].flow
+    /// The flow at `id`; where there is only a SYN, the flow is made of it.
+    #[inline]
+    pub fn entry(&mut self, id: FlowId) -> Entry<'_, T> {
+        let Slot { kept, waiting, held } = &mut self.slots[id as usize];
+        Entry { flow: held.flow(), kept, waiting }
     }
 
-    pub fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
-        &mut self.slots[id as usize].flow
-    }
-
-    /// What its owner keeps with the flow.
-    pub fn kept(&self, id: FlowId) -> &T {
-        &self.slots[id as usize].kept
-    }
-
-    pub fn kept_mut(&mut self, id: FlowId) -> &mut T {
-        &mut self.slots[id as usize].kept
-    }
-
-    /// Who may wait for something on the flow's tuple, one bit each.
-    pub fn waiting(&self, id: FlowId) -> u64 {
-        self.slots[id as usize].waiting
-    }
-
-    pub fn set_waiting(&mut self, id: FlowId, waiting: u64) {
-        self.slots[id as usize].waiting = waiting;
+    /// [`Entry::kept`] and [`Entry::waiting`] alone: a SYN stays one.
+    pub fn beside(&mut self, id: FlowId) -> (&mut T, &mut u64) {
+        let Slot { kept, waiting, .. } = &mut self.slots[id as usize];
+        (kept, waiting)
     }
 
     /// Those who wait have other bits from here on: `moved` tells which.
@@ -148,15 +203,15 @@ impl<T> FlowTable<T> {
     }
 
     /// Marks the flow as the most recently heard of.
+    #[inline]
     pub fn touch(&mut self, id: FlowId) {
-        let slot = &mut self.slots[id as usize];
-        let queue = if slot.flow.is_embryonic() { Rank::Embryonic } else { Rank::Grown };
-        if slot.newer == NONE && slot.queue == queue {
+        let queue = self.slots[id as usize].held.rank();
+        let place = self.places[id as usize];
+        if place.newer == NONE && place.queue == queue {
             return;
         }
-        self.unlink(id);
-        self.slots[id as usize].queue = queue;
-        self.append(id);
+        self.unlink(place);
+        self.append(id, queue);
     }
 
     pub fn len(&self) -> usize {
@@ -175,8 +230,10 @@ impl<T> FlowTable<T> {
     /// Nothing about any flow's present is proven any more: frames were lost.
     pub fn weaken_all(&mut self) {
         for slot in &mut self.slots {
-            slot.flow.life.a.weaken();
-            slot.flow.life.b.weaken();
+            match &mut slot.held {
+                Held::Syn(syn) => syn.weaken(),
+                Held::Flow(flow) => flow.weaken(),
+            }
         }
     }
 
@@ -184,60 +241,52 @@ impl<T> FlowTable<T> {
     pub fn forget_all(&mut self) {
         self.index.clear();
         self.slots.clear();
+        self.places.clear();
         self.queues = [Queue::EMPTY, Queue::EMPTY];
         self.waiting_for_evicted = 0;
     }
 
-    /// Puts a slot down: in a new place while there is room, else in that of the flow that gives way.
-    fn place(&mut self, slot: Slot<T>) -> FlowId {
+    /// The slot of the flow that gives way; `None` while there is room for more.
+    fn make_room(&mut self) -> Option<FlowId> {
         if self.slots.len() < self.capacity {
-            self.slots.push(slot);
-            return (self.slots.len() - 1) as u32;
+            return None;
         }
-        let id = self.evict();
-        self.slots[id as usize] = slot;
-        id
-    }
-
-    fn evict(&mut self) -> FlowId {
         let [embryonic, grown] = &self.queues;
         let id =
             if grown.len == 0 || embryonic.len > self.capacity / 4 { embryonic.oldest } else { grown.oldest };
-        self.unlink(id);
-        let hash = self.hasher.hash_one(self.slots[id as usize].flow.tuple);
+        self.unlink(self.places[id as usize]);
+        let hash = self.hasher.hash_one(self.slots[id as usize].held.tuple());
         if let Ok(entry) = self.index.find_entry(hash, |&other| other == id) {
             entry.remove();
         }
         self.evicted += 1;
         self.waiting_for_evicted |= self.slots[id as usize].waiting;
-        id
+        Some(id)
     }
 
-    fn append(&mut self, id: FlowId) {
-        let queue = &mut self.queues[self.slots[id as usize].queue as usize];
-        let newest = queue.newest;
-        queue.newest = id;
-        queue.len += 1;
-        if newest == NONE {
-            queue.oldest = id;
-        } else {
-            self.slots[newest as usize].newer = id;
-        }
-        let slot = &mut self.slots[id as usize];
-        (slot.older, slot.newer) = (newest, NONE);
-    }
-
-    fn unlink(&mut self, id: FlowId) {
-        let Slot { queue, older, newer, .. } = self.slots[id as usize];
-        let queue = &mut self.queues[queue as usize];
-        queue.len -= 1;
+    /// Puts `id`, which stands nowhere, at the new end of `queue`.
+    fn append(&mut self, id: FlowId, queue: Rank) {
+        let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
+        let older = core::mem::replace(newest, id);
+        *len += 1;
         match older {
-            NONE => queue.oldest = newer,
-            older => self.slots[older as usize].newer = newer,
+            NONE => *oldest = id,
+            older => self.places[older as usize].newer = id,
+        }
+        self.places[id as usize] = Place { queue, older, newer: NONE };
+    }
+
+    /// Takes what stands at `place` out of its queue.
+    fn unlink(&mut self, Place { queue, older, newer }: Place) {
+        let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
+        *len -= 1;
+        match older {
+            NONE => *oldest = newer,
+            older => self.places[older as usize].newer = newer,
         }
         match newer {
-            NONE => queue.newest = older,
-            newer => self.slots[newer as usize].older = older,
+            NONE => *newest = older,
+            newer => self.places[newer as usize].older = older,
         }
     }
 }

@@ -2,22 +2,26 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use crate::analysis::wire::Segment;
 
 /// Two sockets in a canonical order: side A is the smaller. Both directions of a connection give the same value.
 ///
 /// Kept as plain numbers: it is compared and hashed many times a segment, and two [`SocketAddr`] are half as large again.
-#[derive(Clone, Copy, Eq)]
+/// With IPv4 the first two words are all of it.
+#[derive(Clone, Copy)]
 pub struct FourTuple {
-    /// The addresses' bits, the upper half first; those of IPv4 stand in the lower half.
-    a: [u64; 2],
-    b: [u64; 2],
-    a_port: u16,
-    b_port: u16,
-    is_v6: bool,
+    /// IPv4: both addresses, that of A in the upper half. IPv6: the lower half of A's address.
+    first: u64,
+    /// The port of B, from bit 16 that of A, and at bit 32 whether this is IPv6.
+    second: u64,
+    /// IPv6 only: the upper half of A's address, the lower half of B's and its upper half.
+    rest: [u64; 3],
 }
+
+/// At this bit of the second word stands whether it is IPv6.
+const IS_V6: u64 = 1 << 32;
 
 /// One of the two sockets of a [`FourTuple`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +41,7 @@ impl Side {
 
 impl FourTuple {
     /// The tuple of a segment and the side that sent it.
+    #[inline]
     pub fn of(segment: &Segment) -> (FourTuple, Side) {
         FourTuple::between(segment.source, segment.destination)
     }
@@ -44,45 +49,53 @@ impl FourTuple {
     /// The tuple of two sockets and the side that `from` is.
     #[inline]
     pub fn between(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
-        if let (SocketAddr::V4(from), SocketAddr::V4(to)) = (from, to) {
-            return FourTuple::between_v4(*from.ip(), from.port(), *to.ip(), to.port());
+        match (from, to) {
+            (SocketAddr::V4(from), SocketAddr::V4(to)) => FourTuple::between_v4(from, to),
+            _ => FourTuple::between_v6(from, to),
         }
-        let is_v6 = from.is_ipv6() || to.is_ipv6();
-        let (from, to) = ((bits(from.ip()), from.port()), (bits(to.ip()), to.port()));
-        let (a, b, side) = if from <= to { (from, to, Side::A) } else { (to, from, Side::B) };
-        (FourTuple { a: a.0, b: b.0, a_port: a.1, b_port: b.1, is_v6 }, side)
     }
 
     #[inline]
-    fn between_v4(from: Ipv4Addr, from_port: u16, to: Ipv4Addr, to_port: u16) -> (FourTuple, Side) {
-        let (from, to) = (u64::from(from.to_bits()), u64::from(to.to_bits()));
-        let is_a = (from << 16 | u64::from(from_port)) <= (to << 16 | u64::from(to_port));
-        let (a, a_port, b, b_port, side) = match is_a {
-            true => (from, from_port, to, to_port, Side::A),
-            false => (to, to_port, from, from_port, Side::B),
+    fn between_v4(from: SocketAddrV4, to: SocketAddrV4) -> (FourTuple, Side) {
+        // Address and port as one number, which is their order.
+        let number = |socket: SocketAddrV4| u64::from(socket.ip().to_bits()) << 16 | u64::from(socket.port());
+        let (from, to) = (number(from), number(to));
+        let side = if from <= to { Side::A } else { Side::B };
+        let (a, b) = (from.min(to), from.max(to));
+        let first = (a >> 16) << 32 | b >> 16;
+        let second = (a & 0xffff) << 16 | b & 0xffff;
+        (FourTuple { first, second, rest: [0; 3] }, side)
+    }
+
+    fn between_v6(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
+        let number = |socket: SocketAddr| match socket.ip() {
+            IpAddr::V4(ip) => (u128::from(ip.to_bits()), socket.port()),
+            IpAddr::V6(ip) => (ip.to_bits(), socket.port()),
         };
-        (FourTuple { a: [0, a], b: [0, b], a_port, b_port, is_v6: false }, side)
+        let (from, to) = (number(from), number(to));
+        let side = if from <= to { Side::A } else { Side::B };
+        let ((a, a_port), (b, b_port)) = (from.min(to), from.max(to));
+        let second = IS_V6 | u64::from(a_port) << 16 | u64::from(b_port);
+        let rest = [(a >> 64) as u64, b as u64, (b >> 64) as u64];
+        (FourTuple { first: a as u64, second, rest }, side)
     }
 
     pub const fn socket(&self, side: Side) -> SocketAddr {
-        let (address, port) = match side {
-            Side::A => (self.a, self.a_port),
-            Side::B => (self.b, self.b_port),
+        let FourTuple { first, second, rest } = *self;
+        let (v4, port, high, low) = match side {
+            Side::A => (first >> 32, second >> 16, rest[0], first),
+            Side::B => (first, second, rest[2], rest[1]),
         };
-        let ip = if self.is_v6 {
-            IpAddr::V6(Ipv6Addr::from_bits((address[0] as u128) << 64 | address[1] as u128))
+        let ip = if self.is_v6() {
+            IpAddr::V6(Ipv6Addr::from_bits((high as u128) << 64 | low as u128))
         } else {
-            IpAddr::V4(Ipv4Addr::from_bits(address[1] as u32))
+            IpAddr::V4(Ipv4Addr::from_bits(v4 as u32))
         };
-        SocketAddr::new(ip, port)
+        SocketAddr::new(ip, port as u16)
     }
-}
 
-#[inline]
-fn bits(ip: IpAddr) -> [u64; 2] {
-    match ip {
-        IpAddr::V4(ip) => [0, u64::from(ip.to_bits())],
-        IpAddr::V6(ip) => [(ip.to_bits() >> 64) as u64, ip.to_bits() as u64],
+    const fn is_v6(&self) -> bool {
+        self.second & IS_V6 != 0
     }
 }
 
@@ -92,14 +105,14 @@ impl fmt::Debug for FourTuple {
     }
 }
 
+impl Eq for FourTuple {}
+
 /// Word by word: a call of `memcmp` takes longer.
 impl PartialEq for FourTuple {
     #[inline]
     fn eq(&self, other: &FourTuple) -> bool {
-        let differ = (self.a[1] ^ other.a[1]) | (self.b[1] ^ other.b[1]);
-        let differ_above = (self.a[0] ^ other.a[0]) | (self.b[0] ^ other.b[0]);
-        let ports = (self.a_port ^ other.a_port) | (self.b_port ^ other.b_port);
-        differ | differ_above | u64::from(ports) | u64::from(self.is_v6 ^ other.is_v6) == 0
+        let differ = (self.first ^ other.first) | (self.second ^ other.second);
+        differ == 0 && (!self.is_v6() || self.rest == other.rest)
     }
 }
 
@@ -108,13 +121,11 @@ impl Hash for FourTuple {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let word = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
-        let ports = u64::from(self.a_port) << 16 | u64::from(self.b_port);
-        if self.is_v6 {
-            state.write_u128(word(self.a[0], self.a[1]));
-            state.write_u128(word(self.b[0], self.b[1]));
-            state.write_u64(ports);
-        } else {
-            state.write_u128(word(ports, self.a[1] << 32 | self.b[1]));
+        state.write_u128(word(self.second, self.first));
+        if self.is_v6() {
+            let [a_high, b_low, b_high] = self.rest;
+            state.write_u128(word(b_high, b_low));
+            state.write_u64(a_high);
         }
     }
 }

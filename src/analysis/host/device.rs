@@ -290,12 +290,12 @@ impl Device {
     /// The flow shows the device in TIME-WAIT: make the hold, or complete it.
     fn enter(&mut self, segment: &Segment, flow: &Flow, device: Side, listed: &mut Listed) {
         let (own, peer) = (flow.life.endpoint(device), flow.life.endpoint(device.other()));
-        let (Some(device_fin), Some(client_fin)) = (own.fin, peer.fin) else { return };
+        let (Some(device_fin), Some(client_fin)) = (own.fin(), peer.fin()) else { return };
         let numbers = (device_fin.seq_end(), client_fin.seq_end());
         if listed.hold(&mut self.ledger, flow.tuple).is_some_and(|hold| (hold.sn, hold.rn) == numbers) {
             return;
         }
-        let acked = own.rcv_nxt.is_some_and(|next| next.reaches(client_fin.seq_end()));
+        let acked = own.rcv_nxt().is_some_and(|next| next.reaches(client_fin.seq_end()));
         let close = Close {
             incarnation: flow.life.number,
             request: peer.last_data.filter(|data| data.frame < device_fin.frame),

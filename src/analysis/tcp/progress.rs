@@ -37,29 +37,30 @@ pub enum Kind {
 }
 
 /// `sender` and `receiver` as they were before `segment`.
+#[inline]
 pub fn kind(segment: &Segment, sender: &Endpoint, receiver: &Endpoint) -> Kind {
     let flags = segment.flags;
     if flags.has(Flags::RST) {
         return Kind::Reset;
     }
     if flags.has(Flags::SYN) {
-        let again = sender.iss == Some(segment.seq);
+        let again = sender.iss() == Some(segment.seq);
         return match (flags.has(Flags::ACK), again) {
             (false, false) => Kind::Syn,
             (false, true) => Kind::SynAgain,
             (true, false) => Kind::SynAck,
             // A first SYN-ACK bears the number of the SYN that crossed it, in a simultaneous open.
-            (true, true) if sender.rcv_nxt.is_none() => Kind::SynAck,
+            (true, true) if sender.rcv_nxt().is_none() => Kind::SynAck,
             (true, true) => Kind::SynAckAgain,
         };
     }
-    let Some(next) = sender.snd_nxt else {
+    let Some(next) = sender.snd_nxt() else {
         return if segment.seq_len() > 0 { Kind::News } else { Kind::AckOfNews };
     };
     let stands_at = next.distance_to(segment.seq);
     // One before SND.NXT stands its own FIN, where it sent one: that is a late segment, and no probe.
-    let all_acked = sender.fin.is_none() && sender.snd_una.is_some_and(|una| una.reaches(next));
-    let receiver_closed = receiver.window == Some(0);
+    let all_acked = !sender.has_fin() && sender.snd_una().is_some_and(|una| una.reaches(next));
+    let receiver_closed = receiver.window() == Some(0);
     if !flags.has(Flags::FIN) && segment.len <= 1 {
         if stands_at == -1 && all_acked {
             return if receiver_closed { Kind::WindowProbe } else { Kind::KeepAlive };
@@ -75,16 +76,16 @@ pub fn kind(segment: &Segment, sender: &Endpoint, receiver: &Endpoint) -> Kind {
             (_, false) => Kind::Again,
         };
     }
-    let news = match (segment.acknowledges(), sender.rcv_nxt) {
+    let news = match (segment.acknowledges(), sender.rcv_nxt()) {
         (Some(ack), Some(known)) => known.precedes(ack),
         (Some(_), None) => true,
         (None, _) => false,
     };
-    let under_way = match (receiver.snd_nxt, receiver.snd_una) {
+    let under_way = match (receiver.snd_nxt(), receiver.snd_una()) {
         (Some(next), Some(una)) => una.precedes(next),
         _ => false,
     };
-    match (news, sender.window == Some(segment.window), under_way) {
+    match (news, sender.window() == Some(segment.window), under_way) {
         (true, _, _) => Kind::AckOfNews,
         (false, false, _) => Kind::WindowUpdate,
         (false, true, true) => Kind::DuplicateAck,

@@ -12,12 +12,14 @@ use crate::analysis::{time::Timestamp, wire::SeqNum};
 /// The estimate of RFC 6298 §2, in microseconds to keep it small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RoundTrip {
-    /// The end of the segment that is being timed, and when it was sent; side by side they take less room than as a pair.
-    timed: Option<SeqNum>,
+    /// When the segment that is being timed was sent, and where it ends.
     sent: Timestamp,
+    timed: SeqNum,
     smoothed_us: u32,
     variation_us: u32,
-    samples: u32,
+    /// As far as can be counted so.
+    samples: u16,
+    is_timing: bool,
 }
 
 impl RoundTrip {
@@ -31,34 +33,35 @@ impl RoundTrip {
         (self.samples > 0).then(|| Duration::from_micros(u64::from(self.variation_us)))
     }
 
-    pub fn samples(&self) -> u32 {
+    /// At most 65,535 are counted.
+    pub fn samples(&self) -> u16 {
         self.samples
     }
 
     /// Sent for the first time, up to `end`, and right after what was sent before.
     pub fn sent_news(&mut self, end: SeqNum, at: Timestamp) {
-        if self.timed.is_none() {
-            (self.timed, self.sent) = (Some(end), at);
+        if !self.is_timing {
+            (self.is_timing, self.timed, self.sent) = (true, end, at);
         }
     }
 
     /// Sent again, from `seq` on: what is being timed is ambiguous from here if it lies at or after that.
     pub fn sent_again(&mut self, seq: SeqNum) {
-        if self.timed.is_some_and(|end| seq.precedes(end)) {
-            self.timed = None;
+        if seq.precedes(self.timed) {
+            self.is_timing = false;
         }
     }
 
     pub fn acknowledged(&mut self, ack: SeqNum, at: Timestamp) {
-        if self.timed.is_some_and(|end| ack.reaches(end)) {
-            self.timed = None;
+        if self.is_timing && ack.reaches(self.timed) {
+            self.is_timing = false;
             self.sample(at.since(self.sent));
         }
     }
 
     /// Frames were lost: the acknowledgment of what is being timed may be among them.
     pub fn forget_timed(&mut self) {
-        self.timed = None;
+        self.is_timing = false;
     }
 
     fn sample(&mut self, taken: Duration) {

@@ -15,7 +15,7 @@ pub mod socket;
 
 pub use decode::decode;
 pub use flags::Flags;
-pub use note::Note;
+pub use note::{Note, right_edge};
 pub use options::SynOptions;
 pub use segment::Segment;
 pub use seq::SeqNum;

@@ -31,12 +31,18 @@ impl Note {
         self.seq.plus(self.len.wrapping_add(controls))
     }
 
-    /// Past the last octet that the window of this segment lets in, where it is shifted by `shift` (RFC 7323 §2.3: at
-    /// most 14). SYN and RST segments bear no such window.
+    /// Past the last octet that the window of this segment lets in, where it is shifted by `shift`.
     pub const fn right_edge(&self, shift: u8) -> SeqNum {
-        let shift = if shift > 14 { 14 } else { shift };
-        self.ack.plus((self.window as u32) << shift)
+        right_edge(self.ack, self.window, shift)
     }
+}
+
+/// Past the last octet that a window lets in which is shifted by `shift` (RFC 7323 §2.3: at most 14). SYN and RST segments
+/// bear no such window.
+#[inline]
+pub const fn right_edge(ack: SeqNum, window: u16, shift: u8) -> SeqNum {
+    let shift = if shift > 14 { 14 } else { shift };
+    ack.plus((window as u32) << shift)
 }
 
 impl From<&Segment> for Note {
