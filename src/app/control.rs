@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use self::told::{Occasion, Told};
-use super::account::account;
+use super::{account::account, moves::Moves};
 use crate::analysis::input::{Input, Marker};
 use crate::firmware::{self, Client, ClientError, Key, change::Change, protocol::Status};
 use crate::tui::Answer;
@@ -36,6 +36,7 @@ pub struct Control {
     devices: Vec<Device>,
     answers: Receiver<Answer>,
     has_key: bool,
+    moves: Moves,
 }
 
 struct Device {
@@ -56,14 +57,18 @@ impl Control {
         devices: &[(IpAddr, SocketAddr)],
         key: Option<Key>,
         tell: &Sender<Input<'static>>,
+        moves: &Moves,
     ) -> Result<Control> {
         let (answered, answers) = channel();
-        let mut asked = Control { devices: Vec::new(), answers, has_key: key.is_some() };
+        let mut asked =
+            Control { devices: Vec::new(), answers, has_key: key.is_some(), moves: moves.clone() };
         for (address, control) in devices {
             let (switches, wanted) = mpsc::channel(WAITING);
             let (goes_on, ended) = oneshot::channel();
             let asking = Asking {
                 address: *address,
+                control: *control,
+                moves: moves.clone(),
                 client: Client::new(*control),
                 key: key.clone(),
                 told: Told::new(*address),
@@ -96,7 +101,7 @@ impl Control {
         if change.is_empty() {
             return Err("switch to what? A mode, or REMEDY=VALUE".to_owned());
         }
-        let known = self.devices.iter().find(|known| known.address == device);
+        let known = self.devices.iter().find(|known| self.moves.latest(known.address) == device);
         let known = known.ok_or_else(|| {
             format!("{device} is not asked for its test firmware in this run: name it with --device")
         })?;
@@ -141,7 +146,10 @@ fn until(runtime: &Runtime, ended: oneshot::Receiver<()>, work: impl Future<Outp
 
 /// One device's thread.
 struct Asking {
+    /// Where it is.
     address: IpAddr,
+    control: SocketAddr,
+    moves: Moves,
     client: Client,
     key: Option<Key>,
     told: Told,
@@ -167,6 +175,7 @@ impl Asking {
     async fn run(mut self, mut wanted: mpsc::Receiver<Change>) {
         let mut next = Instant::now();
         loop {
+            self.go_along();
             let is_heard = tokio::select! {
                 biased;
                 change = wanted.recv() => {
@@ -185,6 +194,19 @@ impl Asking {
                 return;
             }
         }
+    }
+
+    /// A device with another address is asked there from the next question on.
+    fn go_along(&mut self) {
+        let address = self.moves.latest(self.address);
+        if address == self.address {
+            return;
+        }
+        self.address = address;
+        self.control.set_ip(address);
+        self.client = Client::new(self.control);
+        self.told.go_to(address);
+        self.pause = EVERY;
     }
 
     /// Given up at any point for a switch: a question changes nothing, and is asked again.
@@ -291,7 +313,7 @@ mod tests {
     fn older_firmware_is_asked_for_its_list_once() {
         let (control, answering) = older();
         let (tell, told) = channel();
-        let asked = Control::begin(&[(control.ip(), control)], None, &tell).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], None, &tell, &Moves::default()).unwrap();
         assert_eq!(marker(told.recv().unwrap()).mode.as_deref(), Some("unfixed"));
         assert!(marker(told.recv().unwrap()).text.contains("firmware is older"));
         assert!(told.recv_timeout(Duration::from_millis(2_300)).is_err(), "nothing more is told");
@@ -306,7 +328,7 @@ mod tests {
         let control = silent.local_addr().unwrap();
         let (tell, told) = channel();
         let key = Key::from_hex(&"00".repeat(32)).unwrap();
-        let asked = Control::begin(&[(control.ip(), control)], Some(key), &tell).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], Some(key), &tell, &Moves::default()).unwrap();
         assert!(marker(told.recv().unwrap()).text.contains("is not known: "));
         assert!(told.recv_timeout(Duration::from_secs(4)).is_err(), "it was told once");
         let device = control.ip();
@@ -326,7 +348,7 @@ mod tests {
     fn what_cannot_be_switched_is_refused_at_once() {
         let (control, _answering) = older();
         let (tell, _told) = channel();
-        let asked = Control::begin(&[(control.ip(), control)], None, &tell).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], None, &tell, &Moves::default()).unwrap();
         for (device, words, told) in [
             (control.ip(), "fixed", "--key-file FILE"),
             (control.ip(), "msl=1", "there are msl_ms"),
@@ -346,6 +368,8 @@ mod tests {
         let address: IpAddr = [10, 0, 0, 9].into();
         let mut asking = Asking {
             address,
+            control: (address, 7777).into(),
+            moves: Moves::default(),
             client: Client::new((address, 7777).into()),
             key: None,
             told: Told::new(address),

@@ -8,6 +8,8 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use crate::analysis::input::LinkType;
+
 #[cfg(target_os = "linux")]
 pub(super) use linux::rejoin;
 
@@ -38,6 +40,24 @@ pub(super) fn place_of(interface: &str) -> Option<Place> {
             Some(Place { index, hardware: nix::libc::ARPHRD_NONE, is_up })
         }
     }
+}
+
+/// What a packet socket hands over of a link of this kind, where that is its own header or none. `None`: libpcap reads such a
+/// link through another kind of socket (PPP), or we do not (802.11).
+#[cfg(target_os = "linux")]
+pub(super) fn link_of(hardware: u16) -> Option<LinkType> {
+    /// `ARPHRD_RAWIP` of linux/if_arp.h: mobile modems.
+    const RAWIP: u16 = 519;
+    match hardware {
+        nix::libc::ARPHRD_ETHER | nix::libc::ARPHRD_LOOPBACK => Some(LinkType::ETHERNET),
+        nix::libc::ARPHRD_NONE | RAWIP => Some(LinkType::RAW),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn link_of(_: u16) -> Option<LinkType> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]
