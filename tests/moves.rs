@@ -315,3 +315,19 @@ fn packets_alone_prove_no_address() {
     );
     assert!(told.moves().is_empty() && told.facts(n()).is_none(), "{:?}", told.markers);
 }
+
+/// Frames that anybody could send in its name: they are told of no more often than a host may move.
+#[test]
+fn a_host_that_seems_to_move_with_every_frame_is_not_told_of_with_every_frame() {
+    let mut trace = SHOWN.to_owned();
+    for nth in 0..400 {
+        let at = 1.0 + f64::from(nth) * 0.05;
+        let name = if nth % 2 == 0 { "N" } else { "B" };
+        trace += &format!("+{at:.3} {name} > {name} discover\n+{:.3} {name} > {name} announce\n", at + 0.01);
+    }
+    for scope in [named(), DeviceScope::Espressif] {
+        let told = play(scope, &trace);
+        assert!((1..=8).contains(&told.markers.len()), "{}", told.markers.len());
+        assert_eq!(told.summary.devices.len(), 2);
+    }
+}

@@ -12,6 +12,9 @@ use crate::analysis::{input::FrameNo, time::Timestamp, wire::Sign};
 const UNANSWERED: Duration = Duration::from_secs(3);
 /// Where nobody writes to the old address, so long nothing may come from it.
 const UNUSED: Duration = Duration::from_secs(60);
+/// A host that came here no longer ago than this is not believed to be on its way again by DHCP alone: whoever sends such frames
+/// in its name would be told of with each of them.
+const SETTLING: Duration = Duration::from_secs(10);
 /// What was on its way when the address changed.
 const LATE: Duration = Duration::from_secs(1);
 
@@ -21,6 +24,8 @@ pub struct Whereabouts {
     pub mac: Option<[u8; 6]>,
     /// Its host uses other addresses at the same time: one of them that is quiet says nothing.
     pub is_shared: bool,
+    /// When its host took it; `ZERO`: before anybody looked.
+    taken: Timestamp,
     /// The latest frame from it, and to it; `ZERO`: none.
     used: Timestamp,
     written_to: Timestamp,
@@ -88,6 +93,11 @@ impl Whereabouts {
         self.used
     }
 
+    /// Its host, which has this MAC address, takes it in place of another.
+    pub fn taken(&mut self, mac: Option<[u8; 6]>, time: Timestamp) {
+        (self.mac, self.taken) = (mac, time);
+    }
+
     /// Its host asks for an address and has none.
     pub fn asks_for_one(&mut self, time: Timestamp) {
         self.asked_for_one = Some(time);
@@ -103,7 +113,8 @@ impl Whereabouts {
         let unused_since = |time: Timestamp| self.used <= time;
         let is_by_dhcp = self.asked_for_one.is_some_and(unused_since)
             || self.offered.is_some_and(|(offered, time)| offered == to && unused_since(time));
-        if is_by_dhcp {
+        let is_settled = self.taken == Timestamp::ZERO || sign.time.since(self.taken) > SETTLING;
+        if is_by_dhcp && is_settled {
             return Verdict::Left(Left { to, sign: *sign, why: Why::Dhcp });
         }
         match &mut self.shown {
@@ -152,6 +163,6 @@ impl Whereabouts {
     /// The clock was set: what was seen when means nothing now.
     pub fn forget_times(&mut self) {
         self.settle();
-        (self.used, self.written_to) = (Timestamp::ZERO, Timestamp::ZERO);
+        (self.used, self.written_to, self.taken) = (Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO);
     }
 }

@@ -4,17 +4,20 @@
 //! old address. Nor does its number of connection blocks: that is bounded by what else was held, which stays there too.
 
 use super::Device;
-use crate::analysis::host::{behaviour::Behaviours, bracket::Bracket};
+use crate::analysis::{
+    host::{behaviour::Behaviours, bracket::Bracket},
+    time::Timestamp,
+};
 
 impl Device {
-    /// Its host is the one that `old` was: what was learned of that holds here.
-    pub fn take_over(&mut self, old: &Device) {
+    /// Its host, since `at`, is the one that `old` was: what was learned of that holds here.
+    pub fn take_over(&mut self, old: &Device, at: Timestamp) {
         if self.left_for.take().is_some() {
             // It comes back: what was known here went along then, and may have changed since.
             (self.behaviours, self.bracket) = (Behaviours::default(), Bracket::default());
         }
         self.formerly = Some(old.address);
-        self.whereabouts.mac = old.whereabouts.mac;
+        self.whereabouts.taken(old.whereabouts.mac, at);
         self.mac = self.whereabouts.mac.or(self.mac);
         self.mode = old.mode.clone().or(self.mode.take());
         self.spoke_tcp |= old.spoke_tcp;

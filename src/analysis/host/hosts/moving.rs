@@ -124,7 +124,7 @@ impl Hosts {
         let [was, is] = self.devices.get_disjoint_mut([old, new]).ok()?;
         was.left_for = Some(left.to);
         was.liveness.forget_questions();
-        is.take_over(was);
+        is.take_over(was, left.sign.time);
         Some(Change::Moved(Moved { from: was.address, to: left.to, sign: left.sign, why: left.why }))
     }
 
