@@ -274,7 +274,11 @@ mod tests {
 
     /// A device of older firmware: it tells of itself, and knows no list. Counts how often it was asked for one.
     fn older() -> (SocketAddr, JoinHandle<u32>) {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        older_at("127.0.0.1:0".parse().unwrap())
+    }
+
+    fn older_at(at: SocketAddr) -> (SocketAddr, JoinHandle<u32>) {
+        let socket = UdpSocket::bind(at).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(1_500))).unwrap();
         let address = socket.local_addr().unwrap();
         let answering = std::thread::spawn(move || {
@@ -358,6 +362,29 @@ mod tests {
             let refusal = asked.switch(device, words).unwrap_err();
             assert!(refusal.contains(told), "{words}: {refusal}");
         }
+        asked.finish().unwrap();
+    }
+
+    #[test]
+    fn a_device_with_another_address_is_asked_and_switched_there() {
+        // All of 127.0.0.0/8 is this host.
+        let (control, _answering) = older_at("127.77.0.9:0".parse().unwrap());
+        let before: IpAddr = [127, 77, 0, 2].into();
+        let (tell, told) = channel();
+        let moves = Moves::default();
+        let asked = Control::begin(&[(before, SocketAddr::new(before, control.port()))], None, &tell, &moves)
+            .unwrap();
+        moves.tell(before, control.ip());
+        let mode = loop {
+            let marker = marker(told.recv_timeout(Duration::from_secs(20)).unwrap());
+            if marker.mode.is_some() {
+                break marker;
+            }
+        };
+        assert_eq!(mode.device, Some(control.ip()));
+        assert!(mode.text.starts_with("127.77.0.9 runs the test firmware"), "{}", mode.text);
+        assert!(asked.switch(control.ip(), "fixed").unwrap_err().contains("--key-file"));
+        assert!(asked.switch(before, "fixed").unwrap_err().contains("--device"));
         asked.finish().unwrap();
     }
 
