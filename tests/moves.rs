@@ -4,6 +4,8 @@
 
 use core::net::IpAddr;
 
+use proptest::prelude::*;
+
 use esp_tcpwatch::analysis::{
     engine::{DEFAULT_MAX_FLOWS, Engine, EngineConfig},
     event::{Event, MarkerEvent, Start, Summary},
@@ -329,5 +331,55 @@ fn a_host_that_seems_to_move_with_every_frame_is_not_told_of_with_every_frame() 
         let told = play(scope, &trace);
         assert!((1..=8).contains(&told.markers.len()), "{}", told.markers.len());
         assert_eq!(told.summary.devices.len(), 2);
+    }
+}
+
+const LINES: [&str; 12] = [
+    "B > A is-at",
+    "N > A is-at",
+    "A > B who-has",
+    "A > N who-has",
+    "B > B announce",
+    "N > N announce",
+    "N > N probe",
+    "B > B discover",
+    "A > N lease",
+    "A > B lease",
+    "A > B S 1:1(0) win 64240",
+    "B > A S. 1:1(0) ack 2 win 5744",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever comes in whatever order: a device is at one place at a time, each move begins where the one before ended, and cites a
+    /// frame in which the new address speaks.
+    #[test]
+    fn moves_make_one_way(lines in prop::collection::vec((0..LINES.len(), 0.0..8.0_f64), 1..60)) {
+        let mut at = 0.0;
+        let mut trace = String::new();
+        for (line, pause) in &lines {
+            at += if *pause < 4.0 { pause / 40.0 } else { *pause };
+            trace += &format!("+{at:.3} {}\n", LINES[*line]);
+        }
+        trace += &format!("tick +{:.3}\n", at + 70.0);
+        for scope in [named(), DeviceScope::Espressif] {
+            let told = play(scope, &trace);
+            prop_assert!(told.summary.devices.len() <= 2);
+            let mut is_at = None;
+            for marker in &told.markers {
+                let Some(from) = marker.formerly else {
+                    // It has both.
+                    is_at = None;
+                    continue;
+                };
+                let to = marker.device.unwrap();
+                prop_assert!(from != to && is_at.is_none_or(|at| at == from), "{:?}", told.markers);
+                let (line, _) = lines[marker.frame.unwrap() as usize - 1];
+                let sender = if LINES[line].starts_with('B') { b() } else { n() };
+                prop_assert!(sender == to && [0, 1, 4, 5].contains(&line), "{marker:?}");
+                is_at = Some(to);
+            }
+        }
     }
 }
