@@ -210,25 +210,3 @@ fn another_kind_of_link_under_the_same_name_is_watched_on_and_told() {
     let (last, exit) = watch.end();
     assert_eq!((&last["flows"], &last["capture"]["gaps"], exit), (&1.into(), &2.into(), Some(0)), "{last}");
 }
-
-/// A link that is read through another kind of socket, as PPP is: the next step is told.
-#[test]
-fn a_kind_of_link_that_cannot_be_changed_to_ends_the_run() {
-    let test = "a_kind_of_link_that_cannot_be_changed_to_ends_the_run";
-    let Some(mut watch) = Watch::start(test) else { return };
-    watch.there("ip link del va");
-    says(&watch.next("capture"), "went away or down");
-    let target = watch.child.id().to_string();
-    let made = Command::new("nsenter")
-        .args(["-t", &target, "-n", "ip", "link", "add", "va", "type", "gre"])
-        .args(["local", "10.9.0.1", "remote", "10.9.0.2"])
-        .status()
-        .unwrap();
-    if !made.success() {
-        watch.end();
-        return not_run(test, "no tunnel can be made");
-    }
-    watch.out.read_to_string(&mut watch.text).unwrap();
-    summary(&watch.text);
-    assert_eq!(watch.child.wait().unwrap().code(), Some(4));
-}

@@ -131,6 +131,7 @@ impl LiveCapture {
     /// the feed as well.
     pub fn run(self, mut feeder: Feeder, stop: &AtomicBool) -> Result<(), SourceError> {
         feeder.follow_system_clock();
+        let hardware = away::hardware_of(self.capture.as_fd());
         let mut running = Running {
             last: Timestamp::ZERO,
             seen: 0,
@@ -140,6 +141,7 @@ impl LiveCapture {
             interface: self.interface,
             link: self.link,
             opened_on: self.link,
+            hardware,
             place: self.place,
             sieve: self.sieve,
             away_since: None,
@@ -158,6 +160,8 @@ struct Running {
     /// What frames are of now, and what the capture was opened on.
     link: LinkType,
     opened_on: LinkType,
+    /// The kind of link, as the kernel numbers them.
+    hardware: Option<u16>,
     sieve: Sieve,
     /// Where the capture is bound to; `None` where it could not be bound again.
     place: Option<Place>,
@@ -244,18 +248,20 @@ impl Running {
         let Some((bound, now)) = self.place.zip(away::place_of(&self.interface)) else { return Ok(()) };
         let interface = self.interface.clone();
         let vanished = |what: &str| SourceError::Vanished { interface, what: what.to_owned() };
-        if now.hardware != bound.hardware && !self.change_link(now.hardware)? {
-            return Err(vanished(
-                "what came back under its name is a kind of link that a capture cannot change to",
-            ));
-        }
         if now.index != bound.index {
             match away::rejoin(self.capture.as_fd(), now.index) {
-                Ok(()) => self.place = Some(now),
+                Ok(()) => {}
                 // It went again in the same moment.
                 Err(error) if error.raw_os_error() == Some(Errno::ENODEV as i32) => return Ok(()),
                 Err(error) => return Err(vanished(&error.to_string())),
             }
+            let Some(hardware) = away::hardware_of(self.capture.as_fd()) else { return Ok(()) };
+            if self.hardware != Some(hardware) && !self.change_link(hardware)? {
+                return Err(vanished(
+                    "what came back under its name is a kind of link that a capture cannot change to",
+                ));
+            }
+            (self.hardware, self.place) = (Some(hardware), Some(now));
         }
         // The kernel hooks a socket that is bound to an interface when that is set up.
         if now.is_up {
