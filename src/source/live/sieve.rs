@@ -95,7 +95,7 @@ impl Sieve {
         let dead = Capture::dead(in_memory(link))?;
         let program = or_untagged(&self.words, |words| dead.compile(words, true))?;
         // An empty filter lets everything through.
-        capture.filter("", true)?;
+        exchange(capture, "")?;
         self.own = Some(program);
         Ok(())
     }
@@ -112,7 +112,16 @@ fn in_memory(link: LinkType) -> Linktype {
 
 /// Gives the kernel the filter `words`, compiled for the link that `capture` was opened on.
 pub(super) fn set(capture: &mut Capture<Active>, words: &str) -> Result<(), Error> {
-    or_untagged(words, |words| capture.filter(words, true))
+    or_untagged(words, |words| exchange(capture, words))
+}
+
+/// libpcap empties the socket first, and may meet there what the kernel has still to say of an interface that is down: once, for
+/// reading it takes it away.
+fn exchange(capture: &mut Capture<Active>, words: &str) -> Result<(), Error> {
+    capture.filter(words, true).or_else(|error| match super::said(&error).contains("when changing filter") {
+        true => capture.filter(words, true),
+        false => Err(error),
+    })
 }
 
 /// A link that cannot carry a VLAN tag refuses the tagged half of a filter; the other half is all it needs.
