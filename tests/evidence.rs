@@ -327,6 +327,8 @@ fn texts_from_outside_are_searched() {
         mode_changed: false,
         device: Some(DEVICE.into()),
         mode: Some(secrets.to_owned()),
+        formerly: Some(DEVICE.into()),
+        frame: Some(1),
     };
     report.markers.insert(0, marker);
     let redacted = redacted(&report, &mut Redactor::default());

@@ -128,13 +128,7 @@ fn the_longest_texts_fit() {
         facts.address = core::net::Ipv4Addr::from(0x0a00_0000 + u32::from(number)).into();
         facts.note = Some(long.clone());
         report.fold(&Event::Device(DeviceEvent { when: When(story::at(1)), facts }));
-        let marker = MarkerEvent {
-            when: When(story::at(1)),
-            text: long.clone(),
-            mode_changed: true,
-            device: None,
-            mode: None,
-        };
+        let marker = MarkerEvent { mode_changed: true, ..MarkerEvent::note(story::at(1), long.clone()) };
         report.fold(&Event::Marker(marker));
     }
     for template in [Template::Generic, Template::Micropython, Template::EspIdf] {

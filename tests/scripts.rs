@@ -104,7 +104,7 @@ fn an_expectation_that_does_not_hold_is_noticed() {
 fn notation_errors_name_the_line_and_what_was_expected() {
     for (text, line, what) in [
         ("trace x\n+0 A > B S 1:1(0) win 5\n+x A > B S 1:1(0)", 3, "expected a time"),
-        ("+0 A > E S 1:1(0)", 1, "expected A, B, C or D"),
+        ("+0 A > E S 1:1(0)", 1, "expected A, B, C, D or N"),
         ("+0 A > B who-has 1", 1, "nothing may follow"),
         ("+0 A:many > B S 1:1(0)", 1, "expected a port"),
         ("+0 A > B S 1:5(0)", 1, "do not end at 5"),
@@ -114,7 +114,7 @@ fn notation_errors_name_the_line_and_what_was_expected() {
         ("gap many", 1, "number of frames"),
         ("tick 9", 1, "expected a time"),
         ("account A", 1, "expected a time"),
-        ("account +5 E", 1, "expected A, B, C or D"),
+        ("account +5 E", 1, "expected A, B, C, D or N"),
         ("account +5 A msl", 1, "`msl` needs a number"),
         ("account +5 A/-1", 1, "expected seconds"),
         ("account +5 evicted some", 1, "expected a number"),

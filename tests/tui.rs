@@ -224,13 +224,7 @@ fn hostile_text_is_shown_not_obeyed() {
             Event::Segment(_) | Event::Capture(_) | Event::Marker(_) | Event::Progress(_) => {}
         }
     }
-    events.push(Event::Marker(MarkerEvent {
-        when: When(at(80)),
-        text: evil.clone(),
-        mode_changed: false,
-        device: None,
-        mode: None,
-    }));
+    events.push(Event::Marker(MarkerEvent::note(at(80), evil.clone())));
     for verdict in [None, Some(evil.as_str())] {
         events.push(progress(Doing::Block, &[(&evil, verdict), ("fixed", verdict)], &evil, verdict));
     }

@@ -1,4 +1,4 @@
-//! Any sequence of inputs: frames that are segments of a few connections, frames of any octets, ticks, gaps, markers,
+//! Any sequence of inputs: frames that are segments of a few connections, ARP and DHCP, frames of any octets, ticks, gaps, markers,
 //! and what a device says of itself.
 //!
 //! An octet says which, those behind it how. Segments carry numbers relative to what their connection has seen, so that
@@ -115,6 +115,10 @@ impl Heard {
                 assert!(finding.evidence.iter().all(|row| exist(&[row.frame])), "{finding:?}");
                 assert!(finding.quantities.values().all(|value| value.is_finite()), "{finding:?}");
             }
+            Event::Marker(marker) if marker.formerly.is_some() => {
+                assert!(marker.device != marker.formerly, "{marker:?}");
+                assert!(marker.frame.is_some_and(|frame| exist(&[frame])), "{marker:?}");
+            }
             Event::Alert(alert) => {
                 self.raised += u64::from(alert.phase == AlertPhase::Raised);
                 assert!(exist(&alert.frames), "{alert:?}");
@@ -165,7 +169,8 @@ impl Wire {
     fn next(&mut self, octets: &mut Octets<'_>, engine: &mut Engine) {
         match octets.u8() {
             0..=199 => self.segment(octets, engine),
-            200..=215 => self.any_frame(octets, engine),
+            200..=211 => self.any_frame(octets, engine),
+            212..=215 => self.sign(octets, engine),
             216..=223 => {
                 self.now = self.now.saturating_add(octets.span() * 1_000);
                 engine.handle(Input::Tick(Timestamp::from_nanos(self.now)));
@@ -173,11 +178,12 @@ impl Wire {
             224..=227 => {
                 let chosen = octets.u8();
                 let span = octets.span();
-                let (cause, lost) = match chosen % 5 {
+                let (cause, lost) = match chosen % 6 {
                     0 => (GapCause::Kernel, span),
                     1 => (GapCause::Interface, span),
                     2 => (GapCause::Queue, span),
                     3 => (GapCause::Gone, 0),
+                    4 => (GapCause::Link { before: LinkType::ETHERNET, now: LinkType(span as u32) }, 0),
                     _ => (GapCause::Back(Duration::from_nanos(span)), 0),
                 };
                 engine.handle(Input::Gap(Gap { at: self.time(), lost, cause }));
@@ -255,6 +261,40 @@ impl Wire {
         frame.extend([0x50, flags]);
         frame.extend(window.to_be_bytes());
         frame.extend([0, 0, 0, 0]);
+    }
+
+    /// ARP with one of a few addresses, DHCP of a client without one, and a server's answer: a device may be on the move.
+    fn sign(&mut self, octets: &mut Octets<'_>, engine: &mut Engine) {
+        let how = octets.u8();
+        self.now = self.now.saturating_add(octets.span() * 1_000);
+        let [mac, other] = [[0x24, 0x0a, 0xc4, 0x77, 0, 2], [2, 0, 0, 0, 0, 1]];
+        let from = if how & 1 == 0 { mac } else { other };
+        let address = |chosen: u8| [10, 77, 0, chosen & 3];
+        let frame = &mut self.frame;
+        frame.clear();
+        frame.extend([0xff; 6]);
+        frame.extend(from);
+        if how & 2 == 0 {
+            frame.extend([0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, 1 + (how >> 2 & 1)]);
+            frame.extend(from);
+            frame.extend(address(octets.u8()));
+            frame.extend([0; 6]);
+            frame.extend(address(octets.u8()));
+        } else {
+            let is_reply = how & 4 != 0;
+            frame.extend([0x08, 0x00, 0x45, 0, 1, 0, 0, 0, 0, 0, 64, 17, 0, 0]);
+            frame.extend(if is_reply { CLIENT } else { [0; 4] });
+            frame.extend([0xff; 4]);
+            frame.extend(if is_reply { [0, 67, 0, 68] } else { [0, 68, 0, 67] });
+            frame.extend([0, 236, 0, 0, 1 + u8::from(is_reply), 1, 6]);
+            frame.extend([0; 13]);
+            frame.extend(address(octets.u8()));
+            frame.extend([0; 8]);
+            frame.extend(mac);
+            frame.extend([0; 202]);
+        }
+        let wire_len = self.frame.len() as u32;
+        self.hand_on(engine, LinkType::ETHERNET, wire_len);
     }
 
     fn any_frame(&mut self, octets: &mut Octets<'_>, engine: &mut Engine) {

@@ -7,6 +7,7 @@ mod clock;
 mod finding;
 mod marking;
 mod memory;
+mod moving;
 mod reloading;
 mod segment;
 mod telling;
@@ -225,6 +226,7 @@ impl Engine {
 
     fn sign(&mut self, sign: &Sign) {
         self.hosts.recognise_sign(sign);
+        self.follow(sign);
         for index in self.hosts.of_sign(sign).into_iter().flatten() {
             self.hosts.observe_sign(index, sign);
             let device = self.hosts.device(index);
@@ -258,6 +260,7 @@ impl Engine {
     }
 
     fn detector_round(&mut self, now: Timestamp) {
+        self.tell_moves(now);
         self.detectors.on_time(now, &mut self.found);
         while self.accounts.front().is_some_and(|account| account.answered.saturating_add(IN_FLIGHT) < now)
             && let Some(account) = self.accounts.pop_front()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     detect::Finding,
     host::DeviceFacts,
-    input::Progress,
+    input::{FrameNo, Progress},
     rule::Alert,
     time::{Timestamp, When},
 };
@@ -108,12 +108,26 @@ pub struct MarkerEvent {
     pub when: When,
     pub text: String,
     pub mode_changed: bool,
-    /// Whose mode it tells; absent where it tells none.
+    /// Whose mode or new address it tells; absent where it tells neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<IpAddr>,
     /// What the device's test firmware says its mode is from here on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// The address that `device` had before; absent where no device has another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formerly: Option<IpAddr>,
+    /// The frame that shows it; absent where it is not on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<FrameNo>,
+}
+
+impl MarkerEvent {
+    /// A text, and no more.
+    pub fn note(now: Timestamp, text: String) -> MarkerEvent {
+        let when = When(now);
+        MarkerEvent { when, text, mode_changed: false, device: None, mode: None, formerly: None, frame: None }
+    }
 }
 
 /// An experiment went on.

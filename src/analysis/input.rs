@@ -1,5 +1,6 @@
 //! What analysis is told: frames, the passing of time, losses, markers, what a device says of itself, and the end.
 
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -60,6 +61,16 @@ impl LinkType {
     pub const LINUX_SLL2: LinkType = LinkType(276);
 }
 
+impl fmt::Display for LinkType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            LinkType::ETHERNET => f.write_str("Ethernet"),
+            LinkType::RAW => f.write_str("raw IP"),
+            LinkType(other) => write!(f, "link type {other}"),
+        }
+    }
+}
+
 /// Frames that were lost between the wire and us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -75,7 +86,7 @@ impl Gap {
         match self.cause {
             GapCause::Kernel | GapCause::Interface | GapCause::Queue => self.lost > 0,
             GapCause::Gone => true,
-            GapCause::Back(_) | GapCause::Clock { .. } => false,
+            GapCause::Back(_) | GapCause::Link { .. } | GapCause::Clock { .. } => false,
         }
     }
 
@@ -98,6 +109,10 @@ impl Gap {
                 "The interface was away for {:.1} s. How many frames passed meanwhile is not known, and what follows from \
                  earlier frames is less certain.",
                 away.as_secs_f64()
+            ),
+            GapCause::Link { before, now } => format!(
+                "What came back under the interface's name is another kind of link: {now}, and it was {before}. Frames are read as \
+                 that from here on."
             ),
             GapCause::Clock { forward, by } => {
                 let how = if forward { "forward, or the host slept," } else { "back" };
@@ -123,6 +138,8 @@ pub enum GapCause {
     Gone,
     /// It is there again, after this long. `lost` is 0.
     Back(Duration),
+    /// Frames of another kind of link come from here on. `lost` is 0.
+    Link { before: LinkType, now: LinkType },
     /// No frame need be lost, but the clock that stamps them made a step; `at` is the time after it, and `lost` is 0.
     Clock { forward: bool, by: Duration },
 }

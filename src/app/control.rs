@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use self::told::{Occasion, Told};
-use super::{account::account, waiter::Waiter};
+use super::{account::account, moves::Moves, waiter::Waiter};
 use crate::analysis::input::{Input, Marker};
 use crate::firmware::{self, Client, ClientError, Key, change::Change, protocol::Status};
 use crate::tui::Answer;
@@ -34,6 +34,7 @@ pub struct Control {
     devices: Vec<Device>,
     answers: Receiver<Answer>,
     has_key: bool,
+    moves: Moves,
 }
 
 struct Device {
@@ -52,13 +53,17 @@ impl Control {
         devices: &[(IpAddr, SocketAddr)],
         key: Option<Key>,
         tell: &Sender<Input<'static>>,
+        moves: &Moves,
     ) -> Result<Control> {
         let (answered, answers) = channel();
-        let mut asked = Control { devices: Vec::new(), answers, has_key: key.is_some() };
+        let mut asked =
+            Control { devices: Vec::new(), answers, has_key: key.is_some(), moves: moves.clone() };
         for (address, control) in devices {
             let (switches, wanted) = mpsc::channel(WAITING);
             let asking = Asking {
                 address: *address,
+                control: *control,
+                moves: moves.clone(),
                 client: Client::new(*control),
                 key: key.clone(),
                 told: Told::new(*address),
@@ -84,7 +89,7 @@ impl Control {
         if change.is_empty() {
             return Err("switch to what? A mode, or REMEDY=VALUE".to_owned());
         }
-        let known = self.devices.iter().find(|known| known.address == device);
+        let known = self.devices.iter().find(|known| self.moves.latest(known.address) == device);
         let known = known.ok_or_else(|| {
             format!("{device} is not asked for its test firmware in this run: name it with --device")
         })?;
@@ -119,7 +124,10 @@ impl Control {
 
 /// One device's thread.
 struct Asking {
+    /// Where it is.
     address: IpAddr,
+    control: SocketAddr,
+    moves: Moves,
     client: Client,
     key: Option<Key>,
     told: Told,
@@ -145,6 +153,7 @@ impl Asking {
     async fn run(mut self, mut wanted: mpsc::Receiver<Change>) {
         let mut next = Instant::now();
         loop {
+            self.go_along();
             let is_heard = tokio::select! {
                 biased;
                 change = wanted.recv() => {
@@ -163,6 +172,19 @@ impl Asking {
                 return;
             }
         }
+    }
+
+    /// A device with another address is asked there from the next question on.
+    fn go_along(&mut self) {
+        let address = self.moves.latest(self.address);
+        if address == self.address {
+            return;
+        }
+        self.address = address;
+        self.control.set_ip(address);
+        self.client = Client::new(self.control);
+        self.told.go_to(address);
+        self.pause = EVERY;
     }
 
     /// Given up at any point for a switch: a question changes nothing, and is asked again.
@@ -231,7 +253,11 @@ mod tests {
 
     /// A device of older firmware: it tells of itself, and knows no list. Counts how often it was asked for one.
     fn older() -> (SocketAddr, JoinHandle<u32>) {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        older_at("127.0.0.1:0".parse().unwrap())
+    }
+
+    fn older_at(at: SocketAddr) -> (SocketAddr, JoinHandle<u32>) {
+        let socket = UdpSocket::bind(at).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(1_500))).unwrap();
         let address = socket.local_addr().unwrap();
         let answering = std::thread::spawn(move || {
@@ -270,7 +296,7 @@ mod tests {
     fn older_firmware_is_asked_for_its_list_once() {
         let (control, answering) = older();
         let (tell, told) = channel();
-        let asked = Control::begin(&[(control.ip(), control)], None, &tell).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], None, &tell, &Moves::default()).unwrap();
         assert_eq!(marker(told.recv().unwrap()).mode.as_deref(), Some("unfixed"));
         assert!(marker(told.recv().unwrap()).text.contains("firmware is older"));
         assert!(told.recv_timeout(Duration::from_millis(2_300)).is_err(), "nothing more is told");
@@ -285,7 +311,7 @@ mod tests {
         let control = silent.local_addr().unwrap();
         let (tell, told) = channel();
         let key = Key::from_hex(&"00".repeat(32)).unwrap();
-        let asked = Control::begin(&[(control.ip(), control)], Some(key), &tell).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], Some(key), &tell, &Moves::default()).unwrap();
         assert!(marker(told.recv().unwrap()).text.contains("is not known: "));
         assert!(told.recv_timeout(Duration::from_secs(4)).is_err(), "it was told once");
         let device = control.ip();
@@ -305,7 +331,7 @@ mod tests {
     fn what_cannot_be_switched_is_refused_at_once() {
         let (control, _answering) = older();
         let (tell, _told) = channel();
-        let asked = Control::begin(&[(control.ip(), control)], None, &tell).unwrap();
+        let asked = Control::begin(&[(control.ip(), control)], None, &tell, &Moves::default()).unwrap();
         for (device, words, told) in [
             (control.ip(), "fixed", "--key-file FILE"),
             (control.ip(), "msl=1", "there are msl_ms"),
@@ -319,12 +345,37 @@ mod tests {
     }
 
     #[test]
+    fn a_device_with_another_address_is_asked_and_switched_there() {
+        // All of 127.0.0.0/8 is this host.
+        let (control, _answering) = older_at("127.77.0.9:0".parse().unwrap());
+        let before: IpAddr = [127, 77, 0, 2].into();
+        let (tell, told) = channel();
+        let moves = Moves::default();
+        let asked = Control::begin(&[(before, SocketAddr::new(before, control.port()))], None, &tell, &moves)
+            .unwrap();
+        moves.tell(before, control.ip());
+        let mode = loop {
+            let marker = marker(told.recv_timeout(Duration::from_secs(20)).unwrap());
+            if marker.mode.is_some() {
+                break marker;
+            }
+        };
+        assert_eq!(mode.device, Some(control.ip()));
+        assert!(mode.text.starts_with("127.77.0.9 runs the test firmware"), "{}", mode.text);
+        assert!(asked.switch(control.ip(), "fixed").unwrap_err().contains("--key-file"));
+        assert!(asked.switch(before, "fixed").unwrap_err().contains("--device"));
+        asked.finish().unwrap();
+    }
+
+    #[test]
     fn a_device_that_is_silent_is_asked_ever_more_rarely() {
         let (tell, told) = channel();
         let (answered, _answers) = channel();
         let address: IpAddr = [10, 0, 0, 9].into();
         let mut asking = Asking {
             address,
+            control: (address, 7777).into(),
+            moves: Moves::default(),
             client: Client::new((address, 7777).into()),
             key: None,
             told: Told::new(address),

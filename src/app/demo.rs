@@ -14,7 +14,9 @@ use anyhow::{Context, Result, anyhow};
 use super::{
     exit,
     files::Files,
-    look, output,
+    look,
+    moves::Moves,
+    output,
     pipeline::WhenStopped,
     print::print,
     rules,
@@ -108,6 +110,7 @@ pub fn run(plan: DemoPlan) -> Result<u8> {
         rules,
         devices: DeviceScope::Named(vec![device]),
         start,
+        moves: Moves::default(),
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
         remarks,

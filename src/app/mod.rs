@@ -28,6 +28,7 @@ mod log;
 mod look;
 mod metrics;
 mod mode;
+pub mod moves;
 mod output;
 mod pages;
 mod pieces;

@@ -17,6 +17,7 @@ use super::{
     duty::Orders,
     flight::{Flight, Landed},
     log,
+    moves::Moves,
     pieces::Pieces,
     screen::ScreenFeed,
     shutdown::Stop,
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::analysis::{
     engine::Engine,
-    event::{CaptureQuality, Event, Summary},
+    event::{CaptureQuality, Event, MarkerEvent, Summary},
     input::{Gap, GapCause, Input, Marker},
     rule::Severity,
     time::Timestamp,
@@ -75,6 +76,8 @@ pub struct Pipeline {
     pub asides: Receiver<Input<'static>>,
     /// What a run without a screen is told while it goes on.
     pub orders: Option<Orders>,
+    /// Who is told where devices are that have another address.
+    pub moves: Moves,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
 }
@@ -106,7 +109,7 @@ impl Pipeline {
 /// An interface that goes and comes belongs into the log; frames that are lost do not, there may be many.
 fn log_gap(gap: &Gap) {
     match gap.cause {
-        GapCause::Gone | GapCause::Back(_) | GapCause::Clock { .. } => {
+        GapCause::Gone | GapCause::Back(_) | GapCause::Link { .. } | GapCause::Clock { .. } => {
             if let Some(text) = gap.told() {
                 tracing::warn!("{text}");
             }
@@ -319,6 +322,9 @@ impl Running {
             }
             if let Some(metrics) = &mut self.parts.metrics {
                 metrics.on_event(&event);
+            }
+            if let Event::Marker(MarkerEvent { device: Some(to), formerly: Some(from), .. }) = &event {
+                self.parts.moves.tell(*from, *to);
             }
             if let Event::Summary(summary) = &event {
                 self.finished.summary = Some(summary.clone());

@@ -18,6 +18,7 @@ use super::{
     exit::usage,
     files::Files,
     look,
+    moves::Moves,
     pipeline::WhenStopped,
     rules, sandbox, saved_run,
     session::{Session, Shown},
@@ -163,6 +164,7 @@ fn session(
             name,
             ..Start::default()
         },
+        moves: Moves::default(),
         stop: stop.clone(),
         when_stopped: if is_file { WhenStopped::AtOnce } else { WhenStopped::AtEnd },
         remarks: Vec::new(),

@@ -21,6 +21,7 @@ use super::{
     flight::{self, Flight},
     host::ScreenHost,
     metrics::{Listening, Serving},
+    moves::Moves,
     pieces::Pieces,
     pipeline::{Finished, Pipeline, WhenStopped},
     privilege::Invoker,
@@ -111,6 +112,8 @@ pub struct Session {
     pub rules: RuleSet,
     pub devices: DeviceScope,
     pub start: Start,
+    /// Who is told where devices are that have another address.
+    pub moves: Moves,
     pub stop: Stop,
     pub when_stopped: WhenStopped,
     /// What everybody who looks at the run must know from its start: it goes without its sandbox, say.
@@ -150,6 +153,7 @@ pub struct Running {
     duty: Option<Duty>,
     files: Files,
     options: TuiOptions,
+    moves: Moves,
     stop: Stop,
     when_stopped: WhenStopped,
 }
@@ -243,6 +247,7 @@ impl Session {
                 .map(|file| Recorder::new(BufWriter::with_capacity(record::BUFFER, file), info)),
             asides: received,
             orders: self.duty.as_mut().map(Duty::orders),
+            moves: self.moves.clone(),
             stop: self.stop.clone(),
             when_stopped: self.when_stopped,
             engine,
@@ -267,6 +272,7 @@ impl Session {
             duty: self.duty,
             files: self.files,
             options,
+            moves: self.moves,
             stop: self.stop,
             when_stopped,
         })
@@ -282,7 +288,7 @@ impl Running {
     /// Asks the test firmware of `devices`, an address and its control channel, until the end; with `key` the screen can
     /// switch them.
     pub fn ask(&mut self, devices: &[(IpAddr, SocketAddr)], key: Option<Key>) -> Result<()> {
-        self.control = Some(Control::begin(devices, key, &self.asides)?);
+        self.control = Some(Control::begin(devices, key, &self.asides, &self.moves)?);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! is given up, and only then is there a second thread and a first octet to decode.
 
 use core::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
@@ -11,6 +12,7 @@ use super::{
     devices,
     exit::{NotPermitted, usage},
     key, look,
+    moves::Moves,
     pipeline::WhenStopped,
     privilege, rules,
     sandbox::{self, Sockets},
@@ -47,7 +49,9 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         Some(name) => name,
         None => towards(&devices)?,
     };
-    let filter = filter.or_else(|| (!devices.is_empty()).then(|| filter::for_devices(&devices)));
+    // A filter of the user's own stays as it is.
+    let is_ours = filter.is_none() && !devices.is_empty();
+    let filter = filter.or_else(|| is_ours.then(|| filter::for_devices(&devices)));
     let successor = successor(plan.confinement.user.as_deref())?;
     let capture = open(interface, filter.clone(), snaplen, shown)?;
     let beside = Beside::open(&plan, successor)?;
@@ -66,6 +70,12 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         filter,
         snaplen: snaplen.or(Some(DEFAULT_SNAPLEN)),
         ..Start::default()
+    };
+    let (capture, moves) = if is_ours {
+        let (moved, moves) = channel();
+        (capture.following(&devices, moves), Moves::to_capture(moved))
+    } else {
+        (capture, Moves::default())
     };
     let (feeder, feed) = feed::feed(FEED_BATCHES);
     let thread = spawn(capture, feeder, &stop)?;
@@ -86,6 +96,7 @@ pub fn run(plan: WatchPlan) -> Result<u8> {
         rules,
         devices: if devices.is_empty() { DeviceScope::Espressif } else { DeviceScope::Named(devices) },
         start,
+        moves,
         stop: stop.clone(),
         when_stopped: WhenStopped::AtEnd,
         remarks,

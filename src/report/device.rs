@@ -24,6 +24,9 @@ fn rows(facts: &DeviceFacts) -> Vec<(&'static str, Text)> {
     if let Some(mac) = &facts.mac {
         says("MAC address", Text::code(shown(mac, 60)));
     }
+    if let Some(formerly) = facts.formerly {
+        says("Formerly", text!("{}, by its MAC address", formerly));
+    }
     if let Some(mode) = &facts.mode {
         says("Mode of its test firmware", text!("`{}`, in its own words", shown(mode, 100)));
     }

@@ -3,10 +3,11 @@
 use core::fmt::Write;
 use core::net::IpAddr;
 
-/// Everything to and from these addresses, ARP about them included, with one or two VLAN tags or none.
+/// Everything to and from these addresses, and, where one of them is of IPv4, all ARP and DHCP: a device that changes its address shows
+/// that by frames that do not bear the old one. With one or two VLAN tags or none.
 ///
-/// `host` covers ARP for IPv4. For IPv6, whose neighbours are asked for by multicast, the announcements themselves
-/// come from or go to the address. Empty: no filter.
+/// For IPv6, whose neighbours are asked for by multicast, the announcements themselves come from or go to the
+/// address. Empty: no filter.
 pub fn for_devices(devices: &[IpAddr]) -> String {
     let mut hosts = String::new();
     for device in devices {
@@ -16,6 +17,9 @@ pub fn for_devices(devices: &[IpAddr]) -> String {
     }
     if hosts.is_empty() {
         return hosts;
+    }
+    if devices.iter().any(IpAddr::is_ipv4) {
+        hosts.push_str(" or arp or udp port 67 or udp port 68");
     }
     // `vlan` moves the offsets of all that follows it, so the tagged forms stand last, one within the other.
     format!("({hosts}) or (vlan and (({hosts}) or (vlan and ({hosts}))))")
@@ -55,18 +59,28 @@ mod tests {
         assert_eq!(filter(&[]), "");
         assert_eq!(
             filter(&["10.77.0.2", "fd77::2"]),
-            "(host 10.77.0.2 or host fd77::2) or (vlan and ((host 10.77.0.2 or host fd77::2) \
-             or (vlan and (host 10.77.0.2 or host fd77::2))))"
+            "(host 10.77.0.2 or host fd77::2 or arp or udp port 67 or udp port 68) or (vlan and ((host 10.77.0.2 or \
+             host fd77::2 or arp or udp port 67 or udp port 68) or (vlan and (host 10.77.0.2 or host fd77::2 or arp or \
+             udp port 67 or udp port 68))))"
+        );
+        assert_eq!(
+            filter(&["fd77::2"]),
+            "(host fd77::2) or (vlan and ((host fd77::2) or (vlan and (host fd77::2))))"
         );
     }
 
     #[test]
     fn tags_can_be_left_out() {
         let two = filter(&["10.77.0.2", "10.77.0.3"]);
-        assert_eq!(untagged(&two).as_deref(), Some("(host 10.77.0.2 or host 10.77.0.3)"));
+        assert_eq!(
+            untagged(&two).as_deref(),
+            Some("(host 10.77.0.2 or host 10.77.0.3 or arp or udp port 67 or udp port 68)")
+        );
         assert_eq!(
             untagged(&format!("(tcp) and ({two}) and not port 22")).as_deref(),
-            Some("(tcp) and ((host 10.77.0.2 or host 10.77.0.3)) and not port 22")
+            Some(
+                "(tcp) and ((host 10.77.0.2 or host 10.77.0.3 or arp or udp port 67 or udp port 68)) and not port 22"
+            )
         );
         assert_eq!(untagged("tcp port 80"), None);
         assert_eq!(untagged("a or (vlan and (b"), None);
@@ -95,6 +109,14 @@ mod tests {
             packet
         }
 
+        /// From a client without an address.
+        fn dhcp() -> Vec<u8> {
+            let mut packet = ipv4([0; 4], [255; 4]);
+            packet[2 + 9] = 17;
+            packet[2 + 20..2 + 24].copy_from_slice(&[0, 68, 0, 67]);
+            packet
+        }
+
         fn framed(tags: &[[u8; 4]], packet: Vec<u8>) -> Vec<u8> {
             let mut frame = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1];
             frame.extend(tags.iter().flatten());
@@ -117,7 +139,8 @@ mod tests {
                     (arp(OTHER, DEVICE), true),
                     (arp(DEVICE, OTHER), true),
                     (ipv4(OTHER, [10, 77, 0, 4]), false),
-                    (arp(OTHER, [10, 77, 0, 4]), false),
+                    (arp(OTHER, [10, 77, 0, 4]), true),
+                    (dhcp(), true),
                 ] {
                     let frame = framed(tags, packet);
                     assert_eq!(program.filter(&frame), passes, "{} tags: {frame:02x?}", tags.len());

@@ -7,22 +7,29 @@
 
 mod away;
 mod clock;
+mod sieve;
 
+use core::net::IpAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::os::fd::AsFd;
-use std::time::{Instant, SystemTime};
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Error, Linktype, Packet, Stat};
 
-use super::{SourceError, feed::Feeder, filter, record::link_type};
+use super::{SourceError, feed::Feeder, record::link_type};
 use crate::analysis::input::{Gap, GapCause, LinkType};
 use crate::analysis::time::Timestamp;
 use crate::analysis::wire::link::is_monitor_mode;
 
-use self::{away::Place, clock::Clock};
+use self::{
+    away::Place,
+    clock::{Clock, stamp, system_time},
+    sieve::Sieve,
+};
 
 /// Headers and options, and the first octets of a payload.
 pub const SNAPLEN: i32 = 192;
@@ -93,6 +100,7 @@ pub struct LiveCapture {
     interface: String,
     link: LinkType,
     place: Option<Place>,
+    sieve: Sieve,
 }
 
 /// Opens an interface. This needs privilege; nothing after it does.
@@ -119,23 +127,12 @@ pub fn open(config: &LiveConfig) -> Result<LiveCapture, SourceError> {
     if is_monitor_mode(link) {
         return Err(SourceError::MonitorMode { name: interface.to_owned() });
     }
-    if let Some(filter) = config.filter.as_deref().filter(|filter| !filter.trim().is_empty()) {
-        set_filter(&mut capture, filter).map_err(|error| SourceError::Filter {
-            interface: interface.to_owned(),
-            filter: filter.to_owned(),
-            what: said(&error),
-        })?;
+    let sieve = Sieve::new(config.filter.as_deref());
+    if !sieve.words().is_empty() {
+        sieve::set(&mut capture, sieve.words()).map_err(|error| refused(interface, sieve.words(), &error))?;
     }
     let place = away::place_of(interface);
-    Ok(LiveCapture { capture, interface: interface.to_owned(), link, place })
-}
-
-/// A link that cannot carry a VLAN tag refuses the tagged half of a filter; the other half is all it needs.
-fn set_filter(capture: &mut Capture<Active>, filter: &str) -> Result<(), Error> {
-    capture.filter(filter, true).or_else(|error| match filter::untagged(filter) {
-        Some(untagged) if said(&error).contains("VLAN") => capture.filter(&untagged, true),
-        Some(_) | None => Err(error),
-    })
+    Ok(LiveCapture { capture, interface: interface.to_owned(), link, place, sieve })
 }
 
 impl LiveCapture {
@@ -147,6 +144,13 @@ impl LiveCapture {
         &self.interface
     }
 
+    /// Its filter is that of [`for_devices`](super::filter::for_devices), and takes in what comes from `moves`: other addresses
+    /// of these devices.
+    pub fn following(mut self, devices: &[IpAddr], moves: Receiver<IpAddr>) -> LiveCapture {
+        self.sieve.follow(devices, moves);
+        self
+    }
+
     /// Feeds frames until `stop` is set or nobody reads any more. An interface that goes away is told of as a gap and
     /// waited for; the capture fails where it cannot be found again.
     ///
@@ -154,6 +158,7 @@ impl LiveCapture {
     /// the feed as well.
     pub fn run(self, mut feeder: Feeder, stop: &AtomicBool) -> Result<(), SourceError> {
         feeder.follow_system_clock();
+        let hardware = away::hardware_of(self.capture.as_fd());
         let mut running = Running {
             last: Timestamp::ZERO,
             seen: 0,
@@ -162,7 +167,10 @@ impl LiveCapture {
             capture: self.capture,
             interface: self.interface,
             link: self.link,
+            opened_on: self.link,
+            hardware,
             place: self.place,
+            sieve: self.sieve,
             away_since: None,
             clock: Clock::new(system_time(), Instant::now()),
             feeder,
@@ -176,7 +184,12 @@ impl LiveCapture {
 struct Running {
     capture: Capture<Active>,
     interface: String,
+    /// What frames are of now, and what the capture was opened on.
     link: LinkType,
+    opened_on: LinkType,
+    /// The kind of link, as the kernel numbers them.
+    hardware: Option<u16>,
+    sieve: Sieve,
     /// Where the capture is bound to; `None` where it could not be bound again.
     place: Option<Place>,
     away_since: Option<Instant>,
@@ -203,6 +216,8 @@ impl Running {
                 self.return_to_it(since)?;
                 continue;
             }
+            let sifted = self.sieve.look_for_moves(&mut self.capture);
+            self.sifted(sifted)?;
             let is_down = self.wait(if self.feeder.is_holding() { RETRY } else { TICK })?;
             let taken = self.take();
             if is_down && self.place.is_some() || taken.is_err() && self.is_elsewhere() {
@@ -258,18 +273,22 @@ impl Running {
         // The last block before it went is closed by a timer; libpcap's complaint is known already.
         let _known = self.take();
         let Some((bound, now)) = self.place.zip(away::place_of(&self.interface)) else { return Ok(()) };
-        let vanished =
-            |what: &str| SourceError::Vanished { interface: self.interface.clone(), what: what.to_owned() };
-        if now.hardware != bound.hardware {
-            return Err(vanished("what came back under its name is another kind of link"));
-        }
+        let interface = self.interface.clone();
+        let vanished = |what: &str| SourceError::Vanished { interface, what: what.to_owned() };
         if now.index != bound.index {
             match away::rejoin(self.capture.as_fd(), now.index) {
-                Ok(()) => self.place = Some(now),
+                Ok(()) => {}
                 // It went again in the same moment.
                 Err(error) if error.raw_os_error() == Some(Errno::ENODEV as i32) => return Ok(()),
                 Err(error) => return Err(vanished(&error.to_string())),
             }
+            let Some(hardware) = away::hardware_of(self.capture.as_fd()) else { return Ok(()) };
+            if self.hardware != Some(hardware) && !self.change_link(hardware)? {
+                return Err(vanished(
+                    "what came back under its name is a kind of link that a capture cannot change to",
+                ));
+            }
+            (self.hardware, self.place) = (Some(hardware), Some(now));
         }
         // The kernel hooks a socket that is bound to an interface when that is set up.
         if now.is_up {
@@ -279,6 +298,30 @@ impl Running {
             self.feeder.flush();
         }
         Ok(())
+    }
+
+    /// What comes back is of another kind, ARPHRD_ `hardware`. `false`: the socket would give its frames another form
+    /// than they are read in.
+    fn change_link(&mut self, hardware: u16) -> Result<bool, SourceError> {
+        // The kernel puts the same header of its own before whatever link it is.
+        if matches!(self.opened_on, LinkType::LINUX_SLL | LinkType::LINUX_SLL2) {
+            return Ok(true);
+        }
+        let Some(link) = away::link_of(hardware) else { return Ok(false) };
+        if link == self.link {
+            return Ok(true);
+        }
+        let sifted =
+            self.sieve.change_link(&mut self.capture, Some(link).filter(|link| *link != self.opened_on));
+        self.sifted(sifted)?;
+        let cause = GapCause::Link { before: self.link, now: link };
+        self.feeder.gap(Gap { at: system_time(), lost: 0, cause });
+        self.link = link;
+        Ok(true)
+    }
+
+    fn sifted(&self, outcome: Result<(), Error>) -> Result<(), SourceError> {
+        outcome.map_err(|error| refused(&self.interface, self.sieve.words(), &error))
     }
 
     /// Until frames are there, or `most` is over. Returns whether the kernel says that the interface is gone or down.
@@ -297,7 +340,7 @@ impl Running {
 
     /// Everything that the kernel has handed over, but in a flood no longer than a tick: there is a stop to look at.
     fn take(&mut self) -> Result<(), SourceError> {
-        let Running { capture, feeder, link, clock, last, seen, .. } = self;
+        let Running { capture, feeder, link, sieve, clock, last, seen, .. } = self;
         let since = Instant::now();
         let outcome = loop {
             let mut add = |packet: Packet<'_>| {
@@ -311,6 +354,9 @@ impl Running {
                 }
                 *last = time;
                 *seen = seen.wrapping_add(1);
+                if !sieve.takes(packet.data) {
+                    return;
+                }
                 feeder.offer(time, *link, packet.header.len.max(packet.header.caplen), packet.data);
             };
             match capture.dispatch(Some(BURST), &mut add) {
@@ -352,22 +398,8 @@ impl Running {
     }
 }
 
-#[cfg(target_os = "linux")]
-const NANOS_PER_UNIT: i64 = 1;
-#[cfg(not(target_os = "linux"))]
-const NANOS_PER_UNIT: i64 = 1_000;
-
-/// The fields of a timeval, whose widths differ from system to system.
-fn stamp(seconds: impl Into<i64>, fraction: impl Into<i64>) -> Timestamp {
-    let seconds = seconds.into().saturating_mul(1_000_000_000);
-    let nanos = seconds.saturating_add(fraction.into().saturating_mul(NANOS_PER_UNIT));
-    Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(0))
-}
-
-/// What stamps the frames of an interface.
-fn system_time() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+fn refused(interface: &str, filter: &str, error: &Error) -> SourceError {
+    SourceError::Filter { interface: interface.to_owned(), filter: filter.to_owned(), what: said(error) }
 }
 
 fn opening_failed(interface: &str, error: &Error) -> SourceError {

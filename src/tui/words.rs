@@ -90,7 +90,8 @@ pub fn mac(facts: &DeviceFacts) -> Option<String> {
         parts.next().and_then(|part| u8::from_str_radix(part, 16).ok()).map(|value| *octet = value).is_some()
     });
     let vendor = if parsed && parts.next().is_none() && is_espressif(octets) { "Espressif" } else { "MAC" };
-    Some(format!("{vendor} {text}"))
+    let formerly = facts.formerly.map_or_else(String::new, |address| format!(", formerly {address}"));
+    Some(format!("{vendor} {text}{formerly}"))
 }
 
 pub fn behaviour(behaviour: Behaviour) -> &'static str {

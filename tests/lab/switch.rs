@@ -33,7 +33,7 @@ mod linux {
     use esp_tcpwatch::analysis::host::DeviceScope;
     use esp_tcpwatch::analysis::input::Input;
     use esp_tcpwatch::analysis::rule::RuleSet;
-    use esp_tcpwatch::app::{control::Control, files::Files, host::ScreenHost, shutdown::Stop};
+    use esp_tcpwatch::app::{control::Control, files::Files, host::ScreenHost, moves::Moves, shutdown::Stop};
     use esp_tcpwatch::firmware::Key;
     use esp_tcpwatch::load::{self, ReusePlan};
     use esp_tcpwatch::source::live::{self, LiveConfig};
@@ -102,7 +102,8 @@ mod linux {
         changes: impl Iterator<Item = String>,
         tell: &Sender<Input<'static>>,
     ) -> Result<()> {
-        let control = Control::begin(&[(DEVICE, SocketAddr::new(DEVICE, 7777))], key, tell)?;
+        let asked = [(DEVICE, SocketAddr::new(DEVICE, 7777))];
+        let control = Control::begin(&asked, key, tell, &Moves::default())?;
         let (report, mut files, stop) = (Mutex::default(), Files::default(), Stop::default());
         let mut host = ScreenHost {
             report: &report,

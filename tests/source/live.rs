@@ -263,15 +263,24 @@ mod linux {
 
     /// A TUN interface that is up; it goes when the file is closed.
     /// `kind`: the ARPHRD_ value that says what frames on it begin with; without, raw IP.
-    #[expect(unsafe_code, reason = "ioctls that no crate wraps")]
     fn tun(name: &str, kind: Option<libc::c_ulong>) -> std::io::Result<File> {
+        made(name, libc::IFF_TUN, kind)
+    }
+
+    /// The same with Ethernet headers.
+    fn tap(name: &str) -> std::io::Result<File> {
+        made(name, libc::IFF_TAP, None)
+    }
+
+    #[expect(unsafe_code, reason = "ioctls that no crate wraps")]
+    fn made(name: &str, what: libc::c_int, kind: Option<libc::c_ulong>) -> std::io::Result<File> {
         let file = File::options().read(true).write(true).open("/dev/net/tun")?;
         // SAFETY: an all-zero ifreq is a valid one.
         let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
         for (place, octet) in request.ifr_name.iter_mut().zip(name.bytes()) {
             *place = octet as libc::c_char;
         }
-        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
+        request.ifr_ifru.ifru_flags = (what | libc::IFF_NO_PI) as libc::c_short;
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         let ask = |fd: i32, code: libc::Ioctl, request: &mut libc::ifreq| {
             // SAFETY: the kernel reads and writes one ifreq, which outlives the call.
@@ -367,6 +376,152 @@ mod linux {
                 }
             }
             assert_eq!(watching.stop(), [], "the other host's packet does not pass the filter");
+        })
+        .join()
+        .unwrap();
+    }
+
+    /// An IPv4 packet without a payload, from 10.77.0.`last`.
+    fn packet(last: u8) -> Vec<u8> {
+        let mut packet = vec![0_u8; 20];
+        (packet[0], packet[3], packet[8], packet[9]) = (0x45, 20, 64, 253);
+        packet[12..16].copy_from_slice(&[10, 77, 0, last]);
+        packet[16..20].copy_from_slice(&[10, 77, 0, 1]);
+        packet
+    }
+
+    fn in_ethernet(packet: &[u8]) -> Vec<u8> {
+        [&[0xff; 6][..], &[2, 0, 0, 0, 0, 9], &[8, 0], packet].concat()
+    }
+
+    #[test]
+    fn live_needs_root_an_interface_that_comes_back_as_another_kind_of_link() {
+        use std::io::Write;
+        thread::spawn(|| {
+            let test = "an interface that comes back as another kind of link";
+            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
+                return not_run(test, &format!("no network namespace: {errno}"));
+            }
+            let (raw, ethernet) = (LinkType::RAW, LinkType::ETHERNET);
+            for first in [raw, ethernet] {
+                let make = |link| if link == raw { tun("kind0", None) } else { tap("kind0") };
+                let dressed = |link, last| match link {
+                    LinkType::RAW => packet(last),
+                    _ => in_ethernet(&packet(last)),
+                };
+                let mut wire = match make(first) {
+                    Ok(wire) => wire,
+                    Err(error) => return not_run(test, &format!("no TUN interface: {error}")),
+                };
+                let filter = filter::for_devices(&[Ipv4Addr::new(10, 77, 0, 2).into()]);
+                let config = LiveConfig { filter: Some(filter), ..LiveConfig::on("kind0") };
+                let mut watching = watch(live::open(&config).unwrap());
+                let mut before = first;
+                for now in [if first == raw { ethernet } else { raw }, first, first] {
+                    drop(wire);
+                    assert_eq!(gap(&mut watching.feed), GapCause::Gone);
+                    wire = make(now).unwrap();
+                    if now != before {
+                        assert_eq!(gap(&mut watching.feed), GapCause::Link { before, now });
+                    }
+                    assert!(matches!(gap(&mut watching.feed), GapCause::Back(_)));
+                    // The kernel's own frames on an Ethernet (IPv6) do not pass the filter either.
+                    wire.write_all(&dressed(now, 3)).unwrap();
+                    wire.write_all(&dressed(now, 2)).unwrap();
+                    let expected = dressed(now, 2);
+                    loop {
+                        match watching.feed.next_input().unwrap().unwrap() {
+                            Input::Tick(_) => {}
+                            Input::Frame(frame) => {
+                                assert_eq!((frame.link, frame.data), (now, &expected[..]));
+                                break;
+                            }
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                    before = now;
+                }
+                assert_eq!(watching.stop(), []);
+            }
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn live_needs_root_a_link_that_cannot_be_changed_to_ends_the_capture_with_the_next_step() {
+        thread::spawn(|| {
+            let test = "a link that a capture cannot change to";
+            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
+                return not_run(test, &format!("no network namespace: {errno}"));
+            }
+            /// The filter, what comes back, what is told.
+            type Row = (Option<&'static str>, Option<libc::c_ulong>, &'static str);
+            let rows: [Row; 3] = [
+                // Its words mean nothing on raw IP.
+                (Some("ether host 02:00:00:00:00:09"), None, "man pcap-filter has the grammar"),
+                // PPP is read through another kind of socket, and 802.11 not at all.
+                (None, Some(512), "a kind of link that a capture cannot change to"),
+                (None, Some(803), "bring it up again and start anew"),
+            ];
+            for (filter, kind, told) in rows {
+                let wire = match tap("kind1") {
+                    Ok(wire) => wire,
+                    Err(error) => return not_run(test, &format!("no TAP interface: {error}")),
+                };
+                let config = LiveConfig { filter: filter.map(str::to_owned), ..LiveConfig::on("kind1") };
+                let mut watching = watch(live::open(&config).unwrap());
+                drop(wire);
+                let mut back = None;
+                let error = loop {
+                    match watching.feed.next_input() {
+                        Ok(Some(Input::Gap(gap))) if gap.cause == GapCause::Gone => {
+                            back = Some(tun("kind1", kind).unwrap());
+                        }
+                        Ok(Some(Input::Gap(_))) => panic!("it goes on"),
+                        // Without a filter the kernel's own frames on the first one are there too.
+                        Ok(Some(_)) => {}
+                        Ok(None) => panic!("it ends without an error"),
+                        Err(error) => break error.to_string(),
+                    }
+                };
+                assert!(back.is_some() && error.contains(told), "{error}");
+            }
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn live_needs_root_an_address_that_a_device_moves_to_passes_from_then_on() {
+        use std::io::Write;
+        thread::spawn(|| {
+            let test = "an address that a device moves to";
+            if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
+                return not_run(test, &format!("no network namespace: {errno}"));
+            }
+            let mut wire = match tap("moved0") {
+                Ok(wire) => wire,
+                Err(error) => return not_run(test, &format!("no TAP interface: {error}")),
+            };
+            let devices = [Ipv4Addr::new(10, 77, 0, 2).into()];
+            let config =
+                LiveConfig { filter: Some(filter::for_devices(&devices)), ..LiveConfig::on("moved0") };
+            let (moved, moves) = std::sync::mpsc::channel();
+            let mut watching = watch(live::open(&config).unwrap().following(&devices, moves));
+            let mut next = |last: u8| loop {
+                wire.write_all(&in_ethernet(&packet(last))).unwrap();
+                match watching.feed.next_input().unwrap().unwrap() {
+                    Input::Tick(_) if last == 9 => break None,
+                    Input::Tick(_) => {}
+                    Input::Frame(frame) => break Some(frame.data[29]),
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!((next(2), next(9)), (Some(2), None));
+            moved.send(Ipv4Addr::new(10, 77, 0, 9).into()).unwrap();
+            while next(9).is_none() {}
+            while next(2) != Some(2) {}
         })
         .join()
         .unwrap();

@@ -254,6 +254,7 @@ fn facts() -> BoxedStrategy<DeviceFacts> {
             )| DeviceFacts {
                 address,
                 mac,
+                formerly: (accepted % 5 == 0).then_some(address),
                 stack,
                 stack_certainty,
                 time_wait: TimeWaitFacts { entered, held_now, refused_until_s, accepted_from_s, syns, rsts },
@@ -524,6 +525,8 @@ pub fn event() -> BoxedStrategy<Event> {
                 text,
                 mode_changed,
                 device,
+                formerly: device,
+                frame: device.map(|_| 7),
             })),
         1 => progress(),
         1 => summary(),

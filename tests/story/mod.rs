@@ -188,6 +188,7 @@ pub fn facts() -> DeviceFacts {
     DeviceFacts {
         address: "10.77.0.2".parse().unwrap(),
         mac: Some("24:0a:c4:77:00:02".into()),
+        formerly: None,
         stack: Stack::Lwip,
         stack_certainty: Some(Certainty::Inferred),
         time_wait: TimeWaitFacts {
@@ -399,6 +400,8 @@ pub fn hostile() -> Vec<Event> {
             mode_changed: true,
             device: Some(facts.address),
             mode: Some(text()),
+            formerly: None,
+            frame: None,
         }),
         Event::Summary(Summary {
             when: When(at(600_000)),

@@ -71,7 +71,7 @@ impl Detector for CaptureGap {
             // Told when it is over: only then is it known how much was missed.
             GapCause::Gone => return,
             // Nothing is known to be missing.
-            GapCause::Clock { .. } => return,
+            GapCause::Link { .. } | GapCause::Clock { .. } => return,
             GapCause::Kernel | GapCause::Interface | GapCause::Queue | GapCause::Back(_) => {}
         }
         let lost = self.lost.get_or_insert_with(|| Lost {
@@ -113,6 +113,7 @@ impl Lost {
             GapCause::Interface => counted("the interface dropped them"),
             GapCause::Queue => counted("the analysis fell behind the capture"),
             GapCause::Gone => counted("the interface went away"),
+            GapCause::Link { .. } => counted("another kind of link came in its place"),
             GapCause::Clock { .. } => counted("the clock was set"),
             GapCause::Back(away) => format!(
                 "The interface was away for {:.1} s after frame {last_before}, the last of {device} before that. What passed \

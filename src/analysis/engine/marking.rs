@@ -6,7 +6,7 @@ use super::Engine;
 use crate::analysis::{
     event::{Event, MarkerEvent},
     input::Marker,
-    time::{Timestamp, When},
+    time::Timestamp,
 };
 
 /// Markers that wait for their frames; past that the oldest is told early.
@@ -62,7 +62,7 @@ impl Engine {
                 known.mode.clone_from(&mode);
             }
         }
-        let when = When(self.counts.now);
-        self.events.push_back(Event::Marker(MarkerEvent { when, text, mode_changed, device, mode }));
+        let note = MarkerEvent::note(self.counts.now, text);
+        self.events.push_back(Event::Marker(MarkerEvent { mode_changed, device, mode, ..note }));
     }
 }

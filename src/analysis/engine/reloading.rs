@@ -7,7 +7,6 @@ use super::Engine;
 use crate::analysis::{
     event::{Event, MarkerEvent},
     rule::{Listeners, Rule, RuleSet, scope},
-    time::When,
 };
 
 impl Engine {
@@ -27,14 +26,7 @@ impl Engine {
         for alert in self.alerts.replace_rules(rules, self.counts.now, &self.hosts) {
             self.events.push_back(Event::Alert(alert));
         }
-        let when = When(self.counts.now);
-        self.events.push_back(Event::Marker(MarkerEvent {
-            when,
-            text,
-            mode_changed: false,
-            device: None,
-            mode: None,
-        }));
+        self.events.push_back(Event::Marker(MarkerEvent::note(self.counts.now, text)));
     }
 
     /// Adds up what the users' rules in force could not evaluate, before others come or none any more.

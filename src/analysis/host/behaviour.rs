@@ -12,6 +12,14 @@ pub struct Behaviours {
 }
 
 impl Behaviours {
+    /// What the same device did under another address.
+    pub fn take_in(&mut self, other: Behaviours) {
+        self.refused_a_syn |= other.refused_a_syn;
+        self.accepted_a_syn |= other.accepted_a_syn;
+        self.ignored_a_rst |= other.ignored_a_rst;
+        self.honoured_a_rst |= other.honoured_a_rst;
+    }
+
     pub fn behaves_as(self) -> Behaviour {
         match (self.ignored_a_rst, self.honoured_a_rst, self.accepted_a_syn) {
             (false, false, false) => Behaviour::Unknown,

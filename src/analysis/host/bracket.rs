@@ -49,6 +49,23 @@ impl Bracket {
         self.at_most = Some(self.at_most.map_or(bound, |known| known.min(bound)));
     }
 
+    /// What is known of the same device under another address, whose tuples are others.
+    pub fn take_in(&mut self, other: &Bracket) {
+        let least = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.min(b)).or(a).or(b);
+        let most = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.max(b)).or(a).or(b);
+        self.at_least = most(self.at_least, other.at_least);
+        self.at_most = least(self.at_most, other.at_most);
+        self.accepted_from = least(self.accepted_from, other.accepted_from);
+        let (shorter, longer) = match (self.refused_until, other.refused_until) {
+            (Some(a), Some(b)) if a.0 > b.0 => (Some(b), Some(a)),
+            (a, Some(b)) => (a, Some(b)),
+            (a, None) => (None, a),
+        };
+        self.refused_until = longer;
+        let elsewhere = most(self.refused_until_elsewhere, other.refused_until_elsewhere);
+        self.refused_until_elsewhere = most(elsewhere, shorter.map(|(longest, _)| longest));
+    }
+
     /// Seconds after entry; the longest refusal on any tuple but this one.
     pub fn refused_elsewhere(&self, tuple: FourTuple) -> Option<f64> {
         match self.refused_until {

@@ -19,6 +19,7 @@ use super::{
     liveness::Liveness,
     pcb_cap::Evictions,
     uptime::Uptime,
+    whereabouts::Whereabouts,
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -26,10 +27,11 @@ use crate::analysis::{
     input::Account,
     tcp::{StateView, TcpState},
     time::Timestamp,
-    wire::{Flags, Note, Segment, Sign},
+    wire::{Flags, Note, Segment, Sign, SignKind},
 };
 
 mod ending;
+mod inheriting;
 mod restart;
 mod telling;
 
@@ -39,6 +41,10 @@ pub struct Device {
     /// Its place among all that were ever met, from 0: no other device of the run gets it.
     pub number: usize,
     pub mac: Option<[u8; 6]>,
+    /// The address that its host had before this one, and the one that it has now in this one's place.
+    pub formerly: Option<IpAddr>,
+    pub left_for: Option<IpAddr>,
+    pub whereabouts: Whereabouts,
     /// The mode of its test firmware, as it was last told.
     pub mode: Option<String>,
     pub fingerprint: Fingerprint,
@@ -72,6 +78,9 @@ impl Device {
             address,
             number: 0,
             mac: None,
+            formerly: None,
+            left_for: None,
+            whereabouts: Whereabouts::default(),
             mode: None,
             fingerprint: Fingerprint::default(),
             behaviours: Behaviours::default(),
@@ -119,6 +128,7 @@ impl Device {
         self.segments += 1;
         if from == device {
             self.spoke_tcp = true;
+            self.whereabouts.used(segment.time);
             self.liveness.heard(segment.frame, segment.time, segment.destination_ip());
             self.fingerprint.read(segment);
             self.mac = segment.source_mac.or(self.mac);
@@ -131,6 +141,9 @@ impl Device {
                 self.blocks.sent(flow, device, listed);
             }
         } else {
+            if segment.seq_len() > 0 && !segment.flags.has(Flags::RST) {
+                self.whereabouts.written_to(segment.time);
+            }
             self.observe_peer(segment, flow, place, listed, events);
         }
         let state = flow.life.endpoint(device).view.state();
@@ -148,6 +161,9 @@ impl Device {
         if sign.from == Some(self.address)
             || (sign.from.is_none() && sign.mac.is_some() && sign.mac == self.mac)
         {
+            if sign.from.is_some() {
+                self.whereabouts.used(sign.time);
+            }
             self.liveness.heard(sign.frame, sign.time, sign.to.unwrap_or(self.address));
             if sign.is_local() {
                 self.mac = sign.mac.or(self.mac);
@@ -157,8 +173,12 @@ impl Device {
             } else {
                 self.uptime.sent(sign.time, sign.time);
             }
-        } else {
-            self.liveness.asked(sign);
+        } else if !matches!(sign.kind, SignKind::Lease { .. }) {
+            self.whereabouts.written_to(sign.time);
+            // Nobody is to answer there any more.
+            if self.left_for.is_none() {
+                self.liveness.asked(sign);
+            }
         }
     }
 

@@ -13,6 +13,9 @@ pub struct DeviceFacts {
     /// As `aa:bb:cc:dd:ee:ff`, where the link showed it.
     #[serde(default)]
     pub mac: Option<String>,
+    /// The address that it had before, by its MAC address; absent where it has had this one all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formerly: Option<IpAddr>,
     pub stack: Stack,
     pub stack_certainty: Option<Certainty>,
     pub time_wait: TimeWaitFacts,

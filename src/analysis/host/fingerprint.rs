@@ -48,6 +48,17 @@ impl Fingerprint {
         }
     }
 
+    /// The habits of the same host under another address.
+    pub fn take_in(&mut self, other: &Fingerprint) {
+        self.lwip_syn = self.lwip_syn.max(other.lwip_syn);
+        self.lwip_rst |= other.lwip_rst;
+        self.linux_syn = self.linux_syn.max(other.linux_syn);
+        self.plain_rst |= other.plain_rst;
+        for window in other.announced.into_iter().rev() {
+            self.announce(window);
+        }
+    }
+
     pub fn stack(&self) -> Stack {
         self.judged().map_or(Stack::Unknown, |(stack, _)| stack)
     }
@@ -92,12 +103,16 @@ impl Fingerprint {
         self.plain_rst |= segment.window == 0 && segment.seq.0 == 0;
     }
 
-    fn read_syn(&mut self, segment: &Segment) {
-        let (window, options) = (segment.window, segment.options);
+    fn announce(&mut self, window: u16) {
         if window != 0 && !self.announced.contains(&window) {
             self.announced.rotate_right(1);
             self.announced[0] = window;
         }
+    }
+
+    fn read_syn(&mut self, segment: &Segment) {
+        let (window, options) = (segment.window, segment.options);
+        self.announce(window);
         let is_bare = options.window_scale.is_none() && !options.timestamps && !options.sack_permitted;
         let is_full = options.window_scale.is_some() && options.sack_permitted;
         let mss = options.mss.unwrap_or(0);

@@ -1,5 +1,9 @@
 //! Which hosts are devices, and all of them at once.
 
+mod moving;
+
+pub use moving::{Change, Moved};
+
 use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 
@@ -42,6 +46,8 @@ pub struct Hosts {
     met: u32,
     /// What is remembered of each.
     tuples: usize,
+    /// Of one of them it is not known yet whether it has another address.
+    is_moving: bool,
 }
 
 impl Hosts {
@@ -57,7 +63,17 @@ impl Hosts {
         let index = named.iter().enumerate().map(|(index, ip)| (Address::of(*ip), index)).collect();
         let numbered = named.into_iter().enumerate();
         let devices: Vec<_> = numbered.map(|(number, ip)| Device::new(ip, tuples).numbered(number)).collect();
-        Hosts { scope, met: devices.len() as u32, devices, index, endings, overflow: 0, tuples }
+        let overflow = 0;
+        Hosts {
+            scope,
+            met: devices.len() as u32,
+            devices,
+            index,
+            endings,
+            overflow,
+            tuples,
+            is_moving: false,
+        }
     }
 
     /// Which ends of `tuple` are known devices; `None` where neither is and flows between other hosts may be left out from
@@ -95,14 +111,22 @@ impl Hosts {
                 continue;
             }
             if self.scope == DeviceScope::Auto {
-                // From here on only hosts of this make are devices; those assumed so far were guesses.
                 self.scope = DeviceScope::Espressif;
-                self.devices.clear();
-                self.index.clear();
-                self.endings = 0;
+                self.forget_guesses();
             }
             self.index_or_add(ip);
         }
+    }
+
+    /// From here on only hosts of Espressif's make are devices: those that ARP has not shown to be were guesses.
+    fn forget_guesses(&mut self) {
+        self.devices.retain(|device| device.whereabouts.mac.is_some_and(is_espressif));
+        let numbered = self.devices.iter().enumerate();
+        self.index = numbered.map(|(index, device)| (Address::of(device.address), index)).collect();
+        let addresses = self.devices.iter().map(|device| Address::of(device.address));
+        self.endings = addresses.fold(0, |endings, address| endings | address.ending());
+        // Whoever knows a device by its index asks again.
+        self.met += 1;
     }
 
     /// Learns from a frame that is not TCP that a device is there.

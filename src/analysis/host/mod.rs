@@ -20,6 +20,7 @@ pub mod liveness;
 pub mod pcb_cap;
 pub mod remarks;
 pub mod uptime;
+pub mod whereabouts;
 
 pub use account::{Comparison, Disagreement, Opinions};
 pub use device::Device;
@@ -29,6 +30,7 @@ pub use facts::{
     RstInTimeWait, Stack, SynInTimeWait, TimeWaitFacts,
 };
 pub use held::Held;
-pub use hosts::{DeviceScope, Hosts};
+pub use hosts::{Change, DeviceScope, Hosts, Moved};
 pub use listed::Listed;
 pub use liveness::{Liveness, Unanswered};
+pub use whereabouts::Why;

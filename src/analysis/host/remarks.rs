@@ -6,6 +6,9 @@ use super::Device;
 pub fn note(device: &Device) -> Option<String> {
     let (bracket, evictions) = (&device.bracket, &device.evictions);
     let mut said = Vec::new();
+    if let Some(address) = device.left_for {
+        said.push(format!("It has another address since: {address}."));
+    }
     if bracket.contradicts_itself() {
         said.push(
             "The refusals and expiries seen cannot come from one length of TIME-WAIT: the device was changed \

@@ -12,6 +12,8 @@
 //! +9.81   B > B  probe
 //! +9.9    A > B  ping
 //! +9.91   B > A  pong
+//! +9.92   B > B  discover
+//! +9.93   A > N  lease
 //! mode  switched to fixed
 //! account +9.95 A C  msl 60
 //! expect time-wait-collision 1
@@ -23,7 +25,7 @@
 //!
 //! Times are seconds from the beginning of the trace; a tick says that nothing came until then. Numbers are as on the wire, modulo 2^32. A is
 //! 10.77.0.1:40000 and B, the device, is 10.77.0.2:80; `C` and `D` are further ports of A: 40001, 40002; `A:5000` is
-//! any other.
+//! any other. `N` is the device under another address, 10.77.0.9:80; `lease` is a DHCP server's word that it is to have it.
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -289,11 +291,12 @@ fn host(name: &str) -> Result<Host, String> {
         "C" => Ok(client(40_001)),
         "D" => Ok(client(40_002)),
         "B" => Ok(Host { mac: [0x24, 0x0a, 0xc4, 0x77, 0, 2], ip: [10, 77, 0, 2], port: 80 }),
-        _ => Err(format!("`{name}`: expected A, B, C or D")),
+        "N" => Ok(Host { ip: [10, 77, 0, 9], ..host("B")? }),
+        _ => Err(format!("`{name}`: expected A, B, C, D or N")),
     }
 }
 
-/// A frame of ARP or ICMP echo, where `word` names one.
+/// A frame of ARP, ICMP echo or DHCP, where `word` names one.
 fn without_tcp(word: &str, from: Host, to: Host) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(42);
     octets.extend(if matches!(word, "who-has" | "announce" | "probe") { [0xff; 6] } else { to.mac });
@@ -313,9 +316,27 @@ fn without_tcp(word: &str, from: Host, to: Host) -> Option<Vec<u8>> {
             octets.extend(to.ip);
             octets.extend([if word == "ping" { 8 } else { 0 }, 0, 0, 0, 0, 1, 0, 1]);
         }
+        "discover" | "lease" => dhcp(&mut octets, word == "lease", from, to),
         _ => return None,
     }
     Some(octets)
+}
+
+/// A client that has no address asks for one, or `from` gives `to` the one that it has here.
+fn dhcp(octets: &mut Vec<u8>, is_reply: bool, from: Host, to: Host) {
+    let (source, client, given) = if is_reply { (from.ip, to, to.ip) } else { ([0; 4], from, [0; 4]) };
+    octets.extend([0x08, 0x00, 0x45, 0, 1, 16, 0, 0, 0x40, 0, 64, 17, 0, 0]);
+    octets.extend(source);
+    octets.extend([0xff; 4]);
+    octets.extend(if is_reply { [0, 67, 0, 68] } else { [0, 68, 0, 67] });
+    octets.extend([0, 252, 0, 0, if is_reply { 2 } else { 1 }, 1, 6]);
+    octets.extend([0; 13]);
+    octets.extend(given);
+    octets.extend([0; 8]);
+    octets.extend(client.mac);
+    // The rest of the fixed part, the cookie, and option 53: DISCOVER or ACK.
+    octets.extend([0; 202]);
+    octets.extend([0x63, 0x82, 0x53, 0x63, 53, 1, if is_reply { 5 } else { 1 }, 255]);
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -26,6 +26,11 @@ pub enum SignKind {
     DhcpDiscover,
     /// Any other DHCP message of a client, or one whose options were not captured.
     Dhcp,
+    /// A DHCP server offers or grants the address `to` to the client with this hardware address (`yiaddr` and `chaddr` of
+    /// RFC 2131 §2). Which of the two, the options tell, and those are seldom captured.
+    Lease {
+        client: [u8; 6],
+    },
     /// Multicast DNS (RFC 6762): it does not leave the link.
     Mdns,
     /// Any other packet that is not TCP.
@@ -56,7 +61,7 @@ impl Sign {
         match self.kind {
             SignKind::WhoHas | SignKind::IsAt | SignKind::Announcement | SignKind::Mdns => true,
             SignKind::DhcpDiscover | SignKind::Dhcp => true,
-            SignKind::EchoRequest | SignKind::EchoReply | SignKind::Other => false,
+            SignKind::EchoRequest | SignKind::EchoReply | SignKind::Lease { .. } | SignKind::Other => false,
         }
     }
 }
@@ -70,7 +75,7 @@ pub fn read(frame: &Frame<'_>) -> Option<Sign> {
     let (kind, from, to) = match ether_type {
         Some(link::ETHERTYPE_ARP) => arp(packet.ip, packet.source_mac)?,
         _ => match packet.ip.first()? >> 4 {
-            4 => ipv4(packet.ip)?,
+            4 => ipv4(packet.ip, packet.source_mac)?,
             6 => ipv6(packet.ip)?,
             _ => return None,
         },
@@ -104,7 +109,7 @@ fn arp(data: &[u8], mac: Option<[u8; 6]>) -> Option<Said> {
     Some((kind, sender.into(), target.into()))
 }
 
-fn ipv4(data: &[u8]) -> Option<Said> {
+fn ipv4(data: &[u8], mac: Option<[u8; 6]>) -> Option<Said> {
     let header_len = usize::from(data.first()? & 0x0f) * 4;
     let total_len = usize::from(u16::from_be_bytes([*data.get(2)?, *data.get(3)?]));
     if header_len < 20 || total_len < header_len {
@@ -118,7 +123,11 @@ fn ipv4(data: &[u8]) -> Option<Said> {
         _ if is_later_fragment => SignKind::Other,
         (1, [8, ..]) => SignKind::EchoRequest,
         (1, [0, ..]) => SignKind::EchoReply,
-        (17, [0, 68, 0, 67, ..]) => dhcp(body.get(8..).unwrap_or_default()),
+        (17, [0, 68, 0, 67, message @ ..]) => dhcp(message.get(4..).unwrap_or_default(), mac),
+        (17, [0, 67, 0, 68, message @ ..]) => match lease(message.get(4..).unwrap_or_default()) {
+            Some((client, given)) => return Some((SignKind::Lease { client }, from.into(), given.into())),
+            None => SignKind::Other,
+        },
         (17, udp) if is_mdns(udp) && to == MDNS4 => SignKind::Mdns,
         _ => SignKind::Other,
     };
@@ -159,8 +168,12 @@ fn is_mdns(udp: &[u8]) -> bool {
     udp.get(2..4) == Some(&MDNS_PORT)
 }
 
-/// What a DHCP client says: option 53 of RFC 2132, behind the fixed part and the cookie.
-fn dhcp(data: &[u8]) -> SignKind {
+/// What a DHCP client says: option 53 of RFC 2132, behind the fixed part and the cookie. `mac`: who sent the frame.
+fn dhcp(data: &[u8], mac: Option<[u8; 6]>) -> SignKind {
+    // A Wi-Fi extender that passes a station's frames on under its own MAC address is not the client.
+    if hardware_address(data).is_some_and(|client| mac.is_some_and(|mac| mac != client)) {
+        return SignKind::Other;
+    }
     let mut options = data.get(240..).unwrap_or_default();
     while let [code, rest @ ..] = options {
         options = match (code, rest) {
@@ -172,6 +185,19 @@ fn dhcp(data: &[u8]) -> SignKind {
         };
     }
     SignKind::Dhcp
+}
+
+/// To whom a DHCP server gives which address. `None`: it gives none (a NAK, the answer to an INFORM).
+fn lease(data: &[u8]) -> Option<([u8; 6], Ipv4Addr)> {
+    const REPLY: u8 = 2;
+    let given = ipv4_at(data, 16)?;
+    (*data.first()? == REPLY && !given.is_unspecified()).then_some((hardware_address(data)?, given))
+}
+
+/// `chaddr`, where it is that of an Ethernet.
+fn hardware_address(data: &[u8]) -> Option<[u8; 6]> {
+    let is_ethernet = data.get(1..3)? == [1, 6];
+    data.get(28..34)?.try_into().ok().filter(|_| is_ethernet)
 }
 
 fn ipv4_at(data: &[u8], at: usize) -> Option<Ipv4Addr> {

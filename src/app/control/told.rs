@@ -41,6 +41,11 @@ impl Told {
         Told { device, last: None, is_silent: false, is_without_list: false }
     }
 
+    /// It is the same device, and has another address.
+    pub fn go_to(&mut self, device: IpAddr) {
+        self.device = device;
+    }
+
     /// The device answered at `at`; what is new.
     pub fn status(&mut self, status: &Status, at: SystemTime, occasion: Occasion) -> Option<Marker> {
         let mode = status.mode_in_words();

@@ -12,6 +12,7 @@ use crate::analysis::{event::Start, host::DeviceScope};
 use crate::app::{
     files::Files,
     look,
+    moves::Moves,
     pipeline::WhenStopped,
     privilege::Invoker,
     rules,
@@ -95,6 +96,7 @@ impl OnScreen {
             rules: rules::load(None)?,
             devices: DeviceScope::Named(vec![self.device]),
             start,
+            moves: Moves::default(),
             stop: stop.clone(),
             when_stopped: WhenStopped::AtEnd,
         };

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow};
 
 use super::super::{
+    moves::Moves,
     pipeline::{Finished, Pipeline, WhenStopped},
     rules,
     shutdown::Stop,
@@ -77,6 +78,7 @@ impl Watcher {
             recorder,
             asides,
             orders: None,
+            moves: Moves::default(),
             stop: stop.clone(),
             // The feed is wanted again, and it holds nothing of the block any more: the block has settled.
             when_stopped: WhenStopped::AtOnce,

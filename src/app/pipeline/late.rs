@@ -48,6 +48,7 @@ mod tests {
         time::Timestamp,
     };
     use crate::app::{
+        moves::Moves,
         pipeline::{Pipeline, WhenStopped},
         shutdown::Stop,
     };
@@ -99,6 +100,7 @@ mod tests {
             recorder: None,
             metrics: None,
             asides: received,
+            moves: Moves::default(),
             orders: None,
             stop: Stop::default(),
             when_stopped: WhenStopped::AtEnd,

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::analysis::{
     event::{Event, MarkerEvent},
-    time::{Timestamp, When},
+    time::Timestamp,
 };
 use crate::sink::{Sink, json::JsonLines};
 use crate::text::counted;
@@ -256,7 +256,7 @@ impl Reader {
 }
 
 fn marker(now: Timestamp, text: String) -> Event {
-    Event::Marker(MarkerEvent { when: When(now), text, mode_changed: false, device: None, mode: None })
+    Event::Marker(MarkerEvent::note(now, text))
 }
 
 fn were(events: u64) -> String {

@@ -138,6 +138,7 @@ fn device(facts: &DeviceFacts, redactor: &mut Redactor) -> DeviceFacts {
     let DeviceFacts {
         address,
         mac,
+        formerly,
         stack,
         stack_certainty,
         time_wait,
@@ -156,6 +157,7 @@ fn device(facts: &DeviceFacts, redactor: &mut Redactor) -> DeviceFacts {
     DeviceFacts {
         address: redactor.address(*address),
         mac: mac.as_ref().map(|mac| redactor.text(mac)),
+        formerly: formerly.map(|formerly| redactor.address(formerly)),
         stack: *stack,
         stack_certainty: *stack_certainty,
         time_wait: *time_wait,
@@ -301,13 +303,15 @@ fn tallies(tallies: &BTreeMap<String, Tally>, redactor: &mut Redactor) -> BTreeM
 }
 
 fn marker(marker: &MarkerEvent, redactor: &mut Redactor) -> MarkerEvent {
-    let MarkerEvent { when, text, mode_changed, device, mode } = marker;
+    let MarkerEvent { when, text, mode_changed, device, mode, formerly, frame } = marker;
     MarkerEvent {
         when: *when,
         text: redactor.text(text),
         mode_changed: *mode_changed,
         device: device.map(|device| redactor.address(device)),
         mode: mode.as_ref().map(|mode| redactor.text(mode)),
+        formerly: formerly.map(|formerly| redactor.address(formerly)),
+        frame: *frame,
     }
 }
 

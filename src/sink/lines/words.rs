@@ -24,6 +24,9 @@ pub fn facts(facts: &DeviceFacts) -> String {
         (Stack::Linux, Some(certainty)) => format!("Linux ({certainty})"),
         (Stack::Linux, None) => "Linux".to_owned(),
     });
+    if let Some(formerly) = facts.formerly {
+        parts.push(format!("formerly {formerly}"));
+    }
     if let Some(mode) = &facts.mode {
         parts.push(format!("test firmware in mode {}", prose(mode)));
     }

@@ -4,7 +4,7 @@
 //! together (an adjustment in small steps, as NTP makes it) is no step.
 
 use core::time::Duration;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::analysis::input::GapCause;
 use crate::analysis::time::Timestamp;
@@ -49,6 +49,24 @@ impl Clock {
     pub fn accept(&mut self, system: Timestamp, monotonic: Instant) {
         *self = Clock::new(system, monotonic);
     }
+}
+
+#[cfg(target_os = "linux")]
+const NANOS_PER_UNIT: i64 = 1;
+#[cfg(not(target_os = "linux"))]
+const NANOS_PER_UNIT: i64 = 1_000;
+
+/// The fields of a timeval, whose widths differ from system to system.
+pub fn stamp(seconds: impl Into<i64>, fraction: impl Into<i64>) -> Timestamp {
+    let seconds = seconds.into().saturating_mul(1_000_000_000);
+    let nanos = seconds.saturating_add(fraction.into().saturating_mul(NANOS_PER_UNIT));
+    Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
+/// What stamps the frames of an interface.
+pub fn system_time() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ impl Device {
         self.uptime = Uptime::default();
         self.isn_clock = IsnClock::default();
         self.liveness = Liveness::default();
+        self.whereabouts.forget_times();
         self.last_gap = None;
     }
 

@@ -36,6 +36,7 @@ impl Device {
         DeviceFacts {
             address: self.address,
             mac: self.mac.map(written),
+            formerly: self.formerly,
             stack: self.fingerprint.stack(),
             stack_certainty: self.fingerprint.certainty(),
             time_wait: TimeWaitFacts {

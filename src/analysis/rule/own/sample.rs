@@ -86,6 +86,7 @@ fn device() -> DeviceFacts {
     DeviceFacts {
         address: DEVICE,
         mac: Some("24:0a:c4:00:00:02".to_owned()),
+        formerly: None,
         stack: Stack::Lwip,
         stack_certainty: Some(Certainty::Inferred),
         time_wait: TimeWaitFacts {
