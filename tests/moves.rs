@@ -88,7 +88,7 @@ fn play_steps(scope: DeviceScope, steps: &[Step]) -> Told {
         match event {
             Event::Marker(marker) => told.markers.push(marker),
             Event::Alert(alert) => told.alerts.push(alert),
-            Event::Finding(finding) => told.findings.push((finding.rule, finding.device)),
+            Event::Finding(finding) => told.findings.push((finding.rule.into_owned(), finding.device)),
             Event::Summary(summary) => told.summary = summary,
             _ => {}
         }
