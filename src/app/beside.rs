@@ -7,12 +7,13 @@ use anyhow::Result;
 use super::{
     duty::Duty,
     files::Files,
+    flight::FlightRecorder,
     log,
     metrics::Listening,
     pieces::Pieces,
     privilege::Invoker,
     sandbox::Needs,
-    session::{FlightRecorder, Shown},
+    session::Shown,
     shutdown::{self, Stop},
     socket, terminal,
 };

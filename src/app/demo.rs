@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use super::{
     exit,
     files::Files,
+    flight::FlightRecorder,
     look,
     moves::Moves,
     output,
@@ -21,7 +22,7 @@ use super::{
     print::print,
     rules,
     sandbox::{self, Needs, Sockets},
-    session::{FlightRecorder, Outcome, Running, Session, Shown},
+    session::{Outcome, Running, Session, Shown},
     shutdown::{self, Stop},
     successor::successor,
     terminal,

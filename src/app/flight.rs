@@ -11,7 +11,7 @@ mod writer;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -20,6 +20,7 @@ use episode::{Episode, Recording, Step};
 pub use folder::Folder;
 use writer::{Message, Told, Writer};
 
+use super::privilege::Invoker;
 use crate::analysis::{
     detect::Finding,
     event::Event,
@@ -27,6 +28,7 @@ use crate::analysis::{
     rule::{Alert, AlertPhase},
     time::Timestamp,
 };
+use crate::cli::recorder::RecorderPlan;
 use crate::report::{
     comments::{self, Comments},
     ring::Ring,
@@ -46,6 +48,27 @@ const COMMENTED: usize = 8_192;
 const LATE: usize = 8;
 /// At the end of a run the disk has this long to take what is left.
 const LANDING: Duration = Duration::from_secs(10);
+
+/// The flight recorder, before it runs.
+pub struct FlightRecorder {
+    pub folder: Folder,
+    /// Octets of frames that wait, and how old they may get.
+    pub size: usize,
+    pub age: Duration,
+}
+
+impl FlightRecorder {
+    /// Makes its folder, for `successor`; call it while we may.
+    pub fn open(plan: &RecorderPlan, successor: Option<Invoker>) -> Result<FlightRecorder> {
+        let folder = Folder::open(&plan.folder, plan.budget, successor)?;
+        Ok(FlightRecorder { folder, size: plan.size, age: plan.age })
+    }
+
+    /// Where recordings are made, named and removed.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
 
 pub struct Flight {
     writer: Writer,

@@ -4,9 +4,8 @@
 //! privileges are gone: it makes threads.
 
 use core::net::{IpAddr, SocketAddr};
-use core::time::Duration;
 use std::io::{self, BufWriter, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,13 +17,12 @@ use super::{
     duty::Duty,
     exit,
     files::Files,
-    flight::{self, Flight},
+    flight::{Flight, FlightRecorder},
     host::ScreenHost,
     metrics::{Listening, Serving},
     moves::Moves,
     pieces::Pieces,
     pipeline::{Finished, Pipeline, WhenStopped},
-    privilege::Invoker,
     screen,
     shutdown::Stop,
     socket, terminal,
@@ -37,7 +35,7 @@ use crate::analysis::{
     rule::{RuleSet, Severity},
     wire::Skip,
 };
-use crate::cli::{plan::View, recorder::RecorderPlan};
+use crate::cli::plan::View;
 use crate::firmware::Key;
 use crate::report::{
     excerpt::{Excerpt, Order},
@@ -118,27 +116,6 @@ pub struct Session {
     pub when_stopped: WhenStopped,
     /// What everybody who looks at the run must know from its start: it goes without its sandbox, say.
     pub remarks: Vec<String>,
-}
-
-/// The flight recorder, before it runs.
-pub struct FlightRecorder {
-    folder: flight::Folder,
-    /// Octets of frames that wait, and how old they may get.
-    size: usize,
-    age: Duration,
-}
-
-impl FlightRecorder {
-    /// Makes its folder, for `successor`; call it while we may.
-    pub fn open(plan: &RecorderPlan, successor: Option<Invoker>) -> Result<FlightRecorder> {
-        let folder = flight::Folder::open(&plan.folder, plan.budget, successor)?;
-        Ok(FlightRecorder { folder, size: plan.size, age: plan.age })
-    }
-
-    /// Where recordings are made, named and removed.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
 }
 
 /// A session whose engine runs.
