@@ -169,6 +169,12 @@ impl Engine {
         }
     }
 
+    /// Whether [`Engine::poll_event`] has one.
+    #[inline]
+    pub fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// The next event, in order. Drain it after every `handle`.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -277,7 +283,7 @@ impl Engine {
         self.detectors.on_account(&comparison, &mut self.found);
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass_time(&mut self, time: Timestamp) {
         if time <= self.counts.now && self.counts.now != Timestamp::ZERO {
             return;

@@ -58,6 +58,12 @@ impl Timestamp {
         (self.0 / 1_000) as f64 / 1e6
     }
 
+    /// Whether the two lie at least `span` apart, whichever comes first.
+    #[inline]
+    pub const fn is_far_from(self, other: Timestamp, span: Duration) -> bool {
+        self.0.abs_diff(other.0) as u128 >= span.as_nanos()
+    }
+
     /// The inverse of [`Timestamp::epoch_seconds`]; nonsense (negative, NaN, beyond range) becomes the nearest end.
     pub fn from_epoch_seconds(seconds: f64) -> Timestamp {
         Timestamp::from_micros((seconds * 1e6).round() as u64)

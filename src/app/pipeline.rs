@@ -3,6 +3,7 @@
 //! Knows the order of things and when a run is over. Knows nothing of files, interfaces or terminals, and decides
 //! nothing about packets.
 
+mod asides;
 mod keeping;
 mod late;
 
@@ -40,8 +41,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// file may wait: there the events come too fast for that.)
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
-/// What comes from elsewhere waits no longer than this among frames, by their time.
-const ASK_EVERY: Duration = Duration::from_millis(1);
 
 /// When the loop ends after the stop flag went up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +203,7 @@ impl Running {
     }
 
     /// Returns whether the source is idle.
+    #[inline]
     fn take(&mut self, input: Input<'_>) -> bool {
         let idle = matches!(input, Input::Tick(_));
         let mut time = None;
@@ -260,30 +260,6 @@ impl Running {
         }
     }
 
-    /// Not before each of many frames: to look whether somebody said something costs more than to read one.
-    fn is_time_to_ask(&mut self) -> bool {
-        // Either way: the clock may have been set.
-        let is_due = self.now.since(self.asked).max(self.asked.since(self.now)) >= ASK_EVERY;
-        if is_due {
-            self.asked = self.now;
-        }
-        is_due
-    }
-
-    fn take_asides(&mut self) {
-        while let Ok(input) = self.parts.asides.try_recv() {
-            self.parts.engine.handle(input);
-        }
-    }
-
-    fn take_orders(&mut self) {
-        if let Some(orders) = &mut self.parts.orders
-            && let Some(rules) = orders.next()
-        {
-            self.parts.engine.reload(rules);
-        }
-    }
-
     fn finish(&mut self) {
         self.take_asides();
         if let (Some(_), Some(error)) = (&self.parts.screen, &self.finished.source) {
@@ -313,7 +289,16 @@ impl Running {
         }
     }
 
+    #[inline]
     fn tell(&mut self) {
+        // On a wire what was told before goes with the next frame, which may tell nothing.
+        let is_owed = self.is_unflushed && self.parts.when_stopped == WhenStopped::AtEnd;
+        if is_owed || self.parts.engine.has_event() {
+            self.tell_events();
+        }
+    }
+
+    fn tell_events(&mut self) {
         let (mut told, mut is_alert) = (false, false);
         while let Some(event) = self.parts.engine.poll_event() {
             is_alert |= matches!(event, Event::Alert(_));
@@ -358,7 +343,6 @@ impl Running {
         }
         self.is_unflushed |= told;
         let is_live = self.parts.when_stopped == WhenStopped::AtEnd;
-        // On a wire what was told before goes with the next frame, which may tell nothing.
         let is_due = told || is_live && self.is_unflushed;
         if is_due && (is_live && is_alert || self.flushed.is_none_or(|at| at.elapsed() > FLUSH_EVERY)) {
             self.flush();

@@ -148,10 +148,12 @@ impl CaptureFile {
         })
     }
 
+    #[inline]
     fn return_lent(&mut self) {
         self.window.consume(core::mem::take(&mut self.lent));
     }
 
+    #[inline]
     fn lend(&mut self, held: Held) -> Frame<'_> {
         self.number += 1;
         self.lent = held.size;
@@ -162,6 +164,18 @@ impl CaptureFile {
             link: held.head.link,
             wire_len: held.head.wire_len,
             data: self.window.data().get(held.at..held.at + held.length).unwrap_or_default(),
+        }
+    }
+
+    /// A frame that is there whole, where only a record's header need be read to know.
+    #[inline]
+    fn plain(&self) -> Option<Held> {
+        let Format::Pcap(pcap) = &self.format else { return None };
+        match pcap.step(self.window.data()) {
+            Step::Frame { head, data, size, .. } => {
+                Some(Held { head, at: data.start, length: data.len(), size })
+            }
+            _ => None,
         }
     }
 
@@ -222,6 +236,9 @@ impl CaptureFile {
 impl Source for CaptureFile {
     fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError> {
         self.return_lent();
+        if let Some(held) = self.plain() {
+            return Ok(Some(Input::Frame(self.lend(held))));
+        }
         loop {
             match self.advance()? {
                 Next::Frame(held) => return Ok(Some(Input::Frame(self.lend(held)))),

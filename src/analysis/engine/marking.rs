@@ -30,6 +30,12 @@ impl Engine {
     /// Tells the markers up to `now`, each after what the clock had to say before it.
     #[inline]
     pub(super) fn tell_markers(&mut self, now: Timestamp) {
+        if !self.markers.is_empty() {
+            self.tell_markers_until(now);
+        }
+    }
+
+    fn tell_markers_until(&mut self, now: Timestamp) {
         while self.markers.front().is_some_and(|marker| marker.at <= now)
             && let Some(marker) = self.markers.pop_front()
         {

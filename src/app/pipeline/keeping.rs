@@ -15,6 +15,7 @@ const RECORD_EVERY: Duration = Duration::from_millis(500);
 
 impl Running {
     /// For whoever asks for it later.
+    #[inline]
     pub(super) fn keep(&mut self, frame: &Frame<'_>) {
         // Only the evidence of a report chooses by four-tuple.
         let tuple = self.parts.excerpt.as_ref().and_then(|_| ring::tuple_of(frame));
@@ -27,7 +28,14 @@ impl Running {
     }
 
     /// What the flight recorder has to say goes into the stream, and what it could not do on stderr as well.
+    #[inline]
     pub(super) fn go_on_recording(&mut self) {
+        if self.parts.flight.is_some() {
+            self.record_on();
+        }
+    }
+
+    fn record_on(&mut self) {
         let (Some(flight), Some(ring)) = (&mut self.parts.flight, &self.parts.ring) else { return };
         flight.go_on(ring, self.now);
         let news = flight.news();
@@ -50,6 +58,7 @@ impl Running {
     }
 
     /// The recording comes before the analysis: a frame that upset us is the one worth keeping.
+    #[inline]
     pub(super) fn record(&mut self, frame: &Frame<'_>) {
         self.quality.received += 1;
         if let Some(recorder) = &mut self.parts.recorder
@@ -58,7 +67,7 @@ impl Running {
             self.recording_failed(error);
         }
         // Either way: the clock may have been set.
-        if frame.time.since(self.recorded).max(self.recorded.since(frame.time)) >= RECORD_EVERY {
+        if frame.time.is_far_from(self.recorded, RECORD_EVERY) {
             self.recorded = frame.time;
             self.flush_recording();
         }
