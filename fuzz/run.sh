@@ -3,6 +3,7 @@
 #
 # What is found on the way is kept in target/fuzz/corpus and built upon the next time; what makes a target fail lies in
 # target/fuzz/found. Ends with 1 where something failed. FUZZ_PROFILE: release, or short (built sooner, runs slower).
+# FUZZ_SEED: what the changes are drawn from; another one each time where it is left out.
 # docs/fuzzing.md says more.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -76,7 +77,7 @@ for target in ${rust[@]+"${rust[@]}"} ${c[@]+"${c[@]}"}; do
     mkdir -p "${folders[0]}"
     log=$out/logs/$target
     if "$program" "${folders[@]}" -artifact_prefix="$out/found/$target-" -max_total_time="$seconds" -timeout=20 \
-        -rss_limit_mb=1024 -print_final_stats=1 -reload=0 >"$log" 2>&1; then
+        -seed="${FUZZ_SEED:-0}" -rss_limit_mb=1024 -print_final_stats=1 -reload=0 >"$log" 2>&1; then
         sed -n 's/^#\([0-9]*\)\tDONE.* cov: \([0-9]*\) ft: \([0-9]*\) corp: \([0-9]*\).*exec\/s: \([0-9]*\).*/\1 \5 \2 \3 \4/p' "$log" |
             { read -r a b d e f && printf '%-16s %12s %9s %7s %9s %7s\n' "$target" "$a" "$b" "$d" "$e" "$f"; }
     else
