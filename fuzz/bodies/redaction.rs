@@ -53,7 +53,8 @@ fn is_apart(c: char) -> bool {
 /// `RFC 1122 4.2.2.13` has a section number, however much it looks like an address.
 fn is_place(before: &str) -> bool {
     let before = before.trim_end();
-    before.ends_with('§') || before.ends_with("section") || {
+    let is_apart = |word: &str| word.chars().next_back().is_none_or(|c| c == ' ' || c == '(');
+    before.ends_with('§') || before.strip_suffix("section").is_some_and(is_apart) || {
         let rfc = before.trim_end_matches(|c: char| c.is_ascii_digit());
         rfc != before && rfc.trim_end().ends_with("RFC")
     }

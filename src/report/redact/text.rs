@@ -215,7 +215,11 @@ fn v4_at(rest: &str) -> Option<(usize, Ipv4Addr)> {
 fn is_section(before: &str) -> bool {
     let before = before.trim_end_matches(' ');
     let rfc = before.trim_end_matches(|c: char| c.is_ascii_digit());
-    before.ends_with('§') || before.ends_with("section") || rfc != before && rfc.trim_end().ends_with("RFC")
+    // The end of a name that will be replaced is no such word.
+    let is_apart = |word: &str| word.chars().next_back().is_none_or(|c| c == ' ' || c == '(');
+    before.ends_with('§')
+        || before.strip_suffix("section").is_some_and(is_apart)
+        || rfc != before && rfc.trim_end().ends_with("RFC")
 }
 
 #[cfg(test)]
@@ -249,6 +253,7 @@ mod tests {
             ("ask Kitchen.local again, kitchen.local!", "ask host-1 again, host-1!"),
             ("tcp and host web.example.org", "tcp and host host-1"),
             ("ssid=Home §\n10.0.0.7", "ssid=ssid-1\n192.0.2.1"),
+            ("subsection 10.0.0.7", "subsection 192.0.2.1"),
             ("joined SSID \"Our Home\" at last", "joined SSID \"ssid-1\" at last"),
             ("ssid=Our Home, channel 6", "ssid=ssid-1, channel 6"),
             ("read /home/alice/esp/run.pcapng", "read run.pcapng"),
