@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{events, is_root, not_run, of_type, summary};
+use support::{events, of_type, summary};
 
 /// The program in a network namespace of its own.
 struct Watch {
@@ -35,17 +35,8 @@ impl Drop for Beside {
 impl Watch {
     /// `make` makes the interface. `None`, and said loudly, where it cannot be tried.
     fn start(test: &str, make: &str, words: &[&str]) -> Option<Watch> {
-        if !is_root() {
-            not_run(test, "live capture and namespaces need root");
+        if !support::has_namespaces(test) {
             return None;
-        }
-        for (tool, version) in
-            [("unshare", "--version"), ("nsenter", "--version"), ("ip", "-V"), ("bash", "--version")]
-        {
-            if Command::new(tool).arg(version).output().is_err() {
-                not_run(test, &format!("{tool} is not installed"));
-                return None;
-            }
         }
         // A stream that ends tells a test that what it waits for does not come.
         let words = support::program(&[words, &["--duration", "60s"]].concat());

@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -372,20 +372,23 @@ fn needs_root_another_user_may_not_attach() {
     own.child.wait().unwrap();
 }
 
+/// `program` as somebody runs it who is not root and whose sockets lie in `folder`.
+fn as_user_of(folder: &Path, program: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).env("XDG_RUNTIME_DIR", folder).env("XDG_CONFIG_HOME", "/nonexistent");
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
 #[test]
 fn where_none_is_named_both_meet_in_the_user_s_own_folder() {
     let folder = tempfile::tempdir().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let copy = support::program_for_everybody(dir.path());
     support::give_to_successor(folder.path());
-    let as_user = |words: &[&str]| {
-        let mut command = Command::new(&copy);
-        command.args(words).env("XDG_RUNTIME_DIR", folder.path()).env("XDG_CONFIG_HOME", "/nonexistent");
-        if is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
-        command
-    };
+    let as_user = |words: &[&str]| as_user_of(folder.path(), &copy, words);
     let output = as_user(&["attach", "--json"]).output().unwrap();
     assert_eq!(code(&output), 2);
     let told = stderr(&output);
@@ -406,14 +409,7 @@ fn of_several_runs_none_is_chosen_and_all_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let copy = support::program_for_everybody(dir.path());
     support::give_to_successor(folder.path());
-    let as_user = |words: &[&str]| {
-        let mut command = Command::new(&copy);
-        command.args(words).env("XDG_RUNTIME_DIR", folder.path()).env("XDG_CONFIG_HOME", "/nonexistent");
-        if is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
-        command
-    };
+    let as_user = |words: &[&str]| as_user_of(folder.path(), &copy, words);
     let nowhere = || tempfile::tempdir().unwrap();
     let mut first = Run::of(as_user(&["-r", "-", "--json", "--socket"]), nowhere());
     // Where the second is told to be, it is found as well.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{is_root, not_run, summary};
+use support::{not_run, summary};
 
 const MAKE: &str =
     "ip link add va address 02:00:00:00:00:01 type veth peer name vb && ip addr add 10.9.0.1/24 dev va";
@@ -32,17 +32,8 @@ struct Watch {
 impl Watch {
     /// `None`, and said loudly, where it cannot be tried.
     fn start(test: &str) -> Option<Watch> {
-        if !is_root() {
-            not_run(test, "live capture and namespaces need root");
+        if !support::has_namespaces(test) {
             return None;
-        }
-        for (tool, version) in
-            [("unshare", "--version"), ("nsenter", "--version"), ("ip", "-V"), ("bash", "--version")]
-        {
-            if Command::new(tool).arg(version).output().is_err() {
-                not_run(test, &format!("{tool} is not installed"));
-                return None;
-            }
         }
         let words = support::program(&["-i", "va", "-d", "10.9.0.2", "--json"]);
         let script = format!("{MAKE} && {UP} && exec \"$0\" \"$@\"");

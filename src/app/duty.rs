@@ -12,7 +12,6 @@ use super::{files::Files, rules, service::Service};
 use crate::analysis::{
     input::{Input, Marker},
     rule::RuleSet,
-    time::Timestamp,
 };
 use crate::report::model::Report;
 use crate::text::escape;
@@ -155,14 +154,7 @@ impl Duty {
                 let text =
                     "The rules were not read again, since one is at fault: those in force stay in force.";
                 tracing::error!("{text}");
-                let marker = Marker {
-                    at: Timestamp::ZERO,
-                    text: text.to_owned(),
-                    mode_changed: false,
-                    device: None,
-                    mode: None,
-                };
-                let _ = notes.send(Input::from(marker));
+                let _ = notes.send(Input::from(Marker::note(text.to_owned())));
             }
         }
     }

@@ -7,10 +7,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 
 use super::{control::Control, files::Files, shutdown::Stop};
-use crate::analysis::{
-    input::{Input, Marker},
-    time::Timestamp,
-};
+use crate::analysis::input::{Input, Marker};
 use crate::report::model::Report;
 use crate::tui::{Answer, Host};
 
@@ -44,14 +41,7 @@ impl Host for ScreenHost<'_> {
         if note.is_empty() {
             return Err("an empty note says nothing".to_owned());
         }
-        let marker = Marker {
-            // Now, by the packets' clock.
-            at: Timestamp::ZERO,
-            text: note.chars().take(NOTE_MAX).collect(),
-            mode_changed: false,
-            device: None,
-            mode: None,
-        };
+        let marker = Marker::note(note.chars().take(NOTE_MAX).collect());
         notes.send(Input::from(marker)).map_err(|_| "the run is over".to_owned())
     }
 
@@ -72,6 +62,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+    use crate::analysis::time::Timestamp;
 
     fn ask<T>(notes: Option<Sender<Input<'static>>>, with: impl FnOnce(&mut ScreenHost<'_>) -> T) -> T {
         let (report, mut files) = (Mutex::default(), Files::default());

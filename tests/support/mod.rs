@@ -114,6 +114,23 @@ pub fn not_run(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "\nnot run: {test}: {reason}");
 }
 
+/// Whether a live capture in a network namespace can be tried; says loudly where it cannot.
+pub fn has_namespaces(test: &str) -> bool {
+    if !is_root() {
+        not_run(test, "live capture and namespaces need root");
+        return false;
+    }
+    for (tool, version) in
+        [("unshare", "--version"), ("nsenter", "--version"), ("ip", "-V"), ("bash", "--version")]
+    {
+        if Command::new(tool).arg(version).output().is_err() {
+            not_run(test, &format!("{tool} is not installed"));
+            return false;
+        }
+    }
+    true
+}
+
 /// The program where everybody may run it, whatever the permissions of the build directory.
 pub fn program_for_everybody(dir: &Path) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
