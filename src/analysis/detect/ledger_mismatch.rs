@@ -59,8 +59,11 @@ impl Detector for LedgerMismatch {
             now.push((*tuple, *opinions, before.is_some()));
         }
         followed.last = now;
-        if !confirmed.is_empty() {
-            findings.push(tell(comparison, &confirmed));
+        // Of a device of which the wire showed nothing there are no two opinions.
+        if let Some(heard) = comparison.heard
+            && !confirmed.is_empty()
+        {
+            findings.push(tell(comparison, &confirmed, heard));
         }
     }
 }
@@ -80,7 +83,8 @@ impl LedgerMismatch {
     }
 }
 
-fn tell(comparison: &Comparison, confirmed: &[&Disagreement]) -> Finding {
+/// `heard` is the device's last frame.
+fn tell(comparison: &Comparison, confirmed: &[&Disagreement], heard: FrameNo) -> Finding {
     let named = &confirmed[..confirmed.len().min(MAX_NAMED)];
     let mut sentences: Vec<String> = named.iter().map(|disagreement| opinions(disagreement)).collect();
     let others = (confirmed.len() - named.len()) as u64 + comparison.more;
@@ -94,6 +98,13 @@ fn tell(comparison: &Comparison, confirmed: &[&Disagreement]) -> Finding {
         frames.extend(rows.iter().map(|row| row.frame));
         evidence.extend(rows);
     }
+    let mut explained = explanations(confirmed);
+    if frames.is_empty() {
+        explained.push_str(&format!(
+            " Up to frame {heard}, the device's last, the wire showed no close of these connections."
+        ));
+        frames.push(heard);
+    }
     frames.sort_unstable();
     frames.dedup();
     let count = confirmed.len();
@@ -104,10 +115,9 @@ fn tell(comparison: &Comparison, confirmed: &[&Disagreement]) -> Finding {
         comparison.device,
         frames,
         format!(
-            "Twice in a row the list of connections that {} gave does not fit the wire: {}. {}",
+            "Twice in a row the list of connections that {} gave does not fit the wire: {}. {explained}",
             comparison.device,
             sentences.join("; "),
-            explanations(confirmed),
         ),
     )
     .with_quantity("tuples", count as f64)

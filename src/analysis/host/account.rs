@@ -18,7 +18,7 @@ use super::{
 };
 use crate::analysis::{
     flow::FourTuple,
-    input::{Account, Told},
+    input::{Account, FrameNo, Told},
     time::Timestamp,
 };
 
@@ -42,6 +42,8 @@ pub struct Wire<'a> {
     /// The capture's first frame.
     pub first: Timestamp,
     pub last_gap: Option<Timestamp>,
+    /// The last frame that the device sent.
+    pub heard: Option<FrameNo>,
 }
 
 /// One account, compared.
@@ -55,6 +57,8 @@ pub struct Comparison {
     pub disagreements: Vec<Disagreement>,
     /// Disagreements beyond those kept.
     pub more: u64,
+    /// The last frame of the device: so far goes what the wire says. None where it showed nothing of the device.
+    pub heard: Option<FrameNo>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +125,7 @@ impl Accounts {
             unsure: 0,
             disagreements: Vec::new(),
             more: 0,
+            heard: wire.heard,
         };
         let mut told = HashSet::with_capacity_and_hasher(account.held.len(), RandomState::default());
         for entry in &account.held {

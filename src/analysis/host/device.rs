@@ -220,6 +220,7 @@ impl Device {
                 && self.ignored_rsts >= u64::from(CONFIRMING_CYCLES),
             first,
             last_gap: self.last_gap,
+            heard: self.liveness.last_heard().map(|(frame, _)| frame),
         };
         self.accounts.compare(account, &wire)
     }
