@@ -1,29 +1,23 @@
 //! The bounded way from a capture thread to the engine's thread.
 //!
-//! Knows batches, the order of frames and losses, and how time goes on while nothing arrives. Knows neither libpcap
-//! nor files. Batches go round and round: in steady state nothing is allocated a packet.
+//! Knows batches, the order of frames and losses. Knows neither libpcap nor files. Batches go round and round: in steady state nothing is allocated a packet.
 //!
 //! Two ways in: [`Feeder::offer`] never waits and turns what does not fit into a [`Gap`] at that very place;
 //! [`Feeder::send`] waits, for a source that can.
 
-use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use super::{
     Source, SourceError,
     batch::{Batch, Item},
+    packet_clock::{Origin, PacketClock},
     record::Head,
 };
 use crate::analysis::input::{Frame, FrameNo, Gap, GapCause, Input, LinkType};
 use crate::analysis::time::Timestamp;
 
-/// So long nothing came: the engine is told the time.
-pub const TICK: Duration = Duration::from_millis(100);
-/// A tick stays so far behind the clock. The kernel hands frames over in blocks, some milliseconds old: a tick that
-/// overtook one of them would fire a timer that the replay of the recording does not.
-const TICK_LAG: Duration = Duration::from_millis(50);
 /// Empty batches kept for later.
 const SPARE: usize = 8;
 
@@ -37,7 +31,7 @@ pub fn feed(capacity: usize) -> (Feeder, Feed) {
             abandoned: false,
             reader_waits: false,
             feeder_waits: false,
-            clock: Clock::Packets,
+            origin: Origin::Packets,
         }),
         arrived: Condvar::new(),
         left: Condvar::new(),
@@ -49,8 +43,7 @@ pub fn feed(capacity: usize) -> (Feeder, Feed) {
         batch: Batch::new(),
         cursor: 0,
         number: 0,
-        last: None,
-        told: Timestamp::ZERO,
+        clock: PacketClock::default(),
         state: State::Flowing,
     };
     (feeder, feed)
@@ -73,16 +66,7 @@ struct Way {
     /// Who sleeps until the other end does something. To wake nobody is a system call as well.
     reader_waits: bool,
     feeder_waits: bool,
-    clock: Clock,
-}
-
-/// What time it is before the first frame.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Clock {
-    /// Unknown: a stream may replay what happened years ago, and a tick of today would make all of it late.
-    Packets,
-    /// The system's, which is what stamps the frames of an interface.
-    System,
+    origin: Origin,
 }
 
 impl Shared {
@@ -121,7 +105,7 @@ pub struct Feeder {
 impl Feeder {
     /// Ticks before the first frame carry the system's time.
     pub fn follow_system_clock(&mut self) {
-        self.shared.way().clock = Clock::System;
+        self.shared.way().origin = Origin::System;
     }
 
     /// Adds a frame under the next number, or counts it as lost where the way is full. Never waits.
@@ -270,10 +254,7 @@ pub struct Feed {
     batch: Batch,
     cursor: usize,
     number: FrameNo,
-    /// The latest frame's time, and when it came by the monotonic clock.
-    last: Option<(Timestamp, Instant)>,
-    /// The latest time that any input bore.
-    told: Timestamp,
+    clock: PacketClock,
     state: State,
 }
 
@@ -284,7 +265,7 @@ enum State {
 
 enum Arrival {
     Batch(Batch),
-    Idle(Clock),
+    Idle(Origin),
     End(Result<(), SourceError>),
 }
 
@@ -303,7 +284,9 @@ impl Source for Feed {
                     self.batch = batch;
                     self.cursor = 0;
                 }
-                Arrival::Idle(clock) => return Ok(Some(Input::Tick(self.tick(clock)))),
+                Arrival::Idle(origin) => {
+                    return Ok(Some(Input::Tick(self.clock.tick(Instant::now(), origin))));
+                }
                 Arrival::End(outcome) => {
                     self.state = State::Ended;
                     outcome?;
@@ -319,8 +302,7 @@ impl Feed {
         match item {
             Item::Frame { number, head, start, length } => {
                 self.number = number.unwrap_or(self.number + 1);
-                self.told = self.told.max(head.time);
-                self.last = Some((self.told, self.batch.at));
+                self.clock.frame(head.time, self.batch.at);
                 Input::Frame(Frame {
                     number: self.number,
                     time: head.time,
@@ -331,9 +313,7 @@ impl Feed {
             }
             Item::Gap(gap) => {
                 if let GapCause::Clock { .. } = gap.cause {
-                    // Time goes on from there, be it earlier.
-                    self.told = gap.at;
-                    self.last = Some((gap.at, self.batch.at));
+                    self.clock.set(gap.at, self.batch.at);
                 }
                 Input::Gap(gap)
             }
@@ -344,8 +324,8 @@ impl Feed {
     fn arrival(&mut self) -> Arrival {
         let mut used = core::mem::replace(&mut self.batch, Batch::new());
         used.clear();
-        let deadline = Instant::now() + TICK;
         let mut way = self.shared.way();
+        let deadline = self.clock.next_tick(Instant::now(), way.origin);
         if used.has_memory() && way.spare.len() < SPARE {
             way.spare.push(used);
         }
@@ -360,22 +340,11 @@ impl Feed {
             }
             let wait = deadline.saturating_duration_since(Instant::now());
             if wait.is_zero() {
-                return Arrival::Idle(way.clock);
+                return Arrival::Idle(way.origin);
             }
             way.reader_waits = true;
             way = self.shared.arrived.wait_timeout(way, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// The packets' clock, carried on by the monotonic one: the system's may be set while we watch.
-    fn tick(&mut self, clock: Clock) -> Timestamp {
-        let now = match (self.last, clock) {
-            (Some((time, since)), _) => time.saturating_add(since.elapsed().saturating_sub(TICK_LAG)),
-            (None, Clock::System) => system_time(),
-            (None, Clock::Packets) => Timestamp::ZERO,
-        };
-        self.told = self.told.max(now);
-        self.told
     }
 }
 
@@ -386,10 +355,4 @@ impl Drop for Feed {
         way.ready.clear();
         self.shared.tell_feeder(way);
     }
-}
-
-fn system_time() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let nanos = u64::try_from(since_epoch.saturating_sub(TICK_LAG).as_nanos()).unwrap_or(u64::MAX);
-    Timestamp::from_nanos(nanos)
 }

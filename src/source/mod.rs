@@ -11,6 +11,7 @@ pub mod filter;
 pub mod interfaces;
 #[cfg(feature = "live")]
 pub mod live;
+mod packet_clock;
 mod pcap;
 mod pcapng;
 mod record;
