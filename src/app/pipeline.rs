@@ -117,6 +117,7 @@ impl Pipeline {
 }
 
 /// An interface that goes and comes belongs into the log; frames that are lost do not, there may be many.
+#[inline(never)]
 fn log_gap(gap: &Gap) {
     match gap.cause {
         GapCause::Gone | GapCause::Back(_) | GapCause::Link { .. } | GapCause::Clock { .. } => {
@@ -219,7 +220,7 @@ impl Running {
     }
 
     /// Returns whether the source is idle.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, input: Input<'_>) -> bool {
         let (mut frame, mut idle) = (None, false);
         match &input {
@@ -255,6 +256,7 @@ impl Running {
     }
 
     /// Tells the metrics what was counted, ten times a second. `frame`: the time of the one that was looked at.
+    #[inline(never)]
     fn count(&mut self, frame: Option<Timestamp>, idle: bool) {
         let Some(metrics) = &mut self.parts.metrics else { return };
         if let Some(time) = frame.filter(|time| *time >= self.counted) {

@@ -23,7 +23,7 @@ const TCP_MIN_HEADER: usize = 20;
 const MAX_EXTENSIONS: usize = 8;
 
 /// The TCP segment in `frame`, or why there is none.
-#[inline]
+#[inline(always)]
 pub fn decode(frame: &Frame<'_>) -> Result<Segment, Skip> {
     match plain::read(frame) {
         Some(segment) => Ok(segment),
