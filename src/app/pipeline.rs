@@ -117,7 +117,6 @@ impl Pipeline {
 }
 
 /// An interface that goes and comes belongs into the log; frames that are lost do not, there may be many.
-#[inline(never)]
 fn log_gap(gap: &Gap) {
     match gap.cause {
         GapCause::Gone | GapCause::Back(_) | GapCause::Link { .. } | GapCause::Clock { .. } => {
@@ -180,12 +179,17 @@ impl Running {
                     break;
                 }
             }
-            let idle = match source.next_input() {
-                Ok(None | Some(Input::End)) => break,
-                Ok(Some(input)) => self.take(input),
-                Err(error) => {
-                    self.finished.source = Some(error);
-                    break;
+            let idle = if let Some(frame) = source.ready_frame() {
+                self.take_frame(frame);
+                false
+            } else {
+                match source.next_input() {
+                    Ok(None | Some(Input::End)) => break,
+                    Ok(Some(input)) => self.take(input),
+                    Err(error) => {
+                        self.finished.source = Some(error);
+                        break;
+                    }
                 }
             };
             if idle || self.is_time_to_ask() {
@@ -219,34 +223,31 @@ impl Running {
         }
     }
 
+    #[inline]
+    fn take_frame(&mut self, frame: Frame<'_>) {
+        if self.is_attended {
+            self.take(Input::Frame(frame));
+        } else {
+            self.now = frame.time;
+            self.parts.engine.handle(Input::Frame(frame));
+        }
+    }
+
     /// Returns whether the source is idle.
-    #[inline(always)]
     fn take(&mut self, input: Input<'_>) -> bool {
-        let (mut frame, mut idle) = (None, false);
+        let (is_frame, idle) = (matches!(input, Input::Frame(_)), matches!(input, Input::Tick(_)));
         match &input {
-            Input::Frame(Frame { time, .. }) => {
-                self.now = *time;
-                frame = Some(*time);
-            }
-            Input::Tick(now) => {
-                self.now = *now;
-                idle = true;
-            }
+            Input::Frame(Frame { time: now, .. }) | Input::Tick(now) => self.now = *now,
             Input::Gap(gap) => log_gap(gap),
             Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
-        if self.is_attended {
-            self.show(&input);
-        }
+        self.show(&input);
         self.parts.engine.handle(input);
-        if self.is_attended {
-            self.count(frame, idle);
-        }
+        self.count(is_frame.then_some(self.now), idle);
         idle
     }
 
     /// What those beside the engine see of an input, before the engine does.
-    #[inline(never)]
     fn show(&mut self, input: &Input<'_>) {
         self.keep(input);
         if let Some(attached) = &self.parts.attached {
@@ -256,7 +257,6 @@ impl Running {
     }
 
     /// Tells the metrics what was counted, ten times a second. `frame`: the time of the one that was looked at.
-    #[inline(never)]
     fn count(&mut self, frame: Option<Timestamp>, idle: bool) {
         let Some(metrics) = &mut self.parts.metrics else { return };
         if let Some(time) = frame.filter(|time| *time >= self.counted) {

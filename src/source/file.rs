@@ -156,14 +156,6 @@ impl CaptureFile {
         }
     }
 
-    /// A frame that is there whole, where only a record's header need be read to know.
-    #[inline]
-    fn plain(&self) -> Option<Held> {
-        let Format::Pcap(pcap) = &self.format else { return None };
-        let (head, data) = pcap.whole(self.window.data())?;
-        Some(Held { head, size: data.end, data })
-    }
-
     fn advance(&mut self) -> Result<Next, SourceError> {
         if self.state == State::Finished {
             return Ok(Next::Nothing);
@@ -214,8 +206,13 @@ impl CaptureFile {
         }
     }
 
-    #[inline(never)]
-    fn next_of_any_kind(&mut self) -> Result<Option<Input<'_>>, SourceError> {
+    fn damaged(&self, what: String) -> SourceError {
+        damaged(&self.name, self.window.offset(), what)
+    }
+}
+
+impl Source for CaptureFile {
+    fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError> {
         loop {
             match self.advance()? {
                 Next::Frame(held) => return Ok(Some(Input::Frame(self.lend(held)))),
@@ -227,18 +224,12 @@ impl CaptureFile {
         }
     }
 
-    fn damaged(&self, what: String) -> SourceError {
-        damaged(&self.name, self.window.offset(), what)
-    }
-}
-
-impl Source for CaptureFile {
+    /// Where only a record's header need be read to know.
     #[inline]
-    fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError> {
-        match self.plain() {
-            Some(held) => Ok(Some(Input::Frame(self.lend(held)))),
-            None => self.next_of_any_kind(),
-        }
+    fn ready_frame(&mut self) -> Option<Frame<'_>> {
+        let Format::Pcap(pcap) = &self.format else { return None };
+        let (head, data) = pcap.whole(self.window.data())?;
+        Some(self.lend(Held { head, size: data.end, data }))
     }
 }
 
@@ -252,6 +243,11 @@ pub fn has_espressif(path: &Path) -> Result<bool, SourceError> {
 /// The same of a capture that is open already; reads it to its end, or to the first such frame.
 pub fn shows_espressif(mut capture: CaptureFile) -> bool {
     loop {
+        while let Some(frame) = capture.ready_frame() {
+            if bears_espressif(&frame) {
+                return true;
+            }
+        }
         match capture.next_input() {
             Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return true,
             Ok(Some(
