@@ -42,7 +42,7 @@ impl Window {
 
     #[inline]
     pub fn consume(&mut self, size: usize) {
-        self.start = self.start.saturating_add(size).min(self.end);
+        self.start += size.min(self.end - self.start);
     }
 
     /// The same, and lends those octets of them that are at `part`. They stay until the next read.
