@@ -7,7 +7,8 @@
 use core::ops::Range;
 use std::io::{self, ErrorKind, Read};
 
-/// As fast as mapping the file, and neither counts as resident memory nor can end in SIGBUS.
+/// Stays in the second cache, and twice as much is no faster. Mapping the file would save a third of what long frames cost to read,
+/// but takes unsafe code, counts as resident memory and can end in SIGBUS.
 const CAPACITY: usize = 256 * 1024;
 
 pub(super) struct Window {
