@@ -27,7 +27,7 @@ use super::{
 use crate::analysis::{
     engine::Engine,
     event::{CaptureQuality, Event, MarkerEvent, Summary},
-    input::{Gap, GapCause, Input, Marker},
+    input::{Frame, Gap, GapCause, Input, Marker},
     rule::Severity,
     time::Timestamp,
 };
@@ -98,10 +98,21 @@ pub struct Finished {
 }
 
 impl Pipeline {
-    pub fn run(self, source: &mut dyn Source) -> Finished {
+    pub fn run(self, source: &mut impl Source) -> Finished {
         let mut running = Running::of(self);
         running.run(source);
         running.finished
+    }
+
+    /// Whether the engine is not alone with the frames.
+    fn has_company(&self) -> bool {
+        self.screen.is_some()
+            || self.attached.is_some()
+            || self.ring.is_some()
+            || self.excerpt.is_some()
+            || self.flight.is_some()
+            || self.recorder.is_some()
+            || self.metrics.is_some()
     }
 }
 
@@ -119,6 +130,8 @@ fn log_gap(gap: &Gap) {
 
 struct Running {
     parts: Pipeline,
+    /// Whether anybody beside the engine sees the frames or is looked after between two of them.
+    is_attended: bool,
     finished: Finished,
     quality: CaptureQuality,
     /// When stdout was flushed last.
@@ -138,6 +151,7 @@ struct Running {
 impl Running {
     fn of(parts: Pipeline) -> Running {
         Running {
+            is_attended: parts.has_company(),
             parts,
             finished: Finished::default(),
             quality: CaptureQuality::default(),
@@ -150,7 +164,7 @@ impl Running {
         }
     }
 
-    fn run(&mut self, source: &mut dyn Source) {
+    fn run(&mut self, source: &mut impl Source) {
         // The start event: a reader learns at once what is being watched.
         self.tell();
         let mut stopped: Option<Instant> = None;
@@ -165,12 +179,17 @@ impl Running {
                     break;
                 }
             }
-            let idle = match source.next_input() {
-                Ok(None | Some(Input::End)) => break,
-                Ok(Some(input)) => self.take(input),
-                Err(error) => {
-                    self.finished.source = Some(error);
-                    break;
+            let idle = if let Some(frame) = source.ready_frame() {
+                self.take_frame(frame);
+                false
+            } else {
+                match source.next_input() {
+                    Ok(None | Some(Input::End)) => break,
+                    Ok(Some(input)) => self.take(input),
+                    Err(error) => {
+                        self.finished.source = Some(error);
+                        break;
+                    }
                 }
             };
             if idle || self.is_time_to_ask() {
@@ -178,8 +197,10 @@ impl Running {
                 self.take_orders();
             }
             self.tell();
-            self.go_on_recording();
-            self.wait_for_the_screen();
+            if self.is_attended {
+                self.go_on_recording();
+                self.wait_for_the_screen();
+            }
             if idle {
                 self.flush();
                 self.flush_recording();
@@ -202,44 +223,37 @@ impl Running {
         }
     }
 
-    /// Returns whether the source is idle.
     #[inline]
+    fn take_frame(&mut self, frame: Frame<'_>) {
+        if self.is_attended {
+            self.take(Input::Frame(frame));
+        } else {
+            self.now = frame.time;
+            self.parts.engine.handle(Input::Frame(frame));
+        }
+    }
+
+    /// Returns whether the source is idle.
     fn take(&mut self, input: Input<'_>) -> bool {
-        let idle = matches!(input, Input::Tick(_));
-        let mut time = None;
+        let (is_frame, idle) = (matches!(input, Input::Frame(_)), matches!(input, Input::Tick(_)));
         match &input {
-            Input::Frame(frame) => {
-                time = Some(frame.time);
-                self.now = frame.time;
-                self.record(frame);
-                self.keep(frame);
-            }
-            Input::Gap(gap) => {
-                if let Some(ring) = &mut self.parts.ring {
-                    ring.on_gap(gap.lost);
-                }
-                if let Some(recorder) = &mut self.parts.recorder {
-                    recorder.on_gap(gap);
-                }
-                self.quality.dropped += gap.lost;
-                self.quality.gaps += u64::from(gap.is_counted());
-                log_gap(gap);
-            }
-            Input::Tick(now) => {
-                self.now = *now;
-                if let Some(ring) = &mut self.parts.ring {
-                    ring.forget_aged(*now);
-                }
-            }
+            Input::Frame(Frame { time: now, .. }) | Input::Tick(now) => self.now = *now,
+            Input::Gap(gap) => log_gap(gap),
             Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
         }
+        self.show(&input);
+        self.parts.engine.handle(input);
+        self.count(is_frame.then_some(self.now), idle);
+        idle
+    }
+
+    /// What those beside the engine see of an input, before the engine does.
+    fn show(&mut self, input: &Input<'_>) {
+        self.keep(input);
         if let Some(attached) = &self.parts.attached {
             let wanted = self.parts.wanted.segments || self.parts.screen.is_some();
             self.parts.engine.tell_segments(wanted || attached.is_watched());
         }
-        self.parts.engine.handle(input);
-        self.count(time, idle);
-        idle
     }
 
     /// Tells the metrics what was counted, ten times a second. `frame`: the time of the one that was looked at.
@@ -298,6 +312,8 @@ impl Running {
         }
     }
 
+    // Most frames have nothing to tell.
+    #[inline(never)]
     fn tell_events(&mut self) {
         let (mut told, mut is_alert) = (false, false);
         while let Some(event) = self.parts.engine.poll_event() {

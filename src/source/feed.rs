@@ -272,9 +272,10 @@ enum Arrival {
 impl Source for Feed {
     fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError> {
         loop {
-            if let Some(item) = self.batch.item(self.cursor) {
-                self.cursor += 1;
-                return Ok(Some(self.lend(item)));
+            match self.batch.item(self.cursor) {
+                Some(Item::Frame { .. }) => return Ok(self.ready_frame().map(Input::Frame)),
+                Some(Item::Gap(gap)) => return Ok(Some(Input::Gap(self.pass(gap)))),
+                None => {}
             }
             if matches!(self.state, State::Ended) {
                 return Ok(None);
@@ -295,29 +296,32 @@ impl Source for Feed {
             }
         }
     }
+
+    #[inline]
+    fn ready_frame(&mut self) -> Option<Frame<'_>> {
+        let Some(Item::Frame { number, head, start, length }) = self.batch.item(self.cursor) else {
+            return None;
+        };
+        self.cursor += 1;
+        self.number = number.unwrap_or(self.number + 1);
+        self.clock.frame(head.time, self.batch.at);
+        Some(Frame {
+            number: self.number,
+            time: head.time,
+            link: head.link,
+            wire_len: head.wire_len,
+            data: self.batch.octets(start, length),
+        })
+    }
 }
 
 impl Feed {
-    fn lend(&mut self, item: Item) -> Input<'_> {
-        match item {
-            Item::Frame { number, head, start, length } => {
-                self.number = number.unwrap_or(self.number + 1);
-                self.clock.frame(head.time, self.batch.at);
-                Input::Frame(Frame {
-                    number: self.number,
-                    time: head.time,
-                    link: head.link,
-                    wire_len: head.wire_len,
-                    data: self.batch.octets(start, length),
-                })
-            }
-            Item::Gap(gap) => {
-                if let GapCause::Clock { .. } = gap.cause {
-                    self.clock.set(gap.at, self.batch.at);
-                }
-                Input::Gap(gap)
-            }
+    fn pass(&mut self, gap: Gap) -> Gap {
+        self.cursor += 1;
+        if let GapCause::Clock { .. } = gap.cause {
+            self.clock.set(gap.at, self.batch.at);
         }
+        gap
     }
 
     /// Gives the used batch back and takes the next, or waits for it.

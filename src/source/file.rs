@@ -3,6 +3,7 @@
 //! Knows how far it is and what the next frame's number is; the formats are their decoders' affair.
 //! Nothing is allocated a packet: a frame borrows the window it was read into.
 
+use core::ops::Range;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -25,8 +26,6 @@ pub struct CaptureFile {
     format: Format,
     number: FrameNo,
     last: Timestamp,
-    /// What the caller still borrows: consumed when the next is asked for.
-    lent: usize,
     /// A frame whose gap was told first.
     waiting: Option<Held>,
     state: State,
@@ -43,12 +42,10 @@ enum State {
     Finished,
 }
 
-/// A frame in the window: the octets from `at`, `length` of them, of a record of `size`.
-#[derive(Clone, Copy)]
+/// A frame in the window: the octets at `data` of a record of `size`.
 struct Held {
     head: Head,
-    at: usize,
-    length: usize,
+    data: Range<usize>,
     size: usize,
 }
 
@@ -117,7 +114,6 @@ impl CaptureFile {
             format,
             number: 0,
             last: Timestamp::ZERO,
-            lent: 0,
             waiting: None,
             state: State::Reading,
         })
@@ -125,7 +121,6 @@ impl CaptureFile {
 
     /// The next input, if the octets for it are already there.
     pub(super) fn find(&mut self) -> Result<Found<'_>, SourceError> {
-        self.return_lent();
         Ok(match self.advance()? {
             Next::Frame(held) => Found::Input(Input::Frame(self.lend(held))),
             Next::Gap(gap) => Found::Input(Input::Gap(gap)),
@@ -137,7 +132,6 @@ impl CaptureFile {
 
     /// One read, which may wait for a writer.
     pub(super) fn read(&mut self, need: usize) -> Result<(), SourceError> {
-        self.return_lent();
         self.window.read(need).map_err(|error| {
             self.state = State::Finished;
             SourceError::Read {
@@ -149,33 +143,16 @@ impl CaptureFile {
     }
 
     #[inline]
-    fn return_lent(&mut self) {
-        self.window.consume(core::mem::take(&mut self.lent));
-    }
-
-    #[inline]
     fn lend(&mut self, held: Held) -> Frame<'_> {
+        let Held { head, data, size } = held;
         self.number += 1;
-        self.lent = held.size;
-        self.last = held.head.time;
+        self.last = head.time;
         Frame {
             number: self.number,
-            time: held.head.time,
-            link: held.head.link,
-            wire_len: held.head.wire_len,
-            data: self.window.data().get(held.at..held.at + held.length).unwrap_or_default(),
-        }
-    }
-
-    /// A frame that is there whole, where only a record's header need be read to know.
-    #[inline]
-    fn plain(&self) -> Option<Held> {
-        let Format::Pcap(pcap) = &self.format else { return None };
-        match pcap.step(self.window.data()) {
-            Step::Frame { head, data, size, .. } => {
-                Some(Held { head, at: data.start, length: data.len(), size })
-            }
-            _ => None,
+            time: head.time,
+            link: head.link,
+            wire_len: head.wire_len,
+            data: self.window.take(size, data),
         }
     }
 
@@ -193,12 +170,13 @@ impl CaptureFile {
             };
             match step {
                 Step::Frame { head, data, size, lost } => {
-                    let held = Held { head, at: data.start, length: data.len(), size };
+                    let held = Held { head, data, size };
                     if lost == 0 {
                         return Ok(Next::Frame(held));
                     }
+                    let at = held.head.time;
                     self.waiting = Some(held);
-                    return Ok(Next::Gap(Gap { at: head.time, lost, cause: GapCause::Kernel }));
+                    return Ok(Next::Gap(Gap { at, lost, cause: GapCause::Kernel }));
                 }
                 Step::Numbered(size) => {
                     self.number += 1;
@@ -235,10 +213,6 @@ impl CaptureFile {
 
 impl Source for CaptureFile {
     fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError> {
-        self.return_lent();
-        if let Some(held) = self.plain() {
-            return Ok(Some(Input::Frame(self.lend(held))));
-        }
         loop {
             match self.advance()? {
                 Next::Frame(held) => return Ok(Some(Input::Frame(self.lend(held)))),
@@ -248,6 +222,14 @@ impl Source for CaptureFile {
                 Next::Nothing => return Ok(None),
             }
         }
+    }
+
+    /// Where only a record's header need be read to know.
+    #[inline]
+    fn ready_frame(&mut self) -> Option<Frame<'_>> {
+        let Format::Pcap(pcap) = &self.format else { return None };
+        let (head, data) = pcap.whole(self.window.data())?;
+        Some(self.lend(Held { head, size: data.end, data }))
     }
 }
 
@@ -261,6 +243,11 @@ pub fn has_espressif(path: &Path) -> Result<bool, SourceError> {
 /// The same of a capture that is open already; reads it to its end, or to the first such frame.
 pub fn shows_espressif(mut capture: CaptureFile) -> bool {
     loop {
+        while let Some(frame) = capture.ready_frame() {
+            if bears_espressif(&frame) {
+                return true;
+            }
+        }
         match capture.next_input() {
             Ok(Some(Input::Frame(frame))) if bears_espressif(&frame) => return true,
             Ok(Some(

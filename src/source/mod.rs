@@ -20,7 +20,7 @@ mod window;
 
 pub use error::SourceError;
 
-use crate::analysis::input::Input;
+use crate::analysis::input::{Frame, Input};
 
 /// Something that yields inputs, one at a time.
 pub trait Source {
@@ -28,4 +28,11 @@ pub trait Source {
     ///
     /// After an error the source is finished: everything before the damage has been given, and `None` follows.
     fn next_input(&mut self) -> Result<Option<Input<'_>>, SourceError>;
+
+    /// The same where it is a frame, and a look at what is there already tells so: the shortest way for what comes most.
+    /// `None` says nothing of what comes.
+    #[inline]
+    fn ready_frame(&mut self) -> Option<Frame<'_>> {
+        None
+    }
 }

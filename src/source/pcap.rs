@@ -2,9 +2,11 @@
 //!
 //! Knows both byte orders, micro- and nanoseconds, and Kuznetzov's variant with longer record headers.
 
+use core::ops::Range;
+
 use pcap_parser::{PcapHeader, pcap::parse_pcap_header};
 
-use super::record::{Head, Step, link_type, u32_at};
+use super::record::{Head, Step, link_type};
 use crate::analysis::input::LinkType;
 use crate::analysis::time::Timestamp;
 
@@ -57,27 +59,58 @@ impl Pcap {
         })
     }
 
-    /// Reads the record's header by hand: it is four numbers, and every frame has one.
+    /// The record that `data` begins with, where it is there whole.
     #[inline]
     pub fn step(&self, data: &[u8]) -> Step {
-        let header: &[u8; SHORT_HEADER] = match data.first_chunk() {
-            Some(header) if data.len() >= self.header => header,
-            Some(_) | None => return Step::Need(self.header),
-        };
-        let field = |at: usize| u32_at(header, at, self.big_endian);
-        let (seconds, fraction, captured, on_the_wire) = (field(0), field(4), field(8), field(12));
+        match self.whole(data) {
+            Some((head, data)) => Step::Frame { head, size: data.end, data, lost: 0 },
+            None => self.lacking(data),
+        }
+    }
+
+    /// Its head, and where its frame is; the record ends where the frame does.
+    ///
+    /// Reads the header by hand: it is four numbers, and every frame has one.
+    #[inline]
+    pub fn whole(&self, data: &[u8]) -> Option<(Head, Range<usize>)> {
+        let [seconds, fraction, captured, on_the_wire] = self.numbers(data.first_chunk()?);
         if captured > self.max_frame {
-            return Step::Damaged(format!("a frame claims {captured} octets, more than any capture keeps"));
+            return None;
         }
         let size = self.header + captured as usize;
         if data.len() < size {
-            return Step::Need(size);
+            return None;
         }
         // A fraction of more than a second is nonsense, but it cannot overflow.
         let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.nanos_per_unit;
         let time = Timestamp::from_nanos(nanos);
         let head = Head { time, link: self.link, wire_len: on_the_wire.max(captured) };
-        Step::Frame { head, data: self.header..size, size, lost: 0 }
+        Some((head, self.header..size))
+    }
+
+    /// What a record that is not there whole needs, or why nothing will make it so.
+    #[cold]
+    fn lacking(&self, data: &[u8]) -> Step {
+        match data.first_chunk().map(|header| self.numbers(header)) {
+            Some([.., captured, _]) if data.len() >= self.header => match captured > self.max_frame {
+                true => {
+                    Step::Damaged(format!("a frame claims {captured} octets, more than any capture keeps"))
+                }
+                false => Step::Need(self.header + captured as usize),
+            },
+            Some(_) | None => Step::Need(self.header),
+        }
+    }
+
+    /// Seconds, the fraction of one, octets kept, octets on the wire.
+    #[inline]
+    fn numbers(&self, header: &[u8; SHORT_HEADER]) -> [u32; 4] {
+        let field = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
+        let octets = [field(0), field(4), field(8), field(12)];
+        match self.big_endian {
+            true => octets.map(u32::from_be_bytes),
+            false => octets.map(u32::from_le_bytes),
+        }
     }
 }
 

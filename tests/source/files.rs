@@ -13,11 +13,15 @@ fn open(octets: &[u8]) -> Result<CaptureFile, SourceError> {
     CaptureFile::from_reader(Box::new(Cursor::new(octets.to_vec())), "test")
 }
 
+/// Reads it in both ways in which a source gives frames, which must come to the same.
 fn read(octets: &[u8]) -> (Vec<Got>, Result<(), SourceError>) {
-    match open(octets) {
-        Ok(mut file) => drain(&mut file),
+    let by = |ready_first| match open(octets) {
+        Ok(mut file) => drain_by(&mut file, ready_first),
         Err(error) => (Vec::new(), Err(error)),
-    }
+    };
+    let (inputs, ready) = (by(false), by(true));
+    assert_eq!(format!("{inputs:?}"), format!("{ready:?}"));
+    inputs
 }
 
 fn read_all(octets: &[u8]) -> Vec<Got> {

@@ -181,8 +181,17 @@ impl Got {
 
 /// Everything up to the end or the error; ticks left out. What comes after must be nothing.
 pub fn drain(source: &mut dyn Source) -> (Vec<Got>, Result<(), SourceError>) {
+    drain_by(source, false)
+}
+
+/// The same; `ready_first`: frames that are ready are taken as such, as the engine's loop does.
+pub fn drain_by(source: &mut dyn Source, ready_first: bool) -> (Vec<Got>, Result<(), SourceError>) {
     let mut got = Vec::new();
     let outcome = loop {
+        if ready_first && let Some(frame) = source.ready_frame() {
+            got.push(Got::of(&Input::Frame(frame)));
+            continue;
+        }
         match source.next_input() {
             Ok(Some(Input::Tick(_))) => {}
             Ok(Some(input)) => got.push(Got::of(&input)),
@@ -191,6 +200,7 @@ pub fn drain(source: &mut dyn Source) -> (Vec<Got>, Result<(), SourceError>) {
         }
     };
     for _ in 0..2 {
+        assert!(source.ready_frame().is_none(), "a frame came after {outcome:?}");
         assert!(matches!(source.next_input(), Ok(None)), "something came after {outcome:?}");
     }
     if outcome.is_ok() {

@@ -23,6 +23,7 @@ const TCP_MIN_HEADER: usize = 20;
 const MAX_EXTENSIONS: usize = 8;
 
 /// The TCP segment in `frame`, or why there is none.
+#[inline(always)]
 pub fn decode(frame: &Frame<'_>) -> Result<Segment, Skip> {
     match plain::read(frame) {
         Some(segment) => Ok(segment),
@@ -31,6 +32,7 @@ pub fn decode(frame: &Frame<'_>) -> Result<Segment, Skip> {
 }
 
 /// The same for any frame, layer by layer.
+#[inline(never)]
 pub(super) fn layered(frame: &Frame<'_>) -> Result<Segment, Skip> {
     let packet = link::strip(frame.link, frame.data)?;
     let wire_ip_len = (frame.wire_len as usize).saturating_sub(packet.link_len);

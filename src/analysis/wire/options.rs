@@ -1,8 +1,15 @@
 //! The TCP options that matter when a connection opens.
 
-use etherparse::{TcpOptionElement, TcpOptionReadError, TcpOptionsIterator};
-
 use super::flags::Flags;
+
+// Kinds of options (RFC 9293 §3.1, RFC 7323 §2 and §3, RFC 2018 §2 and §3).
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
+const TIMESTAMPS: u8 = 8;
 
 /// What a SYN offered (RFC 9293 §3.1, RFC 7323, RFC 2018). Options of other segments are not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,9 +33,49 @@ impl SynOptions {
         SynOptions { whole: options.whole && captured.len() == len, ..options }
     }
 
-    /// Reads up to the first option that is malformed or cut off; options of unknown kinds are passed over.
+    /// Reads up to the first option that is malformed or cut off; options of unknown kinds are passed over, for each tells its
+    /// length (RFC 9293 §3.1).
     #[inline(never)]
-    pub fn parse(octets: &[u8]) -> SynOptions {
+    pub fn parse(mut octets: &[u8]) -> SynOptions {
+        let mut options = SynOptions { whole: true, ..SynOptions::default() };
+        loop {
+            let (option, rest) = match *octets {
+                [] | [END, ..] => return options,
+                [NO_OPERATION, ref rest @ ..] => {
+                    octets = rest;
+                    continue;
+                }
+                [_, len, ..] if len >= 2 && usize::from(len) <= octets.len() => {
+                    octets.split_at(usize::from(len))
+                }
+                [_, ..] => return SynOptions { whole: false, ..options },
+            };
+            match *option {
+                [MSS, _, high, low] => options.mss = Some(u16::from_be_bytes([high, low])),
+                [WINDOW_SCALE, _, shift] => options.window_scale = Some(shift),
+                [SACK_PERMITTED, _] => options.sack_permitted = true,
+                [TIMESTAMPS, 10, ..] => options.timestamps = true,
+                [SACK, 10 | 18 | 26 | 34, ..] => {}
+                // Of a length that its kind never has.
+                [MSS | WINDOW_SCALE | SACK_PERMITTED | SACK | TIMESTAMPS, ..] => {
+                    return SynOptions { whole: false, ..options };
+                }
+                _ => {}
+            }
+            octets = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{TcpOptionElement, TcpOptionReadError, TcpOptionsIterator};
+    use proptest::prelude::*;
+
+    use super::{Flags, SynOptions};
+
+    /// The same by etherparse, which stops at kinds that it does not know.
+    fn by_etherparse(octets: &[u8]) -> SynOptions {
         let mut options = SynOptions { whole: true, ..SynOptions::default() };
         let mut elements = TcpOptionsIterator::from_slice(octets);
         loop {
@@ -42,27 +89,24 @@ impl SynOptions {
                 }
                 Some(Ok(TcpOptionElement::Noop | TcpOptionElement::SelectiveAcknowledgement(..))) => {}
                 None => return options,
-                Some(Err(error)) => match past_unknown(&error, here) {
-                    Some(rest) => elements = TcpOptionsIterator::from_slice(rest),
-                    None => return SynOptions { whole: false, ..options },
-                },
+                Some(Err(TcpOptionReadError::UnknownId(_)))
+                    if here.len() >= 2 && (2..=here.len()).contains(&usize::from(here[1])) =>
+                {
+                    elements = TcpOptionsIterator::from_slice(&here[usize::from(here[1])..]);
+                }
+                Some(Err(_)) => return SynOptions { whole: false, ..options },
             }
         }
     }
-}
 
-/// What follows an option of an unknown kind: RFC 9293 §3.1 gives each its length, so that it can be passed over.
-fn past_unknown<'a>(error: &TcpOptionReadError, option: &'a [u8]) -> Option<&'a [u8]> {
-    let len = usize::from(*option.get(1)?);
-    match error {
-        TcpOptionReadError::UnknownId(_) if len >= 2 => option.get(len..),
-        _ => None,
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_etherparse_reads(
+            octets in prop::collection::vec(prop_oneof![4 => 0..12u8, 1 => any::<u8>()], 0..=40),
+        ) {
+            prop_assert_eq!(SynOptions::parse(&octets), by_etherparse(&octets));
+        }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Flags, SynOptions};
 
     #[test]
     fn an_option_that_the_snaplen_cut_is_not_read() {

@@ -18,7 +18,7 @@ const VERSION_AND_LENGTH: u8 = 0x45;
 const FRAGMENT: u16 = 0x3fff;
 
 /// The segment, where the frame is as common as that.
-#[inline]
+#[inline(always)]
 pub(super) fn read(frame: &Frame<'_>) -> Option<Segment> {
     let octets: &[u8; SHORTEST] = frame.data.first_chunk()?;
     let is_common = frame.link == LinkType::ETHERNET

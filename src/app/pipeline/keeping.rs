@@ -7,16 +7,32 @@ use std::io;
 
 use super::super::{flight::News, log};
 use super::Running;
-use crate::analysis::input::{Frame, Input, Marker};
+use crate::analysis::input::{Frame, Gap, Input, Marker};
 use crate::report::ring;
 
 /// A recording that is killed lacks no more than this, by the frames' time.
 const RECORD_EVERY: Duration = Duration::from_millis(500);
 
 impl Running {
+    /// Of each input what is kept of it.
+    pub(super) fn keep(&mut self, input: &Input<'_>) {
+        match input {
+            Input::Frame(frame) => {
+                self.record(frame);
+                self.remember(frame);
+            }
+            Input::Gap(gap) => self.note_gap(gap),
+            Input::Tick(now) => {
+                if let Some(ring) = &mut self.parts.ring {
+                    ring.forget_aged(*now);
+                }
+            }
+            Input::Marker(_) | Input::Account(_) | Input::Progress(_) | Input::End => {}
+        }
+    }
+
     /// For whoever asks for it later.
-    #[inline]
-    pub(super) fn keep(&mut self, frame: &Frame<'_>) {
+    fn remember(&mut self, frame: &Frame<'_>) {
         // Only the evidence of a report chooses by four-tuple.
         let tuple = self.parts.excerpt.as_ref().and_then(|_| ring::tuple_of(frame));
         if let Some(ring) = &mut self.parts.ring {
@@ -27,15 +43,19 @@ impl Running {
         }
     }
 
-    /// What the flight recorder has to say goes into the stream, and what it could not do on stderr as well.
-    #[inline]
-    pub(super) fn go_on_recording(&mut self) {
-        if self.parts.flight.is_some() {
-            self.record_on();
+    fn note_gap(&mut self, gap: &Gap) {
+        if let Some(ring) = &mut self.parts.ring {
+            ring.on_gap(gap.lost);
         }
+        if let Some(recorder) = &mut self.parts.recorder {
+            recorder.on_gap(gap);
+        }
+        self.quality.dropped += gap.lost;
+        self.quality.gaps += u64::from(gap.is_counted());
     }
 
-    fn record_on(&mut self) {
+    /// What the flight recorder has to say goes into the stream, and what it could not do on stderr as well.
+    pub(super) fn go_on_recording(&mut self) {
         let (Some(flight), Some(ring)) = (&mut self.parts.flight, &self.parts.ring) else { return };
         flight.go_on(ring, self.now);
         let news = flight.news();
@@ -58,8 +78,7 @@ impl Running {
     }
 
     /// The recording comes before the analysis: a frame that upset us is the one worth keeping.
-    #[inline]
-    pub(super) fn record(&mut self, frame: &Frame<'_>) {
+    fn record(&mut self, frame: &Frame<'_>) {
         self.quality.received += 1;
         if let Some(recorder) = &mut self.parts.recorder
             && let Err(error) = recorder.on_frame(frame)
