@@ -9,6 +9,7 @@ use super::{
 use crate::analysis::wire::{Note, Segment, SynOptions};
 
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct LoneSyn {
     pub tuple: FourTuple,
     syn: Note,

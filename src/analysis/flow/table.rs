@@ -31,18 +31,32 @@ pub struct FlowTable<T> {
     waiting_for_evicted: u64,
 }
 
-/// A tuple that is not in the table, and its hash.
+/// A tuple that is not in the table, and the hash of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Unknown(u64);
+pub struct Unknown(Hash);
 
+/// Half of the hasher's number is as good as all of it; and kept with each flow, it takes half the room.
+#[derive(Clone, Copy, Debug)]
+struct Hash(u32);
+
+impl Hash {
+    /// The index takes the lowest bits for a place and the highest to compare.
+    const fn wide(self) -> u64 {
+        (self.0 as u64) << 32 | self.0 as u64
+    }
+}
+
+/// In whole cache lines: with 24 octets of its owner's, a tuple of IPv4 is in the first of them with what is kept beside it,
+/// and each of the two ends begins a line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Slot<T> {
     kept: T,
     waiting: u64,
     held: Held,
 }
 
-/// What a slot holds. A SYN that nobody has answered yet is written into the first octets of the slot alone.
+/// What a slot holds. A SYN that nobody has answered yet is written into the first two lines of the slot alone.
 #[derive(Debug)]
 #[repr(u8)]
 #[expect(
@@ -97,6 +111,8 @@ struct Place {
     queue: Rank,
     older: u32,
     newer: u32,
+    /// Of the tuple: whoever gives way is found in the index, and its slot, which was not looked at for long, need not be there yet.
+    hash: Hash,
 }
 
 /// Which queue a flow stands in.
@@ -148,8 +164,8 @@ impl<T> FlowTable<T> {
     /// The flow of `tuple`, or what [`FlowTable::open`] needs where there is none.
     #[inline]
     pub fn find(&self, tuple: &FourTuple) -> Result<FlowId, Unknown> {
-        let hash = self.hasher.hash_one(tuple);
-        let found = self.index.find(hash, |&id| self.slots[id as usize].held.tuple() == tuple);
+        let hash = Hash(self.hasher.hash_one(tuple) as u32);
+        let found = self.index.find(hash.wide(), |&id| self.slots[id as usize].held.tuple() == tuple);
         found.copied().ok_or(Unknown(hash))
     }
 
@@ -171,13 +187,13 @@ impl<T> FlowTable<T> {
             None => {
                 let held = syn.map_or(Held::Flow(*flow), Held::Syn);
                 self.slots.push(Slot { kept, waiting, held });
-                self.places.push(Place { queue: rank, older: NONE, newer: NONE });
+                self.places.push(Place { queue: rank, older: NONE, newer: NONE, hash });
                 (self.slots.len() - 1) as FlowId
             }
         };
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].held.tuple()));
-        self.append(id, rank);
+        let places = &self.places;
+        self.index.insert_unique(hash.wide(), id, |&id| places[id as usize].hash.wide());
+        self.append(id, rank, hash);
         id
     }
 
@@ -211,7 +227,7 @@ impl<T> FlowTable<T> {
             return;
         }
         self.unlink(place);
-        self.append(id, queue);
+        self.append(id, queue, place.hash);
     }
 
     pub fn len(&self) -> usize {
@@ -254,9 +270,9 @@ impl<T> FlowTable<T> {
         let [embryonic, grown] = &self.queues;
         let id =
             if grown.len == 0 || embryonic.len > self.capacity / 4 { embryonic.oldest } else { grown.oldest };
-        self.unlink(self.places[id as usize]);
-        let hash = self.hasher.hash_one(self.slots[id as usize].held.tuple());
-        if let Ok(entry) = self.index.find_entry(hash, |&other| other == id) {
+        let place = self.places[id as usize];
+        self.unlink(place);
+        if let Ok(entry) = self.index.find_entry(place.hash.wide(), |&other| other == id) {
             entry.remove();
         }
         self.evicted += 1;
@@ -265,7 +281,7 @@ impl<T> FlowTable<T> {
     }
 
     /// Puts `id`, which stands nowhere, at the new end of `queue`.
-    fn append(&mut self, id: FlowId, queue: Rank) {
+    fn append(&mut self, id: FlowId, queue: Rank, hash: Hash) {
         let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
         let older = core::mem::replace(newest, id);
         *len += 1;
@@ -273,11 +289,11 @@ impl<T> FlowTable<T> {
             NONE => *oldest = id,
             older => self.places[older as usize].newer = id,
         }
-        self.places[id as usize] = Place { queue, older, newer: NONE };
+        self.places[id as usize] = Place { queue, older, newer: NONE, hash };
     }
 
     /// Takes what stands at `place` out of its queue.
-    fn unlink(&mut self, Place { queue, older, newer }: Place) {
+    fn unlink(&mut self, Place { queue, older, newer, .. }: Place) {
         let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
         *len -= 1;
         match older {
@@ -288,5 +304,29 @@ impl<T> FlowTable<T> {
             NONE => *newest = older,
             newer => self.places[newer as usize].older = older,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem::offset_of;
+
+    use super::*;
+    use crate::analysis::tcp::Endpoint;
+
+    /// As many octets as the engine keeps.
+    type Kept = [u32; 6];
+
+    #[test]
+    fn what_every_segment_looks_at_stands_in_lines_of_its_own() {
+        const LINE: usize = 64;
+        let flow = offset_of!(Slot<Kept>, held) + size_of::<Held>() - size_of::<Flow>();
+        // Of an IPv4 tuple two words are all.
+        assert!(flow + offset_of!(Flow, tuple) + 16 <= LINE);
+        let [a, b] = [offset_of!(Flow, life.a), offset_of!(Flow, life.b)].map(|end| flow + end);
+        assert_eq!((a, b), (2 * LINE, 4 * LINE));
+        assert_eq!(offset_of!(Endpoint, last_data), LINE);
+        assert_eq!(size_of::<Slot<Kept>>(), 7 * LINE);
+        assert!(flow + size_of::<LoneSyn>() <= 2 * LINE);
     }
 }
