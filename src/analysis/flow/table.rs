@@ -46,19 +46,17 @@ impl Hash {
     }
 }
 
-/// In whole cache lines: with 24 octets of its owner's, a tuple of IPv4 is in the first of them with what is kept beside it,
-/// and each of the two ends begins a line.
+/// In this order: what is kept beside a flow is looked at with its tuple.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 struct Slot<T> {
     kept: T,
     waiting: u64,
     held: Held,
 }
 
-/// What a slot holds. A SYN that nobody has answered yet is written into the first two lines of the slot alone.
+/// What a slot holds. A SYN that nobody has answered yet is written into the first octets of the slot alone.
 #[derive(Debug)]
-#[repr(u8)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a flow in a box of its own would be allocated while frames come"
@@ -173,23 +171,19 @@ impl<T> FlowTable<T> {
     pub fn open(&mut self, Unknown(hash): Unknown, flow: &Flow, syn: Option<LoneSyn>, kept: T) -> FlowId {
         let rank = Rank::of(flow);
         let waiting = self.waiting_for_evicted;
-        let id = match self.make_room() {
-            Some(id) => {
+        // Each written as what it is: as a whole a slot is several times a SYN.
+        let id = match (self.make_room(), syn) {
+            (Some(id), Some(syn)) => {
                 let slot = &mut self.slots[id as usize];
-                (slot.kept, slot.waiting) = (kept, waiting);
-                // Each written as what it is: as a whole a slot is several times a SYN.
-                match syn {
-                    Some(syn) => slot.held = Held::Syn(syn),
-                    None => slot.held = Held::Flow(*flow),
-                }
+                (slot.kept, slot.waiting, slot.held) = (kept, waiting, Held::Syn(syn));
                 id
             }
-            None => {
-                let held = syn.map_or(Held::Flow(*flow), Held::Syn);
-                self.slots.push(Slot { kept, waiting, held });
-                self.places.push(Place { queue: rank, older: NONE, newer: NONE, hash });
-                (self.slots.len() - 1) as FlowId
+            (Some(id), None) => {
+                self.slots[id as usize] = Slot { kept, waiting, held: Held::Flow(*flow) };
+                id
             }
+            (None, Some(syn)) => self.push(Slot { kept, waiting, held: Held::Syn(syn) }, rank, hash),
+            (None, None) => self.push(Slot { kept, waiting, held: Held::Flow(*flow) }, rank, hash),
         };
         let places = &self.places;
         self.index.insert_unique(hash.wide(), id, |&id| places[id as usize].hash.wide());
@@ -280,6 +274,13 @@ impl<T> FlowTable<T> {
         Some(id)
     }
 
+    #[inline(always)]
+    fn push(&mut self, slot: Slot<T>, queue: Rank, hash: Hash) -> FlowId {
+        self.slots.push(slot);
+        self.places.push(Place { queue, older: NONE, newer: NONE, hash });
+        (self.slots.len() - 1) as FlowId
+    }
+
     /// Puts `id`, which stands nowhere, at the new end of `queue`.
     fn append(&mut self, id: FlowId, queue: Rank, hash: Hash) {
         let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
@@ -318,15 +319,13 @@ mod tests {
     type Kept = [u32; 6];
 
     #[test]
-    fn what_every_segment_looks_at_stands_in_lines_of_its_own() {
-        const LINE: usize = 64;
-        let flow = offset_of!(Slot<Kept>, held) + size_of::<Held>() - size_of::<Flow>();
-        // Of an IPv4 tuple two words are all.
-        assert!(flow + offset_of!(Flow, tuple) + 16 <= LINE);
-        let [a, b] = [offset_of!(Flow, life.a), offset_of!(Flow, life.b)].map(|end| flow + end);
-        assert_eq!((a, b), (2 * LINE, 4 * LINE));
-        assert_eq!(offset_of!(Endpoint, last_data), LINE);
-        assert_eq!(size_of::<Slot<Kept>>(), 7 * LINE);
-        assert!(flow + size_of::<LoneSyn>() <= 2 * LINE);
+    fn a_slot_has_no_more_room_than_its_flow_needs_and_what_every_segment_looks_at_comes_first() {
+        assert_eq!(size_of::<Slot<Kept>>(), size_of::<Kept>() + size_of::<u64>() + size_of::<Flow>());
+        assert_eq!(offset_of!(Slot<Kept>, held), 32);
+        // Which variant it is stands in the opener's octet; before that there is room for a SYN.
+        assert!(size_of::<LoneSyn>() <= offset_of!(Flow, life.opener));
+        let [a, b] = [offset_of!(Flow, life.a), offset_of!(Flow, life.b)];
+        assert!(offset_of!(Flow, life.number) < a && a < b && b < offset_of!(Flow, life.opening));
+        assert_eq!(offset_of!(Endpoint, last_data), size_of::<Endpoint>() / 2);
     }
 }
