@@ -28,7 +28,7 @@ pub struct AskedAgain {
 impl AskedAgain {
     /// A SYN was offered to the device.
     pub fn offer_syn(&mut self, syn: Note, incarnation: u32) {
-        if self.is_awaited_by_all() {
+        if self.awaiting.iter().all(Option::is_some) {
             self.awaiting.rotate_left(1);
             self.awaiting[AWAITING - 1] = None;
         }
@@ -59,9 +59,5 @@ impl AskedAgain {
         slots[..at].fill(None);
         slots.rotate_left(at + 1);
         answered
-    }
-
-    fn is_awaited_by_all(&self) -> bool {
-        self.awaiting.iter().all(Option::is_some)
     }
 }
