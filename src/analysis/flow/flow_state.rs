@@ -14,14 +14,16 @@ use core::time::Duration;
 /// Two sightings of one frame (a mirror port, the `any` device) lie closer together than this.
 const DUPLICATE_WITHIN: Duration = Duration::from_millis(1);
 
+/// What every segment looks at comes first.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Flow {
     pub tuple: FourTuple,
-    pub life: Incarnation,
+    sightings: [Sighting; 2],
     /// Segments so far, in all its lives.
     pub segments: u64,
+    pub life: Incarnation,
     past: PastLife,
-    sightings: [Sighting; 2],
 }
 
 /// What makes a frame recognisable when it is captured twice.
@@ -47,7 +49,7 @@ impl Flow {
     pub fn open(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
         let life = Incarnation::begin(1, segment, from);
         let (past, sightings) = (PastLife::default(), [Sighting::default(); 2]);
-        let mut flow = Flow { tuple, life, segments: 1, past, sightings };
+        let mut flow = Flow { tuple, sightings, segments: 1, life, past };
         flow.life.take(segment, from);
         flow.sightings[index(from)] = Sighting::of(segment);
         flow

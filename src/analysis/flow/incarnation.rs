@@ -24,18 +24,20 @@ pub enum Belongs {
     AnotherLife,
 }
 
+/// What every segment looks at comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Incarnation {
     /// From 1.
     pub number: u32,
-    /// The segment that opened it, or the first one seen; a SYN that is sent again takes its place.
-    pub opening: Note,
     /// Who sent the first SYN; a guess where none was seen.
     pub opener: Side,
     /// The opening SYN was seen.
     pub saw_open: bool,
     pub a: Endpoint,
     pub b: Endpoint,
+    /// The segment that opened it, or the first one seen; a SYN that is sent again takes its place.
+    pub opening: Note,
 }
 
 impl Incarnation {

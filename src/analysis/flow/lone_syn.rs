@@ -6,13 +6,18 @@ use super::{
     flow_state::Flow,
     tuple::{FourTuple, Side},
 };
-use crate::analysis::wire::{Note, Segment, SynOptions};
+use crate::analysis::{
+    tcp::Scaling,
+    wire::{Note, Segment},
+};
 
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct LoneSyn {
     pub tuple: FourTuple,
     syn: Note,
-    options: SynOptions,
+    /// All of its options that a flow is made of.
+    scaling: Scaling,
     ip_id: Option<u16>,
     from: Side,
     /// Frames were lost since.
@@ -21,8 +26,8 @@ pub struct LoneSyn {
 
 impl LoneSyn {
     pub fn of(tuple: FourTuple, segment: &Segment, from: Side) -> LoneSyn {
-        let Segment { options, ip_id, .. } = *segment;
-        LoneSyn { tuple, syn: Note::from(segment), options, ip_id, from, is_weakened: false }
+        let scaling = Scaling::default().after(&segment.options);
+        LoneSyn { tuple, syn: Note::from(segment), scaling, ip_id: segment.ip_id, from, is_weakened: false }
     }
 
     /// The flow as it is after this SYN.
@@ -37,7 +42,7 @@ impl LoneSyn {
             flags: self.syn.flags,
             window: self.syn.window,
             len: self.syn.len,
-            options: self.options,
+            options: self.scaling.options(),
             ip_id: self.ip_id,
             source_mac: None,
             destination_mac: None,
@@ -64,7 +69,7 @@ mod tests {
     use super::*;
     use crate::analysis::{
         time::Timestamp,
-        wire::{Flags, SeqNum},
+        wire::{Flags, SeqNum, SynOptions},
     };
 
     prop_compose! {

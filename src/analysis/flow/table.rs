@@ -31,11 +31,24 @@ pub struct FlowTable<T> {
     waiting_for_evicted: u64,
 }
 
-/// A tuple that is not in the table, and its hash.
+/// A tuple that is not in the table, and the hash of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Unknown(u64);
+pub struct Unknown(Hash);
 
+/// Half of the hasher's number is as good as all of it; and kept with each flow, it takes half the room.
+#[derive(Clone, Copy, Debug)]
+struct Hash(u32);
+
+impl Hash {
+    /// The index takes the lowest bits for a place and the highest to compare.
+    const fn wide(self) -> u64 {
+        (self.0 as u64) << 32 | self.0 as u64
+    }
+}
+
+/// In this order: what is kept beside a flow is looked at with its tuple.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot<T> {
     kept: T,
     waiting: u64,
@@ -44,7 +57,6 @@ struct Slot<T> {
 
 /// What a slot holds. A SYN that nobody has answered yet is written into the first octets of the slot alone.
 #[derive(Debug)]
-#[repr(u8)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a flow in a box of its own would be allocated while frames come"
@@ -97,6 +109,8 @@ struct Place {
     queue: Rank,
     older: u32,
     newer: u32,
+    /// Of the tuple: whoever gives way is found in the index, and its slot, which was not looked at for long, need not be there yet.
+    hash: Hash,
 }
 
 /// Which queue a flow stands in.
@@ -148,8 +162,8 @@ impl<T> FlowTable<T> {
     /// The flow of `tuple`, or what [`FlowTable::open`] needs where there is none.
     #[inline]
     pub fn find(&self, tuple: &FourTuple) -> Result<FlowId, Unknown> {
-        let hash = self.hasher.hash_one(tuple);
-        let found = self.index.find(hash, |&id| self.slots[id as usize].held.tuple() == tuple);
+        let hash = Hash(self.hasher.hash_one(tuple) as u32);
+        let found = self.index.find(hash.wide(), |&id| self.slots[id as usize].held.tuple() == tuple);
         found.copied().ok_or(Unknown(hash))
     }
 
@@ -157,27 +171,23 @@ impl<T> FlowTable<T> {
     pub fn open(&mut self, Unknown(hash): Unknown, flow: &Flow, syn: Option<LoneSyn>, kept: T) -> FlowId {
         let rank = Rank::of(flow);
         let waiting = self.waiting_for_evicted;
-        let id = match self.make_room() {
-            Some(id) => {
+        // Each written as what it is: as a whole a slot is several times a SYN.
+        let id = match (self.make_room(), syn) {
+            (Some(id), Some(syn)) => {
                 let slot = &mut self.slots[id as usize];
-                (slot.kept, slot.waiting) = (kept, waiting);
-                // Each written as what it is: as a whole a slot is several times a SYN.
-                match syn {
-                    Some(syn) => slot.held = Held::Syn(syn),
-                    None => slot.held = Held::Flow(*flow),
-                }
+                (slot.kept, slot.waiting, slot.held) = (kept, waiting, Held::Syn(syn));
                 id
             }
-            None => {
-                let held = syn.map_or(Held::Flow(*flow), Held::Syn);
-                self.slots.push(Slot { kept, waiting, held });
-                self.places.push(Place { queue: rank, older: NONE, newer: NONE });
-                (self.slots.len() - 1) as FlowId
+            (Some(id), None) => {
+                self.slots[id as usize] = Slot { kept, waiting, held: Held::Flow(*flow) };
+                id
             }
+            (None, Some(syn)) => self.push(Slot { kept, waiting, held: Held::Syn(syn) }, rank, hash),
+            (None, None) => self.push(Slot { kept, waiting, held: Held::Flow(*flow) }, rank, hash),
         };
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].held.tuple()));
-        self.append(id, rank);
+        let places = &self.places;
+        self.index.insert_unique(hash.wide(), id, |&id| places[id as usize].hash.wide());
+        self.append(id, rank, hash);
         id
     }
 
@@ -211,7 +221,7 @@ impl<T> FlowTable<T> {
             return;
         }
         self.unlink(place);
-        self.append(id, queue);
+        self.append(id, queue, place.hash);
     }
 
     pub fn len(&self) -> usize {
@@ -254,9 +264,9 @@ impl<T> FlowTable<T> {
         let [embryonic, grown] = &self.queues;
         let id =
             if grown.len == 0 || embryonic.len > self.capacity / 4 { embryonic.oldest } else { grown.oldest };
-        self.unlink(self.places[id as usize]);
-        let hash = self.hasher.hash_one(self.slots[id as usize].held.tuple());
-        if let Ok(entry) = self.index.find_entry(hash, |&other| other == id) {
+        let place = self.places[id as usize];
+        self.unlink(place);
+        if let Ok(entry) = self.index.find_entry(place.hash.wide(), |&other| other == id) {
             entry.remove();
         }
         self.evicted += 1;
@@ -264,8 +274,15 @@ impl<T> FlowTable<T> {
         Some(id)
     }
 
+    #[inline(always)]
+    fn push(&mut self, slot: Slot<T>, queue: Rank, hash: Hash) -> FlowId {
+        self.slots.push(slot);
+        self.places.push(Place { queue, older: NONE, newer: NONE, hash });
+        (self.slots.len() - 1) as FlowId
+    }
+
     /// Puts `id`, which stands nowhere, at the new end of `queue`.
-    fn append(&mut self, id: FlowId, queue: Rank) {
+    fn append(&mut self, id: FlowId, queue: Rank, hash: Hash) {
         let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
         let older = core::mem::replace(newest, id);
         *len += 1;
@@ -273,11 +290,11 @@ impl<T> FlowTable<T> {
             NONE => *oldest = id,
             older => self.places[older as usize].newer = id,
         }
-        self.places[id as usize] = Place { queue, older, newer: NONE };
+        self.places[id as usize] = Place { queue, older, newer: NONE, hash };
     }
 
     /// Takes what stands at `place` out of its queue.
-    fn unlink(&mut self, Place { queue, older, newer }: Place) {
+    fn unlink(&mut self, Place { queue, older, newer, .. }: Place) {
         let Queue { oldest, newest, len } = &mut self.queues[queue as usize];
         *len -= 1;
         match older {
@@ -288,5 +305,27 @@ impl<T> FlowTable<T> {
             NONE => *newest = older,
             newer => self.places[newer as usize].older = older,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem::offset_of;
+
+    use super::*;
+    use crate::analysis::tcp::Endpoint;
+
+    /// As many octets as the engine keeps.
+    type Kept = [u32; 6];
+
+    #[test]
+    fn a_slot_has_no_more_room_than_its_flow_needs_and_what_every_segment_looks_at_comes_first() {
+        assert_eq!(size_of::<Slot<Kept>>(), size_of::<Kept>() + size_of::<u64>() + size_of::<Flow>());
+        assert_eq!(offset_of!(Slot<Kept>, held), 32);
+        // Which variant it is stands in the opener's octet; before that there is room for a SYN.
+        assert!(size_of::<LoneSyn>() <= offset_of!(Flow, life.opener));
+        let [a, b] = [offset_of!(Flow, life.a), offset_of!(Flow, life.b)];
+        assert!(offset_of!(Flow, life.number) < a && a < b && b < offset_of!(Flow, life.opening));
+        assert_eq!(offset_of!(Endpoint, last_data), size_of::<Endpoint>() / 2);
     }
 }

@@ -11,6 +11,7 @@ use crate::analysis::wire::Segment;
 /// Kept as plain numbers: it is compared and hashed many times a segment, and two [`SocketAddr`] are half as large again.
 /// With IPv4 the first two words are all of it.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct FourTuple {
     /// IPv4: both addresses, that of A in the upper half. IPv6: the lower half of A's address.
     first: u64,

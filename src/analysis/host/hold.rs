@@ -3,7 +3,9 @@
 //! SN and RN are the device's SND.NXT and RCV.NXT of the closed life: a stale ACK bears both, and nothing else
 //! does, so no guess of the MSL is needed to recognise a refusal.
 
-use core::{net::IpAddr, time::Duration};
+mod asked_again;
+
+use core::net::IpAddr;
 
 use super::event::{Close, Story};
 use crate::analysis::{
@@ -12,11 +14,8 @@ use crate::analysis::{
     time::Timestamp,
     wire::{Flags, Note, Segment, SeqNum},
 };
+use asked_again::AskedAgain;
 
-/// SYNs waiting for an answer at once; more are a flood, and the oldest is forgotten.
-const AWAITING: usize = 4;
-/// An answer that comes later than this belongs to a later SYN, if there is one (Linux repeats after 1 s).
-const ANSWER_WITHIN: Duration = Duration::from_millis(900);
 /// Cycles of stale ACK, exact RST and the same stale ACK that prove a TIME-WAIT whose close was not seen:
 /// an ESTABLISHED peer would have died at the first RST; two RSTs lost in a row are unlikely enough.
 pub const CONFIRMING_CYCLES: u32 = 2;
@@ -81,16 +80,16 @@ pub struct Hold {
     pub is_in_doubt: bool,
     /// The connection was seen from its SYN, or a payload before the close: `earliest_start` is one.
     pub start_is_known: bool,
-    awaiting: [Option<(Note, u32)>; AWAITING],
     pub refused: u32,
     pub ignored: u32,
-    /// The last stale ACK, and the exact RST that answered it.
-    last_stale_ack: Option<Note>,
-    pub exact_rst: Option<Note>,
-    withheld: Vec<Refusal>,
+    /// Since the first SYN that came while it was held.
+    asked_again: Option<Box<AskedAgain>>,
 }
 
 impl Hold {
+    /// What one takes at the most beside itself, octets.
+    pub const OCTETS_BESIDE: usize = size_of::<AskedAgain>();
+
     /// A hold whose close was seen, up to the client's FIN at least.
     pub fn closed(tuple: FourTuple, device: Side, rn: SeqNum, close: Close, certainty: Certainty) -> Hold {
         let entered = close.entered.map_or(close.client_fin.time, |note| note.time);
@@ -127,12 +126,9 @@ impl Hold {
             beside: Beside::default(),
             is_in_doubt: false,
             start_is_known: false,
-            awaiting: [None; AWAITING],
             refused: 0,
             ignored: 0,
-            last_stale_ack: None,
-            exact_rst: None,
-            withheld: Vec::new(),
+            asked_again: None,
         }
     }
 
@@ -167,7 +163,7 @@ impl Hold {
         self.close.is_some()
             && self.counted
             && self.certainty == Certainty::Proven
-            && self.awaiting.iter().all(Option::is_none)
+            && self.asked_again.as_ref().is_none_or(|asked| asked.awaits_none())
     }
 
     /// Who and when, for what happens to this hold in the life `incarnation`.
@@ -186,21 +182,23 @@ impl Hold {
 
     /// A SYN was offered to the device.
     pub fn offer_syn(&mut self, syn: Note, incarnation: u32) {
-        if self.awaiting.iter().all(Option::is_some) {
-            self.awaiting.rotate_left(1);
-            self.awaiting[AWAITING - 1] = None;
-        }
-        if let Some(free) = self.awaiting.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some((syn, incarnation));
-        }
+        self.asked_again.get_or_insert_default().offer_syn(syn, incarnation);
     }
 
     /// A RST was offered to the device.
     pub fn offer_rst(&mut self, rst: Note) {
         self.is_in_doubt = true;
-        if rst.seq == self.rn && self.last_stale_ack.is_some() && self.exact_rst.is_none() {
-            self.exact_rst = Some(rst);
+        if rst.seq == self.rn
+            && let Some(asked) = &mut self.asked_again
+            && asked.last_stale_ack.is_some()
+        {
+            asked.exact_rst.get_or_insert(rst);
         }
+    }
+
+    /// The exact RST that answered the last stale ACK.
+    pub fn exact_rst(&self) -> Option<Note> {
+        self.asked_again.as_ref()?.exact_rst
     }
 
     /// A FIN was offered once more: if it arrived, it restarted the timer, whatever its numbers (lwIP
@@ -228,7 +226,7 @@ impl Hold {
 
     /// Nothing is known that may have ended it early: no change, no restart, no RST but one that the device ignores.
     pub fn is_undisturbed(&self, ignores_rsts: bool) -> bool {
-        self.counted && self.tells() && (ignores_rsts || self.exact_rst.is_none())
+        self.counted && self.tells() && (ignores_rsts || self.exact_rst().is_none())
     }
 
     /// The device sent a pure ACK. Returns the refusals that it makes certain enough to tell.
@@ -237,14 +235,16 @@ impl Hold {
             return Vec::new();
         }
         self.is_in_doubt = false;
-        let Some((syn, incarnation)) = self.answered_syn(ack.time) else {
+        let asked = self.asked_again.as_mut();
+        let answered = asked.and_then(|asked| Some((asked.answered_syn(ack.time)?, asked)));
+        let Some(((syn, incarnation), asked)) = answered else {
             self.confirm_entry(ack);
             return Vec::new();
         };
         self.refused += 1;
-        let ignored = self.exact_rst.take().zip(self.last_stale_ack);
+        let ignored = asked.exact_rst.take().zip(asked.last_stale_ack);
         self.ignored += u32::from(ignored.is_some());
-        self.last_stale_ack = Some(ack);
+        asked.last_stale_ack = Some(ack);
         let refusal = Refusal {
             syn,
             stale_ack: ack,
@@ -253,8 +253,8 @@ impl Hold {
             nth: self.refused,
             nth_ignored: self.ignored,
         };
-        if self.is_established() {
-            let mut told = core::mem::take(&mut self.withheld);
+        if self.close.is_some() || self.ignored >= CONFIRMING_CYCLES {
+            let mut told = core::mem::take(&mut asked.withheld);
             told.push(refusal);
             if self.close.is_none() {
                 self.certainty = Certainty::Inferred;
@@ -262,8 +262,8 @@ impl Hold {
             return told;
         }
         // Bounded: a chain that never confirms is a peer that never resets.
-        if self.withheld.len() <= CONFIRMING_CYCLES as usize {
-            self.withheld.push(refusal);
+        if asked.withheld.len() <= CONFIRMING_CYCLES as usize {
+            asked.withheld.push(refusal);
         }
         Vec::new()
     }
@@ -271,14 +271,15 @@ impl Hold {
     /// The device sent anything but a pure ACK.
     pub fn device_answered(&mut self, segment: &Segment) -> Answer {
         if segment.flags.is_syn_ack() {
-            let newest_first = self.awaiting.iter().rev().flatten();
-            let syn = newest_first.map(|(syn, _)| *syn).find(|syn| syn.seq.plus(1) == segment.ack);
+            let asked = self.asked_again.as_ref();
+            let syn = asked.and_then(|asked| asked.accepted_by(segment.ack));
             return syn.map_or(Answer::Unknowing, |syn| Answer::Accepted { syn });
         }
         if segment.flags.has(Flags::RST) {
             // One octet more than was announced last: lwIP gives the FIN's back afterwards.
             let window = 0..=i32::from(self.window()) + 1;
-            let Some((syn, incarnation)) = self.answered_syn(segment.time) else { return Answer::Unknowing };
+            let answered = self.asked_again.as_mut().and_then(|asked| asked.answered_syn(segment.time));
+            let Some((syn, incarnation)) = answered else { return Answer::Unknowing };
             let answers = segment.acknowledges() == Some(syn.seq.plus(1));
             let in_window = window.contains(&self.rn.distance_to(syn.seq));
             return if answers && in_window {
@@ -292,22 +293,10 @@ impl Hold {
     }
 
     fn window(&self) -> u16 {
-        let seen =
-            self.last_stale_ack.or_else(|| self.close.map(|close| close.entered.unwrap_or(close.device_fin)));
+        let stale_ack = self.asked_again.as_ref().and_then(|asked| asked.last_stale_ack);
+        let of_close = |close: Close| close.entered.unwrap_or(close.device_fin);
+        let seen = stale_ack.or_else(|| self.close.map(of_close));
         seen.map_or(u16::MAX, |note| note.window)
-    }
-
-    /// The SYN that an answer at `time` belongs to: the oldest young enough, else the newest.
-    fn answered_syn(&mut self, time: Timestamp) -> Option<(Note, u32)> {
-        let slots = &mut self.awaiting;
-        let young =
-            slots.iter().position(|slot| slot.is_some_and(|(syn, _)| time.since(syn.time) < ANSWER_WITHIN));
-        let at = young.or_else(|| slots.iter().rposition(Option::is_some))?;
-        let answered = slots[at].take();
-        // Whatever stood before it got no answer.
-        slots[..at].fill(None);
-        slots.rotate_left(at + 1);
-        answered
     }
 
     /// The ACK of the client's FIN, or of that FIN sent again.

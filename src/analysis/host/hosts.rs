@@ -80,7 +80,7 @@ impl Hosts {
     /// the start.
     pub fn concerns(&self, tuple: &FourTuple) -> Option<Ends> {
         let ends = self.ends(tuple);
-        let is_one = ends.a.is_some() || ends.b.is_some();
+        let is_one = ends.a != Ends::NONE || ends.b != Ends::NONE;
         (is_one || !matches!(self.scope, DeviceScope::Named(_))).then_some(ends)
     }
 
@@ -91,7 +91,7 @@ impl Hosts {
     }
 
     fn ends(&self, tuple: &FourTuple) -> Ends {
-        let index = |side| self.find(tuple.socket(side).ip()).and_then(|index| u16::try_from(index).ok());
+        let index = |side| self.find(tuple.socket(side).ip()).map_or(Ends::NONE, |index| index as u16);
         Ends { a: index(Side::A), b: index(Side::B), met: self.met, listed: Listed::UNKNOWN }
     }
 
@@ -272,20 +272,23 @@ impl Hosts {
 /// it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
-    a: Option<u16>,
-    b: Option<u16>,
+    a: u16,
+    b: u16,
     /// How many devices had been met by then: it holds until another is met.
     met: u32,
     pub listed: Listed,
 }
 
 impl Ends {
+    /// No device, of which there are never so many.
+    const NONE: u16 = u16::MAX;
+
     fn at(self, side: Side) -> Option<usize> {
         let index = match side {
             Side::A => self.a,
             Side::B => self.b,
         };
-        index.map(usize::from)
+        (index != Ends::NONE).then_some(usize::from(index))
     }
 }
 
@@ -319,5 +322,15 @@ impl Address {
     #[inline]
     fn ending(self) -> u64 {
         1 << (self.bits & 63)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_with_each_flow_leaves_room_for_its_tuple_in_a_cache_line() {
+        assert_eq!(size_of::<Ends>(), 24);
     }
 }

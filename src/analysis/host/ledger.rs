@@ -67,7 +67,7 @@ impl Ledger {
 
     /// What one tuple takes at the most, octets: its hold, and its places in two lists that may be half empty.
     pub const OCTETS_A_TUPLE: usize =
-        ByTuple::<Entry>::OCTETS_A_TUPLE + 4 * size_of::<(Place, u64, Timestamp)>();
+        ByTuple::<Entry>::OCTETS_A_TUPLE + Hold::OCTETS_BESIDE + 4 * size_of::<(Place, u64, Timestamp)>();
 
     pub fn is_empty(&self) -> bool {
         self.holds.is_empty()

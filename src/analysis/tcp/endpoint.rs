@@ -17,13 +17,11 @@ use crate::analysis::{
 
 /// One endpoint in one incarnation (RFC 9293 §3.3.1 names).
 ///
-/// There are two of them in each flow, so what is optional is kept without [`Option`]: [`Known`] says what is there.
+/// There are two of them in each flow, so what is optional is kept without [`Option`]: [`Known`] says what is there. The numbers,
+/// which every segment moves, come first and fill one cache line; the segments that may be cited fill another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Endpoint {
-    /// The last segment with payload, retransmissions included.
-    pub last_data: Option<Note>,
-    /// Its FIN, once there was one; before that the segment that announced the furthest right edge.
-    landmark: Option<Note>,
     /// Payload octets put on the wire for the first time.
     pub payload: u64,
     /// How long the other side takes to acknowledge what this one sends.
@@ -40,6 +38,10 @@ pub struct Endpoint {
     pub scaling: Scaling,
     pub view: StateView,
     known: Known,
+    /// The last segment with payload, retransmissions included.
+    pub last_data: Option<Note>,
+    /// Its FIN, once there was one; before that the segment that announced the furthest right edge.
+    landmark: Option<Note>,
 }
 
 impl Endpoint {

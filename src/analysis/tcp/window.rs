@@ -33,6 +33,16 @@ impl Scaling {
         if self == Scaling::Unseen || self == this { this } else { Scaling::Unclear }
     }
 
+    /// Options of a SYN of which no more than this is said.
+    pub fn options(self) -> SynOptions {
+        let (window_scale, whole) = match self {
+            Scaling::Offered(shift) => (Some(shift), true),
+            Scaling::NotOffered => (None, true),
+            Scaling::Unseen | Scaling::Unclear => (None, false),
+        };
+        SynOptions { window_scale, whole, ..SynOptions::default() }
+    }
+
     /// How far this endpoint's windows are shifted, when `peer` is what the other side's SYNs say.
     ///
     /// Scaling is in use only if both SYNs bore the option; one without it switches it off for both.

@@ -20,7 +20,7 @@ impl Device {
         let room = self.room_if_evicted(&hold);
         if hold.refused > 0 {
             let honoured =
-                hold.exact_rst.is_some_and(|rst| hold.ignored == 0 && syn.time.since(rst.time) <= AT_ONCE);
+                hold.exact_rst().is_some_and(|rst| hold.ignored == 0 && syn.time.since(rst.time) <= AT_ONCE);
             if let Some(room) = room.filter(|room| self.evictions.allows(*room)) {
                 self.evictions.let_in_unclear();
                 if self.ignores_rsts() {
