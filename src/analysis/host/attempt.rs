@@ -12,7 +12,7 @@ use super::{
     listed::Listed,
 };
 use crate::analysis::{
-    flow::{Belongs, ByTuple, Flow, FourTuple, Incarnation},
+    flow::{Before, Belongs, ByTuple, Flow, FourTuple},
     input::FrameNo,
     time::Timestamp,
     wire::{Flags, Note, Segment},
@@ -59,7 +59,7 @@ impl Attempts {
         &mut self,
         segment: &Segment,
         from_device: bool,
-        lives: (&Flow, &Incarnation),
+        lives: (&Flow, &Before),
         (place, happened): (Belongs, &[HostEvent]),
         listed: &mut Listed,
     ) {
@@ -73,7 +73,7 @@ impl Attempts {
         &mut self,
         segment: &Segment,
         from_device: bool,
-        (flow, before): (&Flow, &Incarnation),
+        (flow, before): (&Flow, &Before),
         (place, happened): (Belongs, &[HostEvent]),
         listed: &mut Listed,
     ) {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Flow, Incarnation, Side},
+    flow::{Before, Belongs, Flow, Side},
     input::Account,
     tcp::{StateView, TcpState},
     time::Timestamp,
@@ -112,11 +112,12 @@ impl Device {
 
     /// A segment that `from` sent on one of its flows, after the flow has taken it; `before` is the flow's life before that,
     /// `device` its own side, `listed` what is kept of it with the flow. What follows is appended to `events`, which is empty.
+    #[inline]
     pub fn observe(
         &mut self,
         segment: &Segment,
         (from, device): (Side, Side),
-        (flow, before): (&Flow, &Incarnation),
+        (flow, before): (&Flow, &Before),
         place: Belongs,
         listed: &mut Listed,
         events: &mut Vec<HostEvent>,
