@@ -150,7 +150,7 @@ impl Device {
         }
         let state = flow.life.endpoint(device).view.state();
         if state == Some(TcpState::Closed) {
-            self.blocks.gone(flow.tuple, listed);
+            self.blocks.gone(&flow.tuple, listed);
         }
         if state == Some(TcpState::TimeWait) && place != Belongs::AnotherLife {
             self.enter(segment, flow, device, listed);
