@@ -297,6 +297,7 @@ impl Endpoint {
         news
     }
 
+    #[inline(always)]
     fn acknowledge(&mut self, segment: &Segment, ack: SeqNum, peer: &Endpoint) {
         let known = self.rcv_nxt();
         // An ACK that says nothing new may still come from SYN-RECEIVED; payload or a further ACK may not.
@@ -330,6 +331,7 @@ impl Endpoint {
         }
     }
 
+    #[inline(always)]
     fn offered_ack(&mut self, ack: SeqNum, at: Timestamp) {
         // Nobody acknowledges what was never sent; such a number belongs to another life.
         if self.snd_nxt().is_some_and(|next| next.precedes(ack)) {
