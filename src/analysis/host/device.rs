@@ -146,7 +146,10 @@ impl Device {
             if segment.seq_len() > 0 && !segment.flags.has(Flags::RST) {
                 self.whereabouts.written_to(segment.time);
             }
-            self.observe_peer(segment, flow, place, listed, events);
+            let flags = segment.flags;
+            if flags.has(Flags::SYN) || flags.has(Flags::RST) || flags.has(Flags::FIN) {
+                self.observe_peer(segment, flow, place, listed, events);
+            }
         }
         let state = flow.life.endpoint(device).view.state();
         if state == Some(TcpState::Closed) {
@@ -155,7 +158,9 @@ impl Device {
         if state == Some(TcpState::TimeWait) && place != Belongs::AnotherLife {
             self.enter(segment, flow, device, listed);
         }
-        self.attempts.observe(segment, from == device, (flow, before), (place, events), listed);
+        if Attempts::are_concerned(listed, place, events) {
+            self.attempts.observe(segment, from == device, (flow, before), (place, events), listed);
+        }
     }
 
     /// A frame that holds no TCP segment, from this device or asking for it.
@@ -225,6 +230,7 @@ impl Device {
         self.accounts.compare(account, &wire)
     }
 
+    #[inline]
     fn observe_own(
         &mut self,
         segment: &Segment,
@@ -283,6 +289,7 @@ impl Device {
         }
     }
 
+    /// A SYN, a RST or a FIN to the device.
     fn observe_peer(
         &mut self,
         segment: &Segment,
@@ -292,9 +299,6 @@ impl Device {
         events: &mut Vec<HostEvent>,
     ) {
         let flags = segment.flags;
-        if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !flags.has(Flags::FIN) {
-            return;
-        }
         let Some(hold) = listed.hold(&mut self.ledger, flow.tuple) else { return };
         if flags.has(Flags::RST) {
             self.rsts += u64::from(hold.is_established() || hold.refused > 0);
