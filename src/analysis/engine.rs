@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use super::{
     detect::{Detectors, Finding, chain::Chain},
     event::{CaptureEvent, Event, ProgressEvent, SCHEMA, Start},
-    flow::FlowTable,
+    flow::{Before, FlowTable},
     host::{DeviceFacts, DeviceScope, HostEvent, Hosts, account::IN_FLIGHT, hosts::Ends},
     input::{Account, Frame, Gap, GapCause, Input, Marker},
     rule::{AlertBook, Listeners, RuleSet, Severity, scope},
@@ -73,6 +73,8 @@ pub struct Engine {
     own: Listeners,
     counts: Counts,
     events: VecDeque<Event>,
+    /// The life of the flow at hand, before the segment at hand.
+    before: Before,
     /// What happened to a device in the frame at hand, and what was found; kept to spare the allocation.
     happened: Vec<HostEvent>,
     found: Vec<Finding>,
@@ -111,6 +113,7 @@ impl Engine {
             alerts: AlertBook::new(config.rules),
             counts: Counts::default(),
             events: VecDeque::from([Event::Start(start)]),
+            before: Before::default(),
             happened: Vec::new(),
             found: Vec::new(),
             told: Vec::new(),

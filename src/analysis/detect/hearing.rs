@@ -17,7 +17,7 @@ use crate::analysis::{
 
 /// What is special about a segment: a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Occasions(u16);
+pub struct Occasions(u32);
 
 impl Occasions {
     pub const NEVER: Occasions = Occasions(0);
@@ -50,7 +50,7 @@ impl Occasions {
     pub const DEVICE_AFTER_FIN: Occasions = Occasions(1 << 14);
 
     /// Room for so many occasions.
-    const PLACES: usize = u16::BITS as usize;
+    const PLACES: usize = u32::BITS as usize;
 
     pub const fn or(self, other: Occasions) -> Occasions {
         Occasions(self.0 | other.0)
@@ -58,6 +58,10 @@ impl Occasions {
 
     const fn and(self, other: Occasions) -> Occasions {
         Occasions(self.0 & other.0)
+    }
+
+    const fn but(self, other: Occasions) -> Occasions {
+        Occasions(self.0 & !other.0)
     }
 
     /// One of `others` or more.
@@ -68,16 +72,6 @@ impl Occasions {
     #[inline]
     const fn when(self, holds: bool) -> Occasions {
         if holds { self } else { Occasions::NEVER }
-    }
-
-    /// The places of those in the set, from the lowest.
-    fn places(self) -> impl Iterator<Item = usize> {
-        let mut left = self.0;
-        core::iter::from_fn(move || {
-            let place = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            (place < Occasions::PLACES).then_some(place)
-        })
     }
 
     /// The occasions that `seen` is, but for [`Occasions::TIME`].
@@ -110,10 +104,11 @@ impl Occasions {
             (Some(ack), Some(sent)) => sent.distance_to(ack),
             (Some(_), None) | (None, _) => 0,
         };
+        let is_all = beyond == 0 && seen.from_device();
         let of_kind = match seen.kind {
             Kind::Again | Kind::SynAgain | Kind::SynAckAgain => Occasions::AGAIN,
             Kind::IdleAck | Kind::DuplicateAck | Kind::KeepAlive => Occasions::NOTHING_NEW,
-            Kind::AckOfNews => Occasions::DEVICE_ACKS_ALL.when(beyond == 0 && seen.from_device()),
+            Kind::AckOfNews => Occasions::DEVICE_ACKS_ALL,
             Kind::Syn
             | Kind::SynAck
             | Kind::Reset
@@ -122,7 +117,8 @@ impl Occasions {
             | Kind::WindowProbe
             | Kind::WindowUpdate => Occasions::NEVER,
         };
-        of_kind.or(Occasions::ACKS_UNSEEN.when(beyond > 0))
+        let is_not = Occasions::DEVICE_ACKS_ALL.when(!is_all);
+        of_kind.but(is_not).or(Occasions::ACKS_UNSEEN.when(beyond > 0))
     }
 }
 
@@ -331,7 +327,13 @@ impl Detectors {
     /// Who hears one of `occasions` or more.
     #[inline]
     fn hearing(&self, occasions: Occasions) -> Listening {
-        occasions.and(self.heard).places().fold(0, |hearing, place| hearing | self.on[place])
+        let Occasions(mut left) = occasions.and(self.heard);
+        let mut hearing = 0;
+        while left != 0 {
+            hearing |= self.on[left.trailing_zeros() as usize];
+            left &= left - 1;
+        }
+        hearing
     }
 
     /// Asks anew what they hear, and when they have something to do.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{EvidenceSegment, Finding, Words, evidence};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Flow, FourTuple, Incarnation, Side},
+    flow::{Before, Belongs, Flow, FourTuple, Side},
     host::Device,
     input::FrameNo,
     tcp::{Endpoint, Kind},
@@ -26,7 +26,7 @@ pub struct Seen<'a> {
     /// After the segment.
     pub flow: &'a Flow,
     /// The flow's life before the segment; of a flow that the segment opened, the life it opened.
-    pub before: &'a Incarnation,
+    pub before: &'a Before,
     pub place: Belongs,
     pub kind: Kind,
     /// Which side is the device.
@@ -48,12 +48,12 @@ impl Seen<'_> {
 
     /// The sender before the segment.
     pub fn sender_before(&self) -> &Endpoint {
-        self.before.endpoint(self.from)
+        &self.before.sender
     }
 
     /// The other side before the segment.
     pub fn receiver_before(&self) -> &Endpoint {
-        self.before.endpoint(self.from.other())
+        &self.before.receiver
     }
 
     pub fn note(&self) -> Note {
@@ -117,22 +117,27 @@ impl LastSegments {
     #[inline]
     pub(super) fn note(&mut self, seen: &Seen<'_>) {
         let last = LastSegment { frame: seen.segment.frame, time: seen.segment.time };
-        self.put(seen.device.number, seen.device.address, last, seen.from_device());
+        self.put(seen.device.number, &seen.device.address, last, seen.from_device());
     }
 
     #[inline]
-    fn put(&mut self, number: usize, device: IpAddr, last: LastSegment, is_own: bool) {
+    fn put(&mut self, number: usize, device: &IpAddr, last: LastSegment, is_own: bool) {
         if let Some(Some(known)) = self.0.get_mut(number) {
             known.any = last;
             if is_own {
                 known.own = Some(last);
             }
-            return;
+        } else {
+            self.add(number, LastOf { device: *device, any: last, own: is_own.then_some(last) });
         }
+    }
+
+    #[cold]
+    fn add(&mut self, number: usize, first: LastOf) {
         if self.0.len() <= number {
             self.0.resize(number + 1, None);
         }
-        self.0[number] = Some(LastOf { device, any: last, own: is_own.then_some(last) });
+        self.0[number] = Some(first);
     }
 
     /// The last segment that the device at `address` sent.
@@ -229,15 +234,15 @@ mod tests {
         // Two of them are met twice, under other numbers.
         let met = [(0, 2, 1), (4, 3, 2), (0, 2, 3), (1, 4, 4), (5, 3, 5), (6, 2, 6)];
         for (number, host, frame) in met {
-            kept.put(number, of(host), last(frame), true);
+            kept.put(number, &of(host), last(frame), true);
         }
         assert_eq!(kept.sent_by(of(2)), Some(last(6)));
         assert_eq!(kept.sent_by(of(9)), None);
         assert_eq!(frames(kept.latest(16)), [6, 5, 4]);
         assert_eq!(frames(kept.latest(2)), [6, 5]);
         // What is sent to a device is none of its own.
-        kept.put(1, of(4), last(7), false);
-        kept.put(7, of(8), last(8), false);
+        kept.put(1, &of(4), last(7), false);
+        kept.put(7, &of(8), last(8), false);
         assert_eq!((kept.sent_by(of(4)), kept.sent_by(of(8))), (Some(last(4)), None));
         assert_eq!(frames(kept.latest(2)), [8, 7]);
     }

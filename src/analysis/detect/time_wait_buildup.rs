@@ -13,9 +13,9 @@ use hashbrown::HashMap;
 use super::{Detector, Finding, Occasions, Parameter, Seen, Spec};
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Incarnation},
+    flow::Belongs,
     input::FrameNo,
-    tcp::{StateView, TcpState},
+    tcp::{Endpoint, StateView, TcpState},
 };
 
 pub const SPEC: Spec = Spec {
@@ -99,12 +99,11 @@ impl Detector for TimeWaitBuildup {
 
 /// The device's ACK of the client's FIN, after its own FIN: the segment that proves the entry.
 fn enters_time_wait(seen: &Seen<'_>) -> bool {
-    let is_in =
-        |life: &Incarnation| life.endpoint(seen.device_side).view == StateView::Proven(TcpState::TimeWait);
+    let is_in = |device: &Endpoint| device.view == StateView::Proven(TcpState::TimeWait);
     seen.from_device()
         && seen.place != Belongs::AnotherLife
-        && is_in(&seen.flow.life)
-        && (seen.place == Belongs::NewLife || !is_in(seen.before))
+        && is_in(seen.flow.life.endpoint(seen.device_side))
+        && (seen.place == Belongs::NewLife || !is_in(seen.before.endpoint(seen.device_side)))
 }
 
 impl TimeWaitBuildup {

@@ -4,7 +4,7 @@ use super::{Engine, telling};
 use crate::analysis::{
     detect::Seen,
     event::{Event, SegmentEvent},
-    flow::{Belongs, Entry, Flow, FlowId, FlowTable, FourTuple, Incarnation, LoneSyn},
+    flow::{Belongs, Entry, Flow, FlowId, FlowTable, FourTuple, LoneSyn},
     host::hosts::Ends,
     tcp::progress,
     wire::{Segment, Skip},
@@ -15,34 +15,36 @@ impl Engine {
         self.counts.segments += 1;
         let (tuple, from) = FourTuple::of(segment);
         self.hosts.recognise(segment);
-        let (id, mut ends, before, place);
+        let (id, place);
+        let (mut flow, mut kept, mut waiting): (&Flow, &mut Ends, &mut u64);
         let mut opened = None;
         match self.table.find(&tuple) {
             Ok(known) => {
-                let Entry { flow, kept, .. } = self.table.entry(known);
-                (id, ends) = (known, self.hosts.still(*kept, &tuple));
-                *kept = ends;
-                if flow.is_duplicate(segment, from) {
+                let entry = self.table.entry(known);
+                self.hosts.renew(entry.kept, &entry.flow.tuple);
+                if entry.flow.is_duplicate(segment, from) {
                     return self.counts.skipped.count(Skip::Duplicate);
                 }
-                before = flow.life;
-                place = flow.take(segment, from);
-                self.table.touch(id);
+                self.before.remember(&entry.flow.life, from);
+                place = entry.flow.take(segment, from);
+                id = known;
+                (flow, kept, waiting) = (entry.flow, entry.kept, entry.waiting);
             }
             Err(unknown) => {
-                let Some(concerned) = self.hosts.concerns(&tuple) else { return };
-                let flow = opened.insert(Flow::open(tuple, segment, from));
-                let syn = flow.is_embryonic().then(|| LoneSyn::of(tuple, segment, from));
-                (id, ends) = (self.table.open(unknown, flow, syn, concerned), concerned);
-                before = Incarnation::begin(1, segment, from);
+                let Some(concerned) = self.hosts.concerns(tuple) else { return };
+                let new = opened.insert(Flow::begin(tuple, segment, from));
+                self.before.remember(&new.life, from);
+                new.life.take(segment, from);
+                let syn = new.is_embryonic().then(|| LoneSyn::of(new.tuple, segment, from));
+                id = self.table.open(unknown, new, syn, concerned);
                 place = Belongs::NewLife;
                 self.counts.flows += 1;
+                (flow, kept, waiting) = held(&mut self.table, id, opened.as_ref());
             }
         }
         self.counts.incarnations += u64::from(place == Belongs::NewLife);
-        let (flow, ..) = held(&mut self.table, id, opened.as_ref());
-        let device = self.hosts.side(flow, ends);
-        let kind = progress::kind(segment, before.endpoint(from), before.endpoint(from.other()));
+        let device = self.hosts.side(flow, kept);
+        let kind = progress::kind(segment, &self.before.sender, &self.before.receiver);
         if self.segment_events {
             // Before what it changed and what was found in it.
             let told = SegmentEvent::of(flow, segment, from, place, kind, device.map(|(side, _)| side));
@@ -50,34 +52,27 @@ impl Engine {
         }
         let hears_flows = self.own.hear_flows();
         if (self.flow_events || hears_flows)
-            && let Some(change) = telling::change(flow, &before, place)
+            && let Some(change) = telling::change(flow, &self.before, place)
         {
-            let is_wanted = !self.milestones_alone || telling::is_milestone(flow, &before, change);
+            let is_wanted = !self.milestones_alone || telling::is_milestone(flow, &self.before, change);
             let is_told = self.flow_events && is_wanted;
             if is_told || hears_flows {
                 let event = telling::event(flow, segment, change, device.map(|(side, _)| side));
                 self.tell_flow(event, is_told);
+                (flow, kept, waiting) = held(&mut self.table, id, opened.as_ref());
             }
         }
-        let Some((device_side, index)) = device else { return };
-        let (flow, kept, waiting) = held(&mut self.table, id, opened.as_ref());
-        let (sides, lives) = ((from, device_side), (flow, &before));
-        let happened = &mut self.happened;
-        happened.clear();
-        self.hosts.device_mut(index).observe(segment, sides, lives, place, &mut ends.listed, happened);
-        *kept = ends;
-        let seen = Seen {
-            segment,
-            from,
-            flow,
-            before: &before,
-            place,
-            kind,
-            device_side,
-            device: self.hosts.device(index),
-            last_gap: self.last_gap,
-        };
-        *waiting = self.detectors.on_segment(&seen, happened, *waiting, &mut self.found);
+        if let Some((device_side, index)) = device {
+            let before = &self.before;
+            let (sides, lives) = ((from, device_side), (flow, before));
+            let (device, happened) = (self.hosts.device_mut(index), &mut self.happened);
+            happened.clear();
+            device.observe(segment, sides, lives, place, &mut kept.listed, happened);
+            let last_gap = self.last_gap;
+            let seen = Seen { segment, from, flow, before, place, kind, device_side, device, last_gap };
+            *waiting = self.detectors.on_segment(&seen, happened, *waiting, &mut self.found);
+        }
+        self.table.touch(id);
         if !self.found.is_empty() {
             self.tell_findings();
         }

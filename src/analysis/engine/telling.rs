@@ -3,9 +3,9 @@
 use super::Engine;
 use crate::analysis::{
     event::{DeviceEvent, Event, FlowChange, FlowEvent},
-    flow::{Belongs, Flow, Incarnation, Side},
+    flow::{Before, Belongs, Flow, Side},
     rule::Heard,
-    tcp::TcpState,
+    tcp::{Endpoint, TcpState},
     time::When,
     wire::Segment,
 };
@@ -40,20 +40,22 @@ impl Engine {
 }
 
 /// What a segment changed in `flow`, whose life was as `before`, if anything.
-pub(super) fn change(flow: &Flow, before: &Incarnation, place: Belongs) -> Option<FlowChange> {
-    let is_as_before = (flow.life.a.view, flow.life.b.view) == (before.a.view, before.b.view);
+pub(super) fn change(flow: &Flow, before: &Before, place: Belongs) -> Option<FlowChange> {
+    let is_as_before = |side| flow.life.endpoint(side).view == before.endpoint(side).view;
     match place {
         Belongs::NewLife => Some(FlowChange::Opened),
-        _ if is_as_before => None,
+        _ if is_as_before(Side::A) && is_as_before(Side::B) => None,
         _ if flow.is_closed() => Some(FlowChange::Closed),
         _ => Some(FlowChange::State),
     }
 }
 
 /// Whether it opened, was let in, or closed: what a report wants to hear.
-pub(super) fn is_milestone(flow: &Flow, before: &Incarnation, change: FlowChange) -> bool {
-    let is_let_in = |life: &Incarnation| life.endpoint(flow.life.opener).view.is(TcpState::Established);
-    change != FlowChange::State || is_let_in(&flow.life) && !is_let_in(before)
+pub(super) fn is_milestone(flow: &Flow, before: &Before, change: FlowChange) -> bool {
+    let is_let_in = |client: &Endpoint| client.view.is(TcpState::Established);
+    let client = flow.life.opener;
+    change != FlowChange::State
+        || is_let_in(flow.life.endpoint(client)) && !is_let_in(before.endpoint(client))
 }
 
 /// That `segment` changed `flow` so; `device`: which side is one.

@@ -47,12 +47,26 @@ impl Sighting {
 impl Flow {
     /// A flow seen for the first time, by `segment`.
     pub fn open(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
-        let life = Incarnation::begin(1, segment, from);
-        let (past, sightings) = (PastLife::default(), [Sighting::default(); 2]);
-        let mut flow = Flow { tuple, sightings, segments: 1, life, past };
+        let mut flow = Flow::begin(tuple, segment, from);
         flow.life.take(segment, from);
-        flow.sightings[index(from)] = Sighting::of(segment);
         flow
+    }
+
+    /// The same before its life has taken `segment`.
+    // Called, it writes the flow to where it is kept: see `Before::of`.
+    #[inline(never)]
+    pub fn begin(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
+        let (seen, none) = (Sighting::of(segment), Sighting::default());
+        Flow {
+            tuple,
+            life: Incarnation::begin(1, segment, from),
+            segments: 1,
+            past: PastLife::default(),
+            sightings: match from {
+                Side::A => [seen, none],
+                Side::B => [none, seen],
+            },
+        }
     }
 
     /// Feeds a further segment; tells where it belonged.
@@ -61,25 +75,24 @@ impl Flow {
         self.segments += 1;
         let place = self.life.place(segment, from, &self.past);
         match place {
-            // An answer in old numbers: the SYN did not begin a life there.
-            Belongs::AnotherLife if from != self.life.opener && segment.is_pure_ack() => {
-                self.life.lingers(from, &self.past);
+            Belongs::ThisLife => {}
+            Belongs::AnotherLife => {
+                // An answer in old numbers: the SYN did not begin a life there.
+                if from != self.life.opener && segment.is_pure_ack() {
+                    self.life.lingers(from, &self.past);
+                }
+                return place;
             }
-            Belongs::AnotherLife => {}
-            Belongs::ThisLife => self.life.take(segment, from),
-            Belongs::SameSyn => {
-                self.life.opening = Note::from(segment);
-                self.life.take(segment, from);
-            }
+            Belongs::SameSyn => self.life.opening = Note::from(segment),
             Belongs::NewLife => {
                 // An attempt that nobody answered leaves no numbers behind: those of the life before stay.
                 if !self.life.awaits_answer() {
                     self.past = PastLife::of(&self.life);
                 }
                 self.life = Incarnation::begin(self.life.number.saturating_add(1), segment, from);
-                self.life.take(segment, from);
             }
         }
+        self.life.take(segment, from);
         place
     }
 

@@ -59,6 +59,7 @@ impl Incarnation {
         }
     }
 
+    #[inline]
     pub fn endpoint(&self, side: Side) -> &Endpoint {
         match side {
             Side::A => &self.a,
@@ -67,6 +68,7 @@ impl Incarnation {
     }
 
     /// Where `segment` from `from` belongs, given what the life before left behind.
+    #[inline]
     pub fn place(&self, segment: &Segment, from: Side, past: &PastLife) -> Belongs {
         let sender = self.endpoint(from);
         if segment.flags.is_opening() {
@@ -85,6 +87,7 @@ impl Incarnation {
     }
 
     /// Feeds a segment of this life: proven on one side, offered to the other.
+    #[inline]
     pub fn take(&mut self, segment: &Segment, from: Side) {
         let (sender, receiver) = match from {
             Side::A => (&mut self.a, &mut self.b),
@@ -103,8 +106,9 @@ impl Incarnation {
     }
 
     /// Only the opening SYN was seen: nothing of this life came back yet.
+    #[inline]
     pub fn awaits_answer(&self) -> bool {
-        self.saw_open && self.endpoint(self.opener.other()).snd_nxt().is_none()
+        awaits_answer(self.saw_open, self.endpoint(self.opener.other()))
     }
 
     /// While a SYN waits for its answer: do the numbers of `segment` rule out that it is one?
@@ -125,6 +129,12 @@ impl Incarnation {
             None => true,
         }
     }
+}
+
+/// Of a life whose opening SYN was seen, or was not; `asked` is whom it was sent to.
+#[inline]
+pub(super) fn awaits_answer(saw_open: bool, asked: &Endpoint) -> bool {
+    saw_open && asked.snd_nxt().is_none()
 }
 
 /// What the life before left behind: its late segments are known by their numbers.

@@ -1,5 +1,6 @@
 //! Four-tuples and their lives: which segment belongs to which incarnation of which connection.
 
+pub mod before;
 pub mod by_tuple;
 pub mod event;
 pub mod flow_state;
@@ -9,6 +10,7 @@ pub mod segment;
 pub mod table;
 pub mod tuple;
 
+pub use before::Before;
 pub use by_tuple::{ByTuple, Place};
 pub use event::{FlowChange, FlowEvent};
 pub use flow_state::Flow;

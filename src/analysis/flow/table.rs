@@ -215,8 +215,12 @@ impl<T> FlowTable<T> {
     /// Marks the flow as the most recently heard of.
     #[inline]
     pub fn touch(&mut self, id: FlowId) {
-        let queue = self.slots[id as usize].held.rank();
         let place = self.places[id as usize];
+        let queue = match place.queue {
+            // Who has grown stays so.
+            Rank::Grown => Rank::Grown,
+            Rank::Embryonic => self.slots[id as usize].held.rank(),
+        };
         if place.newer == NONE && place.queue == queue {
             return;
         }

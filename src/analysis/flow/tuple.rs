@@ -13,9 +13,9 @@ use crate::analysis::wire::Segment;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct FourTuple {
-    /// IPv4: both addresses, that of A in the upper half. IPv6: the lower half of A's address.
+    /// IPv4: the port of B, from bit 16 that of A, and from bit 32 the address of A. IPv6: the lower half of A's address.
     first: u64,
-    /// The port of B, from bit 16 that of A, and at bit 32 whether this is IPv6.
+    /// IPv4: the address of B. IPv6: the port of B, from bit 16 that of A, and bit 32, which says that it is IPv6.
     second: u64,
     /// IPv6 only: the upper half of A's address, the lower half of B's and its upper half.
     rest: [u64; 3],
@@ -25,8 +25,9 @@ pub struct FourTuple {
 const IS_V6: u64 = 1 << 32;
 
 /// One of the two sockets of a [`FourTuple`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Side {
+    #[default]
     A,
     B,
 }
@@ -52,7 +53,12 @@ impl FourTuple {
     pub fn between(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
         match (from, to) {
             (SocketAddr::V4(from), SocketAddr::V4(to)) => FourTuple::between_v4(from, to),
-            _ => FourTuple::between_v6(from, to),
+            _ => {
+                // As words: what a call writes whole is kept in memory, and with it the IPv4 tuple, which else stands in two
+                // registers.
+                let ([first, second, a_high, b_low, b_high], side) = FourTuple::words_v6(from, to);
+                (FourTuple { first, second, rest: [a_high, b_low, b_high] }, side)
+            }
         }
     }
 
@@ -63,12 +69,11 @@ impl FourTuple {
         let (from, to) = (number(from), number(to));
         let side = if from <= to { Side::A } else { Side::B };
         let (a, b) = (from.min(to), from.max(to));
-        let first = (a >> 16) << 32 | b >> 16;
-        let second = (a & 0xffff) << 16 | b & 0xffff;
-        (FourTuple { first, second, rest: [0; 3] }, side)
+        (FourTuple { first: a << 16 | b & 0xffff, second: b >> 16, rest: [0; 3] }, side)
     }
 
-    fn between_v6(from: SocketAddr, to: SocketAddr) -> (FourTuple, Side) {
+    #[cold]
+    fn words_v6(from: SocketAddr, to: SocketAddr) -> ([u64; 5], Side) {
         let number = |socket: SocketAddr| match socket.ip() {
             IpAddr::V4(ip) => (u128::from(ip.to_bits()), socket.port()),
             IpAddr::V6(ip) => (ip.to_bits(), socket.port()),
@@ -77,22 +82,29 @@ impl FourTuple {
         let side = if from <= to { Side::A } else { Side::B };
         let ((a, a_port), (b, b_port)) = (from.min(to), from.max(to));
         let second = IS_V6 | u64::from(a_port) << 16 | u64::from(b_port);
-        let rest = [(a >> 64) as u64, b as u64, (b >> 64) as u64];
-        (FourTuple { first: a as u64, second, rest }, side)
+        ([a as u64, second, (a >> 64) as u64, b as u64, (b >> 64) as u64], side)
     }
 
     pub const fn socket(&self, side: Side) -> SocketAddr {
+        let ports = if self.is_v6() { self.second } else { self.first };
+        match side {
+            Side::A => SocketAddr::new(self.ip(side), (ports >> 16) as u16),
+            Side::B => SocketAddr::new(self.ip(side), ports as u16),
+        }
+    }
+
+    #[inline]
+    pub const fn ip(&self, side: Side) -> IpAddr {
         let FourTuple { first, second, rest } = *self;
-        let (v4, port, high, low) = match side {
-            Side::A => (first >> 32, second >> 16, rest[0], first),
-            Side::B => (first, second, rest[2], rest[1]),
+        let (v4, high, low) = match side {
+            Side::A => (first >> 32, rest[0], first),
+            Side::B => (second, rest[2], rest[1]),
         };
-        let ip = if self.is_v6() {
+        if self.is_v6() {
             IpAddr::V6(Ipv6Addr::from_bits((high as u128) << 64 | low as u128))
         } else {
             IpAddr::V4(Ipv4Addr::from_bits(v4 as u32))
-        };
-        SocketAddr::new(ip, port as u16)
+        }
     }
 
     const fn is_v6(&self) -> bool {

@@ -12,7 +12,7 @@ use super::{
     listed::Listed,
 };
 use crate::analysis::{
-    flow::{Belongs, ByTuple, Flow, FourTuple, Incarnation},
+    flow::{Before, Belongs, ByTuple, Flow, FourTuple},
     input::FrameNo,
     time::Timestamp,
     wire::{Flags, Note, Segment},
@@ -52,28 +52,18 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// A segment between the device and a client, after the flow and the ledger have taken it; `before`: the flow's life
-    /// before it; `happened`: what it did to the device.
+    /// Whether a segment of a tuple may begin an attempt, be one of its SYNs, or end it; `happened`: what it did to the device.
     #[inline]
+    pub fn are_concerned(listed: &Listed, place: Belongs, happened: &[HostEvent]) -> bool {
+        listed.is_attempt || place == Belongs::SameSyn || !happened.is_empty()
+    }
+
+    /// Such a segment, after the flow and the ledger have taken it; `before`: the flow's life before it.
     pub fn observe(
         &mut self,
         segment: &Segment,
         from_device: bool,
-        lives: (&Flow, &Incarnation),
-        (place, happened): (Belongs, &[HostEvent]),
-        listed: &mut Listed,
-    ) {
-        if listed.is_attempt || place == Belongs::SameSyn || !happened.is_empty() {
-            self.concerns(segment, from_device, lives, (place, happened), listed);
-        }
-    }
-
-    /// It may begin an attempt, be one of its SYNs, or end it.
-    fn concerns(
-        &mut self,
-        segment: &Segment,
-        from_device: bool,
-        (flow, before): (&Flow, &Incarnation),
+        (flow, before): (&Flow, &Before),
         (place, happened): (Belongs, &[HostEvent]),
         listed: &mut Listed,
     ) {

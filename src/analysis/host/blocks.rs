@@ -25,9 +25,10 @@ pub struct Blocks {
 
 impl Blocks {
     /// The device sent a segment of the present life of `flow`, which has taken it.
+    #[inline]
     pub fn sent(&mut self, flow: &Flow, device: Side, listed: &mut Listed) {
         match flow.life.endpoint(device).view.state() {
-            Some(TcpState::Closed | TcpState::TimeWait) => self.gone(flow.tuple, listed),
+            Some(TcpState::Closed | TcpState::TimeWait) => self.gone(&flow.tuple, listed),
             // A listener comes from a pool of its own.
             None | Some(TcpState::Listen) => {}
             Some(_) => self.has(flow, listed),
@@ -35,9 +36,10 @@ impl Blocks {
     }
 
     /// The connection is over, or is in TIME-WAIT, which the ledger counts.
-    pub fn gone(&mut self, tuple: FourTuple, listed: &mut Listed) {
+    #[inline]
+    pub fn gone(&mut self, tuple: &FourTuple, listed: &mut Listed) {
         if listed.block != Block::No {
-            self.live.remove(&tuple);
+            self.remove(tuple);
             listed.block = Block::No;
         }
     }
@@ -58,10 +60,18 @@ impl Blocks {
         (!self.overflowed).then(|| u32::try_from(beside).ok()).flatten()
     }
 
+    #[inline]
     fn has(&mut self, flow: &Flow, listed: &mut Listed) {
-        if listed.block == Block::Counted {
-            return;
+        if listed.block != Block::Counted {
+            self.count(flow, listed);
         }
+    }
+
+    fn remove(&mut self, tuple: &FourTuple) {
+        self.live.remove(tuple);
+    }
+
+    fn count(&mut self, flow: &Flow, listed: &mut Listed) {
         let number = flow.life.number;
         if listed.block == Block::Unknown && self.live.get(&flow.tuple) == Some(&number) {
             listed.block = Block::Counted;

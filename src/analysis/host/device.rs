@@ -23,7 +23,7 @@ use super::{
 };
 use crate::analysis::{
     certainty::Certainty,
-    flow::{Belongs, Flow, Incarnation, Side},
+    flow::{Before, Belongs, Flow, Side},
     input::Account,
     tcp::{StateView, TcpState},
     time::Timestamp,
@@ -112,11 +112,12 @@ impl Device {
 
     /// A segment that `from` sent on one of its flows, after the flow has taken it; `before` is the flow's life before that,
     /// `device` its own side, `listed` what is kept of it with the flow. What follows is appended to `events`, which is empty.
+    #[inline]
     pub fn observe(
         &mut self,
         segment: &Segment,
         (from, device): (Side, Side),
-        (flow, before): (&Flow, &Incarnation),
+        (flow, before): (&Flow, &Before),
         place: Belongs,
         listed: &mut Listed,
         events: &mut Vec<HostEvent>,
@@ -145,16 +146,21 @@ impl Device {
             if segment.seq_len() > 0 && !segment.flags.has(Flags::RST) {
                 self.whereabouts.written_to(segment.time);
             }
-            self.observe_peer(segment, flow, place, listed, events);
+            let flags = segment.flags;
+            if flags.has(Flags::SYN) || flags.has(Flags::RST) || flags.has(Flags::FIN) {
+                self.observe_peer(segment, flow, place, listed, events);
+            }
         }
         let state = flow.life.endpoint(device).view.state();
         if state == Some(TcpState::Closed) {
-            self.blocks.gone(flow.tuple, listed);
+            self.blocks.gone(&flow.tuple, listed);
         }
         if state == Some(TcpState::TimeWait) && place != Belongs::AnotherLife {
             self.enter(segment, flow, device, listed);
         }
-        self.attempts.observe(segment, from == device, (flow, before), (place, events), listed);
+        if Attempts::are_concerned(listed, place, events) {
+            self.attempts.observe(segment, from == device, (flow, before), (place, events), listed);
+        }
     }
 
     /// A frame that holds no TCP segment, from this device or asking for it.
@@ -225,6 +231,7 @@ impl Device {
         self.accounts.compare(account, &wire)
     }
 
+    #[inline]
     fn observe_own(
         &mut self,
         segment: &Segment,
@@ -283,6 +290,7 @@ impl Device {
         }
     }
 
+    /// A SYN, a RST or a FIN to the device.
     fn observe_peer(
         &mut self,
         segment: &Segment,
@@ -292,9 +300,6 @@ impl Device {
         events: &mut Vec<HostEvent>,
     ) {
         let flags = segment.flags;
-        if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !flags.has(Flags::FIN) {
-            return;
-        }
         let Some(hold) = listed.hold(&mut self.ledger, flow.tuple) else { return };
         if flags.has(Flags::RST) {
             self.rsts += u64::from(hold.is_established() || hold.refused > 0);

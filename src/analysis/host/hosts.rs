@@ -78,20 +78,22 @@ impl Hosts {
 
     /// Which ends of `tuple` are known devices; `None` where neither is and flows between other hosts may be left out from
     /// the start.
-    pub fn concerns(&self, tuple: &FourTuple) -> Option<Ends> {
-        let ends = self.ends(tuple);
+    pub fn concerns(&self, tuple: FourTuple) -> Option<Ends> {
+        let ends = self.ends(&tuple);
         let is_one = ends.a != Ends::NONE || ends.b != Ends::NONE;
         (is_one || !matches!(self.scope, DeviceScope::Named(_))).then_some(ends)
     }
 
-    /// The same of a tuple that is followed, where `known` was said of it before.
+    /// Brings up to date what was said before of a tuple that is followed.
     #[inline]
-    pub fn still(&self, known: Ends, tuple: &FourTuple) -> Ends {
-        if known.met == self.met { known } else { Ends { listed: known.listed, ..self.ends(tuple) } }
+    pub fn renew(&self, ends: &mut Ends, tuple: &FourTuple) {
+        if ends.met != self.met {
+            *ends = Ends { listed: ends.listed, ..self.ends(tuple) };
+        }
     }
 
     fn ends(&self, tuple: &FourTuple) -> Ends {
-        let index = |side| self.find(tuple.socket(side).ip()).map_or(Ends::NONE, |index| index as u16);
+        let index = |side| self.find(tuple.ip(side)).map_or(Ends::NONE, |index| index as u16);
         Ends { a: index(Side::A), b: index(Side::B), met: self.met, listed: Listed::UNKNOWN }
     }
 
@@ -145,7 +147,8 @@ impl Hosts {
     }
 
     /// The device's side in `flow`, whose known ends are `ends`, and its index.
-    pub fn side(&mut self, flow: &Flow, ends: Ends) -> Option<(Side, usize)> {
+    #[inline]
+    pub fn side(&mut self, flow: &Flow, ends: &Ends) -> Option<(Side, usize)> {
         let server = flow.life.opener.other();
         let known = |side: Side| ends.at(side).map(|index| (side, index));
         match self.scope {
@@ -244,6 +247,7 @@ impl Hosts {
         (ranked.into_iter().take(MAX_LISTED).map(Device::facts).collect(), omitted)
     }
 
+    #[inline]
     fn find(&self, ip: IpAddr) -> Option<usize> {
         let address = Address::of(ip);
         if self.endings & address.ending() == 0 {
@@ -283,7 +287,8 @@ impl Ends {
     /// No device, of which there are never so many.
     const NONE: u16 = u16::MAX;
 
-    fn at(self, side: Side) -> Option<usize> {
+    #[inline]
+    fn at(&self, side: Side) -> Option<usize> {
         let index = match side {
             Side::A => self.a,
             Side::B => self.b,

@@ -106,10 +106,11 @@ impl Endpoint {
         if flags.has(Flags::RST) {
             return self.proven(transition::after_own_rst);
         }
-        if segment.seq_len() > 0 {
-            self.time(segment, peer);
+        let (len, end) = (segment.seq_len(), segment.seq_end());
+        if len > 0 {
+            self.time(segment, end, peer);
         }
-        let news = self.advance(segment);
+        let news = self.advance(len, end);
         self.payload += u64::from(news.min(segment.len));
         if flags.has(Flags::SYN) {
             return self.sent_syn(segment);
@@ -257,9 +258,8 @@ impl Endpoint {
         }
     }
 
-    /// Times `segment`, which takes numbers, by Karn's rule; before [`Endpoint::advance`].
-    fn time(&mut self, segment: &Segment, peer: &Endpoint) {
-        let end = segment.seq_end();
+    /// Times `segment`, which takes numbers up to `end`, by Karn's rule; before [`Endpoint::advance`].
+    fn time(&mut self, segment: &Segment, end: SeqNum, peer: &Endpoint) {
         match self.snd_nxt() {
             // Beyond a hole it waits for what is missing.
             Some(next) if next.precedes(segment.seq) => {}
@@ -287,19 +287,19 @@ impl Endpoint {
         }
     }
 
-    /// Notes how far this endpoint has sent; returns the octets of `segment` that are new.
-    fn advance(&mut self, segment: &Segment) -> u32 {
-        let end = segment.seq_end();
+    /// This endpoint has sent `len` numbers up to `end`; returns how many of them are new.
+    fn advance(&mut self, len: u32, end: SeqNum) -> u32 {
         let news = match self.snd_nxt() {
             Some(next) if !next.precedes(end) => return 0,
             Some(next) => next.distance_to(end) as u32,
-            None => segment.seq_len(),
+            None => len,
         };
         self.snd_nxt = end;
         self.known.add(Known::SND_NXT);
         news
     }
 
+    #[inline(always)]
     fn acknowledge(&mut self, segment: &Segment, ack: SeqNum, peer: &Endpoint) {
         let known = self.rcv_nxt();
         // An ACK that says nothing new may still come from SYN-RECEIVED; payload or a further ACK may not.
@@ -333,6 +333,7 @@ impl Endpoint {
         }
     }
 
+    #[inline(always)]
     fn offered_ack(&mut self, ack: SeqNum, at: Timestamp) {
         // Nobody acknowledges what was never sent; such a number belongs to another life.
         if self.snd_nxt().is_some_and(|next| next.precedes(ack)) {

@@ -55,7 +55,8 @@ impl RoundTrip {
     pub fn acknowledged(&mut self, ack: SeqNum, at: Timestamp) {
         if self.is_timing && ack.reaches(self.timed) {
             self.is_timing = false;
-            self.sample(at.since(self.sent));
+            // Not through a Duration: that divides by what takes seconds and microseconds apart.
+            self.sample(at.nanos().saturating_sub(self.sent.nanos()) / 1_000);
         }
     }
 
@@ -64,8 +65,8 @@ impl RoundTrip {
         self.is_timing = false;
     }
 
-    fn sample(&mut self, taken: Duration) {
-        let taken = u32::try_from(taken.as_micros()).unwrap_or(u32::MAX);
+    fn sample(&mut self, taken_us: u64) {
+        let taken = u32::try_from(taken_us).unwrap_or(u32::MAX);
         (self.smoothed_us, self.variation_us) = if self.samples == 0 {
             (taken, taken / 2)
         } else {

@@ -3,7 +3,7 @@
 use super::{flags::Flags, segment::Segment, seq::SeqNum};
 use crate::analysis::{input::FrameNo, time::Timestamp};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     pub frame: FrameNo,
     pub time: Timestamp,
@@ -18,9 +18,10 @@ pub struct Note {
 }
 
 /// An octet of one value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 enum Rest {
+    #[default]
     Unused,
 }
 
