@@ -23,7 +23,7 @@ pub struct Before {
 
 impl Before {
     /// Of `life`, which is about to take a segment that `from` sent.
-    // In place: what is returned whole, the compiler moves to where it is kept by a copy more.
+    // In place: what is returned whole is made elsewhere and copied to where it is kept.
     #[inline]
     pub fn remember(&mut self, life: &Incarnation, from: Side) {
         (self.number, self.opener, self.saw_open) = (life.number, life.opener, life.saw_open);

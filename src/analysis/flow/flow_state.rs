@@ -53,7 +53,7 @@ impl Flow {
     }
 
     /// The same before its life has taken `segment`.
-    // Called, it writes the flow to where it is kept: see `Before::of`.
+    // A call writes the flow to where it is kept; inlined, it is made elsewhere and copied there.
     #[inline(never)]
     pub fn begin(tuple: FourTuple, segment: &Segment, from: Side) -> Flow {
         let (seen, none) = (Sighting::of(segment), Sighting::default());

@@ -87,7 +87,6 @@ impl Incarnation {
     }
 
     /// Feeds a segment of this life: proven on one side, offered to the other.
-    #[inline]
     pub fn take(&mut self, segment: &Segment, from: Side) {
         let (sender, receiver) = match from {
             Side::A => (&mut self.a, &mut self.b),
