@@ -1,9 +1,12 @@
 //! A socket as a text: octet for octet as [`SocketAddr`] displays itself, at a tenth of the cost. Events and their sentences are full
 //! of them.
 
-use core::{fmt, net::SocketAddr};
+use core::{
+    fmt,
+    net::{SocketAddr, SocketAddrV4},
+};
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 /// `10.77.0.2:80`, or `[2001:db8::2]:80`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,38 +14,52 @@ pub struct Socket(pub SocketAddr);
 
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SocketAddr::V4(socket) = self.0 else { return self.0.fmt(f) };
+        match self.0 {
+            SocketAddr::V4(socket) => f.write_str(Text::of(socket).as_str()),
+            SocketAddr::V6(socket) => socket.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Socket {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            SocketAddr::V4(socket) => serializer.serialize_str(Text::of(socket).as_str()),
+            SocketAddr::V6(socket) => serializer.collect_str(&socket),
+        }
+    }
+}
+
+/// For `#[serde(serialize_with = "…")]`.
+pub fn write<S: Serializer>(socket: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    Socket(*socket).serialize(serializer)
+}
+
+/// The same where there may be none.
+pub fn write_if_any<S: Serializer>(socket: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    socket.map(Socket).serialize(serializer)
+}
+
+/// Room for the longest, `255.255.255.255:65535`, in whole words: so the standard library looks at words, where it makes a `str`
+/// of all.
+#[derive(Default)]
+#[repr(align(8))]
+struct Text {
+    octets: [u8; 32],
+    length: usize,
+}
+
+impl Text {
+    fn of(socket: SocketAddrV4) -> Text {
         let mut text = Text::default();
         for (octet, after) in socket.ip().octets().into_iter().zip(*b"...:") {
             text.number(octet.into());
             text.push(after);
         }
         text.number(socket.port());
-        f.write_str(text.as_str())
+        text
     }
-}
 
-/// For `#[serde(serialize_with = "…")]`.
-pub fn write<S: Serializer>(socket: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Socket(*socket))
-}
-
-/// The same where there may be none.
-pub fn write_if_any<S: Serializer>(socket: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
-    match socket {
-        Some(socket) => serializer.collect_str(&Socket(*socket)),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// Room for the longest, `255.255.255.255:65535`.
-#[derive(Default)]
-struct Text {
-    octets: [u8; 21],
-    length: usize,
-}
-
-impl Text {
     fn push(&mut self, octet: u8) {
         if let Some(place) = self.octets.get_mut(self.length) {
             *place = octet;
@@ -60,7 +77,7 @@ impl Text {
     }
 
     fn as_str(&self) -> &str {
-        self.octets.get(..self.length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+        str::from_utf8(&self.octets).ok().and_then(|text| text.get(..self.length)).unwrap_or_default()
     }
 }
 
