@@ -1,7 +1,7 @@
 //! JSON's grammar, written for a line that is nearly all text: a string is looked at once, many octets in one step, and
 //! copied as it is where nothing in it needs an escape.
 //!
-//! Numbers and what does need escapes are `serde_json`'s. Refuses to know events: names and order are theirs.
+//! Numbers, but for times, and what does need escapes are `serde_json`'s. Refuses to know events: names and order are theirs.
 
 use core::fmt;
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use serde::ser::{self, Error as _, Serialize};
 use serde_json::{Error, ser::Formatter};
 
+use super::epoch;
 use crate::text::first_that_acts_or_hides;
 
 /// Where a value is appended in JSON's shortest form, without what acts on a terminal or hides from a reader.
@@ -183,7 +184,20 @@ impl<'a> ser::Serializer for Line<'a> {
         serialize_bool(bool), serialize_bytes(&[u8]),
         serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128),
         serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_u128(u128),
-        serialize_f32(f32), serialize_f64(f64),
+        serialize_f32(f32),
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), Error> {
+        let Some(digits) = epoch::digits(value) else {
+            return serde_json::Serializer::new(self.0).serialize_f64(value);
+        };
+        self.0.extend_from_slice(&digits);
+        // Zeros at the end say nothing, but for the first after the point.
+        let least = self.0.len() - 5;
+        while self.0.len() > least && self.0.last() == Some(&b'0') {
+            self.0.pop();
+        }
+        Ok(())
     }
 
     fn serialize_char(self, value: char) -> Result<(), Error> {
@@ -419,6 +433,16 @@ mod tests {
         fn any_text_is_written_as_serde_json_writes_it(text in "([ -~]{0,20}|.|\\PC|\\pC|\"|\\\\){0,6}") {
             let value = json!({ text.clone(): [text] });
             prop_assert_eq!(written(&value).unwrap(), expected(&value));
+        }
+
+        #[test]
+        fn any_time_is_written_as_serde_json_writes_it(micros in 0..5_000_000_000_000_000_u64, places in 0..8_u32) {
+            for micros in [micros, micros - micros % 10_u64.pow(places)] {
+                let time = micros as f64 / 1e6;
+                for time in [time, time.next_up(), -time] {
+                    prop_assert_eq!(written(&time).unwrap(), expected(&time));
+                }
+            }
         }
 
         #[test]
