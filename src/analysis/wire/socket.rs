@@ -49,11 +49,32 @@ struct Text {
     length: usize,
 }
 
+/// The digits of each octet, and how many they are.
+static OCTETS: [([u8; 3], usize); 256] = {
+    let mut octets = [([0; 3], 0); 256];
+    let mut octet = 0;
+    while octet < octets.len() {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        let digits = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        octets[octet] = match digits {
+            [b'0', b'0', ones] => ([ones, 0, 0], 1),
+            [b'0', tens, ones] => ([tens, ones, 0], 2),
+            digits => (digits, 3),
+        };
+        octet += 1;
+    }
+    octets
+};
+
 impl Text {
     fn of(socket: SocketAddrV4) -> Text {
         let mut text = Text::default();
         for (octet, after) in socket.ip().octets().into_iter().zip(*b"...:") {
-            text.number(octet.into());
+            let (digits, length) = OCTETS[usize::from(octet)];
+            if let Some(place) = text.octets.get_mut(text.length..text.length + digits.len()) {
+                place.copy_from_slice(&digits);
+                text.length += length;
+            }
             text.push(after);
         }
         text.number(socket.port());
