@@ -57,7 +57,8 @@ impl Event {
 
 /// One object: its `type`, and what it holds beside that.
 ///
-/// What comes often is written field by field: serde puts a `type` and flattened fields into a map, which costs twice as much.
+/// What comes often is written field by field: serde puts a `type` and flattened fields into a map, whose names are looked
+/// through for escapes each time.
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
