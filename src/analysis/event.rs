@@ -5,7 +5,7 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
     detect::Finding,
@@ -20,7 +20,7 @@ pub use super::flow::{FlowChange, FlowEvent, SegmentEvent};
 /// Version of the stream's field names.
 pub const SCHEMA: u32 = 1;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
     Start(Start),
@@ -55,6 +55,52 @@ impl Event {
     }
 }
 
+/// One object: its `type`, and what it holds beside that.
+///
+/// What comes often is written field by field: serde puts a `type` and flattened fields into a map, whose names are looked
+/// through for escapes each time.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Event::Finding(finding) => {
+                let mut object = serializer.serialize_struct("Event", 16)?;
+                object.serialize_field("type", "finding")?;
+                finding.write_fields(&mut object)?;
+                object.end()
+            }
+            Event::Device(DeviceEvent { when, facts }) => {
+                let mut object = serializer.serialize_struct("Event", 19)?;
+                object.serialize_field("type", "device")?;
+                when.write_fields(&mut object)?;
+                facts.write_fields(&mut object)?;
+                object.end()
+            }
+            Event::Start(start) => Seldom::Start(start).serialize(serializer),
+            Event::Segment(segment) => Seldom::Segment(segment).serialize(serializer),
+            Event::Flow(flow) => Seldom::Flow(flow).serialize(serializer),
+            Event::Alert(alert) => Seldom::Alert(alert).serialize(serializer),
+            Event::Capture(capture) => Seldom::Capture(capture).serialize(serializer),
+            Event::Marker(marker) => Seldom::Marker(marker).serialize(serializer),
+            Event::Progress(progress) => Seldom::Progress(progress).serialize(serializer),
+            Event::Summary(summary) => Seldom::Summary(summary).serialize(serializer),
+        }
+    }
+}
+
+/// What serde may write in its own way: it comes seldom, or only where it was asked for.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Seldom<'a> {
+    Start(&'a Start),
+    Segment(&'a SegmentEvent),
+    Flow(&'a FlowEvent),
+    Alert(&'a Alert),
+    Capture(&'a CaptureEvent),
+    Marker(&'a MarkerEvent),
+    Progress(&'a ProgressEvent),
+    Summary(&'a Summary),
+}
+
 /// What is being watched, and by what; the only event without a time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Start {
@@ -74,7 +120,7 @@ pub struct Start {
 }
 
 /// What is known of a device changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DeviceEvent {
     #[serde(flatten)]
     pub when: When,

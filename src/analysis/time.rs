@@ -70,12 +70,23 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339, UTC, microseconds. By hand, since every event bears one: the last year that nanoseconds reach is 2554.
+/// RFC 3339, UTC, microseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, micros) = (self.0 / 1_000_000_000, self.0 / 1_000 % 1_000_000);
+        f.write_str(Rfc3339::of(*self).as_str())
+    }
+}
+
+/// By hand, since every event bears one: the last year that nanoseconds reach is 2554. In whole words: so the standard library
+/// looks at words, where it makes a `str` of all.
+#[repr(align(8))]
+struct Rfc3339([u8; 32]);
+
+impl Rfc3339 {
+    fn of(time: Timestamp) -> Rfc3339 {
+        let (seconds, micros) = (time.0 / 1_000_000_000, time.0 / 1_000 % 1_000_000);
         let (year, month, day) = date(seconds / 86_400);
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut text = *b"0000-00-00T00:00:00.000000Z     ";
         put(&mut text[..4], year);
         put(&mut text[5..7], month);
         put(&mut text[8..10], day);
@@ -83,7 +94,11 @@ impl fmt::Display for Timestamp {
         put(&mut text[14..16], seconds / 60 % 60);
         put(&mut text[17..19], seconds % 60);
         put(&mut text[20..26], micros);
-        f.write_str(str::from_utf8(&text).unwrap_or_default())
+        Rfc3339(text)
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).ok().and_then(|text| text.get(..27)).unwrap_or_default()
     }
 }
 
@@ -129,17 +144,16 @@ pub struct When(pub Timestamp);
 impl Serialize for When {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut pair = serializer.serialize_struct("When", 2)?;
-        pair.serialize_field("time", &Rfc3339(self.0))?;
-        pair.serialize_field("epoch", &self.0)?;
+        self.write_fields(&mut pair)?;
         pair.end()
     }
 }
 
-struct Rfc3339(Timestamp);
-
-impl Serialize for Rfc3339 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+impl When {
+    /// Adds the pair to the fields of an object.
+    pub fn write_fields<O: SerializeStruct>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.serialize_field("time", Rfc3339::of(self.0).as_str())?;
+        object.serialize_field("epoch", &self.0)
     }
 }
 

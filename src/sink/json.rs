@@ -11,6 +11,7 @@ use self::line::Line;
 use super::Sink;
 use crate::analysis::event::Event;
 
+mod epoch;
 mod line;
 
 /// The buffer is handed on when it holds this much, flushed or not.

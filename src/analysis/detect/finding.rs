@@ -4,20 +4,23 @@ use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{SerializeMap, SerializeStruct},
+};
 
 use super::super::{
     certainty::Certainty,
     input::FrameNo,
     time::{Timestamp, When},
-    wire::socket,
+    wire::Socket,
 };
 
 /// Words that are the program's own, and need no copy, or came from elsewhere: a user's rule, a saved run.
 pub type Words = Cow<'static, str>;
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Finding {
     /// Counts from 1 within a run.
     pub id: u64,
@@ -27,20 +30,17 @@ pub struct Finding {
     pub when: When,
     pub device: IpAddr,
     /// Who opened the connection.
-    #[serde(serialize_with = "socket::write")]
     pub client: SocketAddr,
-    #[serde(serialize_with = "socket::write")]
     pub server: SocketAddr,
     /// Which life of the four-tuple, from 1.
     pub incarnation: u32,
     /// The frames that are the fact, in the order the contract gives for this rule.
     pub frames: Vec<FrameNo>,
     /// Numbers of this fact; names end in their unit (`_s`), sequence numbers are raw.
-    #[serde(serialize_with = "write_quantities")]
     pub quantities: BTreeMap<Words, f64>,
     pub text: String,
     /// Ids of the findings without which this one would not be, oldest first. Set by the engine.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub caused_by: Vec<u64>,
     /// `frames` and the frames that explain them, decoded, in time order: enough to draw a ladder.
     #[serde(default)]
@@ -96,6 +96,35 @@ impl Finding {
     }
 }
 
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Finding", 15)?;
+        self.write_fields(&mut object)?;
+        object.end()
+    }
+}
+
+impl Finding {
+    /// Adds all of it to the fields of an object.
+    pub fn write_fields<O: SerializeStruct>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.serialize_field("id", &self.id)?;
+        object.serialize_field("rule", &Plain(&self.rule))?;
+        object.serialize_field("certainty", &self.certainty)?;
+        self.when.write_fields(object)?;
+        object.serialize_field("device", &self.device)?;
+        object.serialize_field("client", &Socket(self.client))?;
+        object.serialize_field("server", &Socket(self.server))?;
+        object.serialize_field("incarnation", &self.incarnation)?;
+        object.serialize_field("frames", &self.frames)?;
+        object.serialize_field("quantities", &Quantities(&self.quantities))?;
+        object.serialize_field("text", &self.text)?;
+        if !self.caused_by.is_empty() {
+            object.serialize_field("caused_by", &self.caused_by)?;
+        }
+        object.serialize_field("evidence", &self.evidence)
+    }
+}
+
 /// One segment as a person reads it in a ladder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceSegment {
@@ -104,6 +133,7 @@ pub struct EvidenceSegment {
     /// Sent by the side that opened the connection.
     pub from_client: bool,
     /// tcpdump's letters: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`.
+    #[serde(serialize_with = "write_words")]
     pub flags: Words,
     pub seq: u32,
     /// Absent without the ACK flag.
@@ -112,22 +142,40 @@ pub struct EvidenceSegment {
     pub len: u32,
     pub window: u16,
     /// What this segment is in the story, in a few words: `device closes first`, `stale ACK`, …
+    #[serde(serialize_with = "write_words")]
     pub role: Words,
 }
 
 /// Counts and sequence numbers as integers, spans of time as decimals.
-fn write_quantities<S: Serializer>(
-    quantities: &BTreeMap<Words, f64>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(quantities.len()))?;
-    for (name, value) in quantities {
-        let whole = *value as i64;
-        if !name.ends_with("_s") && whole as f64 == *value {
-            map.serialize_entry(name, &whole)?;
-        } else {
-            map.serialize_entry(name, value)?;
+struct Quantities<'a>(&'a BTreeMap<Words, f64>);
+
+impl Serialize for Quantities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            let whole = *value as i64;
+            if !name.ends_with("_s") && whole as f64 == *value {
+                map.serialize_entry(&Plain(name), &whole)?;
+            } else {
+                map.serialize_entry(&Plain(name), value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// What is the program's own is written as the word that an enum's variant is: without a look at what might be in it.
+struct Plain<'a>(&'a Words);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Words::Borrowed(word) => serializer.serialize_unit_variant("Words", 0, word),
+            Words::Owned(words) => serializer.serialize_str(words),
         }
     }
-    map.end()
+}
+
+fn write_words<S: Serializer>(words: &Words, serializer: S) -> Result<S::Ok, S::Error> {
+    Plain(words).serialize(serializer)
 }

@@ -3,13 +3,20 @@
 //! Only the next SYN can show it, so the last RST of a chain proves nothing. One RST may be lost on the air;
 //! two in a row are not.
 
+use core::fmt::Write;
 use std::collections::BTreeMap;
 
 use super::{
     Detector, Finding, Occasions, Parameter, Spec,
-    evidence::{of_close, row, seconds},
+    evidence::{ROOM, of_close, row, seconds},
 };
-use crate::analysis::{certainty::Certainty, host::HostEvent, time::When, wire::Socket};
+use crate::analysis::{
+    certainty::Certainty,
+    host::{HostEvent, Story},
+    input::FrameNo,
+    time::When,
+    wire::Socket,
+};
 
 pub const SPEC: Spec = Spec {
     id: "ignored-rst",
@@ -62,18 +69,21 @@ impl Detector for IgnoredRst {
                 ("cycle".into(), f64::from(*nth)),
                 ("until_next_syn_s".into(), seconds(syn.time.seconds_after(rst.time))),
             ]),
-            text: format!(
-                "{server} ignored the RST from {client} (frame {rst_frame}), whose sequence number is exactly the \
-                 one it asked for: the next SYN (frame {syn_frame}) was answered with the same stale ACK (frame \
-                 {ack_frame}).",
-                server = Socket(story.server),
-                client = Socket(story.client),
-                rst_frame = rst.frame,
-                syn_frame = syn.frame,
-                ack_frame = stale_ack.frame,
-            ),
+            text: words(story, rst.frame, syn.frame, stale_ack.frame),
             caused_by: Vec::new(),
             evidence,
         });
     }
+}
+
+fn words(story: &Story, rst_frame: FrameNo, syn_frame: FrameNo, ack_frame: FrameNo) -> String {
+    let (server, client) = (Socket(story.server), Socket(story.client));
+    let mut text = String::with_capacity(ROOM);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "{server} ignored the RST from {client} (frame {rst_frame}), whose sequence number is exactly the one it asked for: \
+         the next SYN (frame {syn_frame}) was answered with the same stale ACK (frame {ack_frame})."
+    );
+    text
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Detector, Finding, Occasions, Spec,
-    evidence::{of_close, row, seconds},
+    evidence::{ROOM, Seconds, of_close, row, seconds},
 };
 use crate::analysis::{
     certainty::Certainty,
@@ -68,7 +68,7 @@ impl Detector for TimeWaitCollision {
 
 fn words(story: &Story, since: Option<f64>, syn_frame: FrameNo, ack_frame: FrameNo) -> String {
     let (server, client) = (Socket(story.server), Socket(story.client));
-    let mut text = String::with_capacity(320);
+    let mut text = String::with_capacity(ROOM);
     // Writing to a String cannot fail.
     let _ = write!(
         text,
@@ -78,7 +78,8 @@ fn words(story: &Story, since: Option<f64>, syn_frame: FrameNo, ack_frame: Frame
     let _ = match (since, story.close) {
         (Some(since), Some(close)) => write!(
             text,
-            "which it has held in TIME-WAIT for {since:.3} s since it closed first (frame {}).",
+            "which it has held in TIME-WAIT for {} s since it closed first (frame {}).",
+            Seconds(since),
             close.device_fin.frame
         ),
         (_, _) => write!(

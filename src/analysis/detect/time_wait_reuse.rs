@@ -5,7 +5,7 @@
 
 use super::{
     Detector, Finding, Occasions, Spec,
-    evidence::{of_close, row, seconds},
+    evidence::{Seconds, of_close, row, seconds},
 };
 use crate::analysis::{host::HostEvent, time::When, wire::Socket};
 
@@ -38,11 +38,12 @@ impl Detector for TimeWaitReuse {
                 frames: vec![syn.frame],
                 quantities: Default::default(),
                 text: format!(
-                    "{client} asks {server} for a new connection (frame {frame}) {since:.3} s after the device, which \
+                    "{client} asks {server} for a new connection (frame {frame}) {since} s after the device, which \
                      closed the last one on the same ports first, began to hold it in TIME-WAIT.",
                     server = Socket(story.server),
                     client = Socket(story.client),
                     frame = syn.frame,
+                    since = Seconds(since),
                 ),
                 caused_by: Vec::new(),
                 evidence: Vec::new(),

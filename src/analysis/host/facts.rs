@@ -3,25 +3,25 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 use super::super::{certainty::Certainty, input::FrameNo, wire::socket};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DeviceFacts {
     pub address: IpAddr,
     /// As `aa:bb:cc:dd:ee:ff`, where the link showed it.
     #[serde(default)]
     pub mac: Option<String>,
     /// The address that it had before, by its MAC address; absent where it has had this one all the time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub formerly: Option<IpAddr>,
     pub stack: Stack,
     pub stack_certainty: Option<Certainty>,
     pub time_wait: TimeWaitFacts,
     pub msl_s: MslBracket,
     /// Absent when nothing is known of it.
-    #[serde(default, skip_serializing_if = "PcbCap::is_unknown")]
+    #[serde(default)]
     pub pcb_cap: PcbCap,
     pub rst_in_time_wait: RstInTimeWait,
     pub syn_in_time_wait: SynInTimeWait,
@@ -36,11 +36,50 @@ pub struct DeviceFacts {
     #[serde(default)]
     pub note: Option<String>,
     /// The mode of its test firmware, in the firmware's own words, as it was last told; absent where nobody asked it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mode: Option<String>,
     /// How its own accounts of TIME-WAIT compare; absent where it gave none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub own_account: Option<AccountFacts>,
+}
+
+impl Serialize for DeviceFacts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("DeviceFacts", 16)?;
+        self.write_fields(&mut object)?;
+        object.end()
+    }
+}
+
+impl DeviceFacts {
+    /// Adds all of them to the fields of an object.
+    pub fn write_fields<O: SerializeStruct>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.serialize_field("address", &self.address)?;
+        object.serialize_field("mac", &self.mac)?;
+        if let Some(formerly) = &self.formerly {
+            object.serialize_field("formerly", formerly)?;
+        }
+        object.serialize_field("stack", &self.stack)?;
+        object.serialize_field("stack_certainty", &self.stack_certainty)?;
+        object.serialize_field("time_wait", &self.time_wait)?;
+        object.serialize_field("msl_s", &self.msl_s)?;
+        if !self.pcb_cap.is_unknown() {
+            object.serialize_field("pcb_cap", &self.pcb_cap)?;
+        }
+        object.serialize_field("rst_in_time_wait", &self.rst_in_time_wait)?;
+        object.serialize_field("syn_in_time_wait", &self.syn_in_time_wait)?;
+        object.serialize_field("behaves_as", &self.behaves_as)?;
+        object.serialize_field("accepted", &self.accepted)?;
+        object.serialize_field("delays", &self.delays)?;
+        object.serialize_field("note", &self.note)?;
+        if let Some(mode) = &self.mode {
+            object.serialize_field("mode", mode)?;
+        }
+        match &self.own_account {
+            Some(account) => object.serialize_field("own_account", account),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The device's own accounts of what it holds in TIME-WAIT, beside the wire's.

@@ -1,6 +1,8 @@
 //! Placeholders in a rule's words. They are checked when a rule is loaded and filled in when it speaks.
 
-use super::super::detect::Finding;
+use core::fmt::Write;
+
+use super::super::{detect::Finding, wire::Socket};
 
 /// What may stand in braces in `title` and `why`.
 pub const PLACEHOLDERS: &[&str] = &["device", "client", "server", "count", "certainty"];
@@ -15,18 +17,21 @@ pub fn unknown_placeholder(text: &str) -> Option<(&str, usize)> {
 
 /// `text` with its placeholders filled from the first finding of an alert that counts `count`.
 pub fn fill(text: &str, finding: &Finding, count: u64) -> String {
-    pieces(text).fold(String::with_capacity(text.len()), |mut filled, piece| {
-        match piece {
-            Piece::Text(words) => filled.push_str(words),
+    /// Octets that what is filled in most often finds room in.
+    const FILLED: usize = 64;
+    pieces(text).fold(String::with_capacity(text.len() + FILLED), |mut filled, piece| {
+        // Writing to a String cannot fail.
+        let _ = match piece {
+            Piece::Text(words) => filled.write_str(words),
             Piece::Placeholder { name, .. } => match name {
-                "device" => filled.push_str(&finding.device.to_string()),
-                "client" => filled.push_str(&finding.client.to_string()),
-                "server" => filled.push_str(&finding.server.to_string()),
-                "count" => filled.push_str(&count.to_string()),
-                "certainty" => filled.push_str(&finding.certainty.to_string()),
-                unknown => filled.push_str(unknown),
+                "device" => write!(filled, "{}", finding.device),
+                "client" => write!(filled, "{}", Socket(finding.client)),
+                "server" => write!(filled, "{}", Socket(finding.server)),
+                "count" => write!(filled, "{count}"),
+                "certainty" => write!(filled, "{}", finding.certainty),
+                unknown => filled.write_str(unknown),
             },
-        }
+        };
         filled
     })
 }

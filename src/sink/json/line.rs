@@ -1,7 +1,7 @@
 //! JSON's grammar, written for a line that is nearly all text: a string is looked at once, many octets in one step, and
 //! copied as it is where nothing in it needs an escape.
 //!
-//! Numbers and what does need escapes are `serde_json`'s. Refuses to know events: names and order are theirs.
+//! Numbers, but for times, and what does need escapes are `serde_json`'s. Refuses to know events: names and order are theirs.
 
 use core::fmt;
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use serde::ser::{self, Error as _, Serialize};
 use serde_json::{Error, ser::Formatter};
 
+use super::epoch;
 use crate::text::first_that_acts_or_hides;
 
 /// Where a value is appended in JSON's shortest form, without what acts on a terminal or hides from a reader.
@@ -28,6 +29,7 @@ impl Line<'_> {
     /// A text that needs no escape.
     #[inline]
     fn unescaped(self, text: &str) {
+        debug_assert!(is_plain(text.as_bytes()), "{text}");
         self.0.push(b'"');
         self.0.extend_from_slice(text.as_bytes());
         self.0.push(b'"');
@@ -101,6 +103,9 @@ impl Formatter for Visible {
     }
 }
 
+/// Names of ours are not longer than this, or else written octet by octet.
+const LONGEST: usize = 28;
+
 /// What stands between two brackets.
 pub struct Parts<'a> {
     out: &'a mut Vec<u8>,
@@ -117,16 +122,22 @@ impl Parts<'_> {
         self.is_first = false;
     }
 
-    /// A name of our own, which needs no escape.
+    /// A name of our own, which needs no escape. Put together with what stands around it first: so where it is known, all of
+    /// it is written in a step or two.
     #[inline(always)]
     fn name(&mut self, name: &'static str) {
-        match self.is_first {
-            true => self.out.push(b'"'),
-            false => self.out.extend_from_slice(b",\""),
-        }
+        let start = usize::from(self.is_first);
         self.is_first = false;
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        let mut text = [b','; LONGEST + 4];
+        let end = name.len() + 4;
+        if let Some([before, place @ .., after, colon]) = text.get_mut(1..end) {
+            (*before, *after, *colon) = (b'"', b'"', b':');
+            place.copy_from_slice(name.as_bytes());
+            self.out.extend_from_slice(&text[start..end]);
+        } else {
+            let comma = &text[start..1];
+            self.out.extend([comma, b"\"", name.as_bytes(), b"\":"].into_iter().flatten());
+        }
     }
 
     #[inline]
@@ -173,7 +184,20 @@ impl<'a> ser::Serializer for Line<'a> {
         serialize_bool(bool), serialize_bytes(&[u8]),
         serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128),
         serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_u128(u128),
-        serialize_f32(f32), serialize_f64(f64),
+        serialize_f32(f32),
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), Error> {
+        let Some(digits) = epoch::digits(value) else {
+            return serde_json::Serializer::new(self.0).serialize_f64(value);
+        };
+        self.0.extend_from_slice(&digits);
+        // Zeros at the end say nothing, but for the first after the point.
+        let least = self.0.len() - 5;
+        while self.0.len() > least && self.0.last() == Some(&b'0') {
+            self.0.pop();
+        }
+        Ok(())
     }
 
     fn serialize_char(self, value: char) -> Result<(), Error> {
@@ -358,7 +382,7 @@ mod tests {
         Unit,
         New(f64),
         Tuple(u8, Option<char>),
-        Struct { yes: bool, bounds: (i64, u64), nothing: () },
+        Struct { yes: bool, bounds: (i64, u64), nothing: (), a_name_longer_than_any_of_ours: u8 },
     }
 
     #[test]
@@ -371,7 +395,12 @@ mod tests {
             Shape::New(1e300),
             Shape::Tuple(0, None),
             Shape::Tuple(255, Some('\u{202e}')),
-            Shape::Struct { yes: true, bounds: (i64::MIN, u64::MAX), nothing: () },
+            Shape::Struct {
+                yes: true,
+                bounds: (i64::MIN, u64::MAX),
+                nothing: (),
+                a_name_longer_than_any_of_ours: 1,
+            },
         ];
         for shape in &shapes {
             assert_eq!(written(shape).unwrap(), expected(shape));
@@ -404,6 +433,16 @@ mod tests {
         fn any_text_is_written_as_serde_json_writes_it(text in "([ -~]{0,20}|.|\\PC|\\pC|\"|\\\\){0,6}") {
             let value = json!({ text.clone(): [text] });
             prop_assert_eq!(written(&value).unwrap(), expected(&value));
+        }
+
+        #[test]
+        fn any_time_is_written_as_serde_json_writes_it(micros in 0..5_000_000_000_000_000_u64, places in 0..8_u32) {
+            for micros in [micros, micros - micros % 10_u64.pow(places)] {
+                let time = micros as f64 / 1e6;
+                for time in [time, time.next_up(), -time] {
+                    prop_assert_eq!(written(&time).unwrap(), expected(&time));
+                }
+            }
         }
 
         #[test]
