@@ -222,7 +222,7 @@ fuzz:
 fuzz-short:
 	@CARGO_TARGET_DIR=$(TARGET) FUZZ_PROFILE=short FUZZ_SEED=1 fuzz/run.sh 2
 
-## make asan            what uses the islands of unsafe code, under AddressSanitizer, in target/asan; takes minutes
+## make asan            unit tests and what uses the islands of unsafe code, under AddressSanitizer, in target/asan; takes minutes
 # The compiler hands the sanitizer out to those who say that they know it is not stable. Left out is what weighs memory.
 UNSAFE_USED_BY := attach daemon lab rejoin
 .PHONY: asan
@@ -230,7 +230,7 @@ asan: prerequisites-test twin
 	@export RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0; \
 	as="--locked --target $$(rustc -vV | sed -n 's/^host: //p') --target-dir $(TARGET)/asan"; \
 	$(CARGO) build $$as --example lab_probe && \
-	$(HEARING) $(CARGO) test $$as --no-fail-fast $(UNSAFE_USED_BY:%=--test %) -- --skip fifty_flaps
+	$(HEARING) $(CARGO) test $$as --no-fail-fast --lib $(UNSAFE_USED_BY:%=--test %) -- --skip fifty_flaps
 
 ## make mermaid         are the diagrams of reports what Mermaid itself understands? (needs node and npm)
 # The versions are fixed, so that a new Mermaid is a decision.

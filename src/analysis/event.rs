@@ -63,7 +63,7 @@ impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Event::Finding(finding) => {
-                let mut object = serializer.serialize_struct("Event", 16)?;
+                let mut object = serializer.serialize_struct("Event", 15)?;
                 object.serialize_field("type", "finding")?;
                 finding.write_fields(&mut object)?;
                 object.end()

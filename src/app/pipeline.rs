@@ -104,8 +104,8 @@ impl Pipeline {
         running.finished
     }
 
-    /// Whether the engine is not alone with the frames.
-    fn has_company(&self) -> bool {
+    /// Whether anybody beside the engine sees the frames, or is looked after between two of them.
+    fn is_attended(&self) -> bool {
         self.screen.is_some()
             || self.attached.is_some()
             || self.ring.is_some()
@@ -130,9 +130,10 @@ fn log_gap(gap: &Gap) {
 
 struct Running {
     parts: Pipeline,
-    /// Whether anybody beside the engine sees the frames or is looked after between two of them.
+    /// See [`Pipeline::is_attended`].
     is_attended: bool,
     finished: Finished,
+    /// What a recording is told at its end.
     quality: CaptureQuality,
     /// When stdout was flushed last.
     flushed: Option<Instant>,
@@ -151,7 +152,7 @@ struct Running {
 impl Running {
     fn of(parts: Pipeline) -> Running {
         Running {
-            is_attended: parts.has_company(),
+            is_attended: parts.is_attended(),
             parts,
             finished: Finished::default(),
             quality: CaptureQuality::default(),

@@ -1,6 +1,7 @@
 //! The bounded way from a capture thread to the engine's thread.
 //!
-//! Knows batches, the order of frames and losses. Knows neither libpcap nor files. Batches go round and round: in steady state nothing is allocated a packet.
+//! Knows batches, the order of frames and losses. Knows neither libpcap nor files. Batches go round and round: in steady
+//! state nothing is allocated a packet.
 //!
 //! Two ways in: [`Feeder::offer`] never waits and turns what does not fit into a [`Gap`] at that very place;
 //! [`Feeder::send`] waits, for a source that can.

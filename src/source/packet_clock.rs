@@ -50,9 +50,12 @@ impl PacketClock {
     }
 
     /// When the next tick is due if nothing comes. Detectors look at the clock at each full tick: told of it as soon as it is
-    /// there, none of them waits for the next.
+    /// there, none of them waits for the next. Before the first frame they have nothing to wait for.
     pub fn next_tick(&self, now: Instant, origin: Origin) -> Instant {
         let latest = now + TICK;
+        if self.last.is_none() {
+            return latest;
+        }
         let time = self.time_at(latest, origin);
         let full = time.round_down(TICK);
         let earlier = if full > self.told { time.since(full) } else { Duration::ZERO };
@@ -105,8 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_frame_of_a_stream_time_stands_still() {
+    fn before_the_first_frame_a_tick_comes_a_tick_later() {
         let (clock, now) = (PacketClock::default(), Instant::now());
         assert_eq!(clock.next_tick(now, Origin::Packets), now + TICK);
+        assert_eq!(clock.next_tick(now, Origin::System), now + TICK);
     }
 }

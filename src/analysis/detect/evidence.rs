@@ -52,7 +52,7 @@ pub fn seconds(span: f64) -> f64 {
     (span * 1e6).round() / 1e6
 }
 
-/// Seconds in a sentence, with milliseconds: octet for octet what `{:.3}` makes of them, at a third of the cost where they
+/// Seconds in a sentence, with milliseconds: octet for octet what `{:.3}` makes of them, by integers where they
 /// are whole microseconds.
 pub struct Seconds(pub f64);
 

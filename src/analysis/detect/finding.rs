@@ -98,7 +98,7 @@ impl Finding {
 
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Finding", 15)?;
+        let mut object = serializer.serialize_struct("Finding", 14)?;
         self.write_fields(&mut object)?;
         object.end()
     }

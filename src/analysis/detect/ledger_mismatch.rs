@@ -46,6 +46,8 @@ impl Detector for LedgerMismatch {
     }
 
     fn on_account(&mut self, comparison: &Comparison, findings: &mut Vec<Finding>) {
+        // Of a device of which the wire showed nothing there are no two opinions.
+        let Some(heard) = comparison.heard else { return };
         let Some(followed) = self.follow(comparison.device) else { return };
         let mut confirmed: Vec<&Disagreement> = Vec::new();
         let mut now = Vec::with_capacity(comparison.disagreements.len());
@@ -59,10 +61,7 @@ impl Detector for LedgerMismatch {
             now.push((*tuple, *opinions, before.is_some()));
         }
         followed.last = now;
-        // Of a device of which the wire showed nothing there are no two opinions.
-        if let Some(heard) = comparison.heard
-            && !confirmed.is_empty()
-        {
+        if !confirmed.is_empty() {
             findings.push(tell(comparison, &confirmed, heard));
         }
     }
@@ -101,7 +100,7 @@ fn tell(comparison: &Comparison, confirmed: &[&Disagreement], heard: FrameNo) ->
     let mut explained = explanations(confirmed);
     if frames.is_empty() {
         explained.push_str(&format!(
-            " Up to frame {heard}, the device's last, the wire showed no close of these connections."
+            " Up to frame {heard}, the device's last, the wire showed no close of those named."
         ));
         frames.push(heard);
     }

@@ -1,6 +1,6 @@
 //! A SYN that nobody has answered yet: all that there is of most flows in a flood.
 //!
-//! Kept as it came, in a quarter of the room; the flow is made of it when a second segment comes.
+//! Kept as far as a flow is made of it, in a fifth of the room; that is done when a second segment comes.
 
 use super::{
     flow_state::Flow,

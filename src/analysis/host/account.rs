@@ -57,7 +57,8 @@ pub struct Comparison {
     pub disagreements: Vec<Disagreement>,
     /// Disagreements beyond those kept.
     pub more: u64,
-    /// The last frame of the device: so far goes what the wire says. None where it showed nothing of the device.
+    /// The last frame of the device: so far goes what the wire says. None where nothing was heard of it, or
+    /// since the clock was set.
     pub heard: Option<FrameNo>,
 }
 

@@ -88,7 +88,7 @@ pub struct Hold {
 
 impl Hold {
     /// What one takes at the most beside itself, octets.
-    pub const OCTETS_BESIDE: usize = size_of::<AskedAgain>();
+    pub const OCTETS_BESIDE: usize = size_of::<AskedAgain>() + AskedAgain::OCTETS_WITHHELD;
 
     /// A hold whose close was seen, up to the client's FIN at least.
     pub fn closed(tuple: FourTuple, device: Side, rn: SeqNum, close: Close, certainty: Certainty) -> Hold {
@@ -150,7 +150,7 @@ impl Hold {
 
     /// The close was seen, or enough cycles stand for it.
     pub fn is_established(&self) -> bool {
-        self.close.is_some() || self.ignored >= CONFIRMING_CYCLES
+        is_established(self.close.as_ref(), self.ignored)
     }
 
     /// When TIME-WAIT may have begun: the client's FIN where it was seen.
@@ -253,7 +253,7 @@ impl Hold {
             nth: self.refused,
             nth_ignored: self.ignored,
         };
-        if self.close.is_some() || self.ignored >= CONFIRMING_CYCLES {
+        if is_established(self.close.as_ref(), self.ignored) {
             let mut told = core::mem::take(&mut asked.withheld);
             told.push(refusal);
             if self.close.is_none() {
@@ -262,7 +262,7 @@ impl Hold {
             return told;
         }
         // Bounded: a chain that never confirms is a peer that never resets.
-        if asked.withheld.len() <= CONFIRMING_CYCLES as usize {
+        if asked.withheld.len() < AskedAgain::MOST_WITHHELD {
             asked.withheld.push(refusal);
         }
         Vec::new()
@@ -310,4 +310,9 @@ impl Hold {
             self.earliest_start = self.latest_start;
         }
     }
+}
+
+/// A close that was seen, or so many cycles, stand for a hold.
+fn is_established(close: Option<&Close>, ignored: u32) -> bool {
+    close.is_some() || ignored >= CONFIRMING_CYCLES
 }

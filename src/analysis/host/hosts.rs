@@ -93,7 +93,9 @@ impl Hosts {
     }
 
     fn ends(&self, tuple: &FourTuple) -> Ends {
-        let index = |side| self.find(tuple.ip(side)).map_or(Ends::NONE, |index| index as u16);
+        let index = |side| {
+            self.find(tuple.ip(side)).and_then(|index| u16::try_from(index).ok()).unwrap_or(Ends::NONE)
+        };
         Ends { a: index(Side::A), b: index(Side::B), met: self.met, listed: Listed::UNKNOWN }
     }
 

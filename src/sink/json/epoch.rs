@@ -1,11 +1,11 @@
-//! Seconds since 1970 with microseconds, as JSON: what `serde_json` writes, at half the cost. Every event bears some.
+//! Seconds since 1970 with microseconds, as JSON: digit for digit what `serde_json` writes. Every event bears some.
 //!
 //! Refuses all other numbers.
 
 /// Of seconds that have ten digits before the point and six after it: all of them.
 ///
-/// `None` where `value` is not the number nearest to that. Such numbers lie further apart than what rounds to one of them, so
-/// none has a shorter decimal.
+/// `None` where `value` is not the number nearest to that. Below 4e9 two numbers lie closer together than two microseconds: each of
+/// these has one of its own, and no shorter decimal means it. And the seconds fit into 32 bits.
 #[inline]
 pub fn digits(value: f64) -> Option<[u8; 17]> {
     if !(1e9..4e9).contains(&value) {

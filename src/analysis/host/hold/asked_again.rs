@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use super::Refusal;
+use super::{CONFIRMING_CYCLES, Refusal};
 use crate::analysis::{
     time::Timestamp,
     wire::{Note, SeqNum},
@@ -26,6 +26,11 @@ pub struct AskedAgain {
 }
 
 impl AskedAgain {
+    /// Refusals told of only once enough cycles stand for the hold.
+    pub const MOST_WITHHELD: usize = CONFIRMING_CYCLES as usize + 1;
+    /// What these take, octets: a list grows to a power of two.
+    pub const OCTETS_WITHHELD: usize = AskedAgain::MOST_WITHHELD.next_power_of_two() * size_of::<Refusal>();
+
     /// A SYN was offered to the device.
     pub fn offer_syn(&mut self, syn: Note, incarnation: u32) {
         if self.awaiting.iter().all(Option::is_some) {
