@@ -227,7 +227,8 @@ fuzz-short:
 UNSAFE_USED_BY := attach daemon lab rejoin
 .PHONY: asan
 asan: prerequisites-test twin
-	@export RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0; \
+	@export RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 \
+	  ESP_TCPWATCH_TWIN=$(TARGET)/twin/esp-tcpwatch-twin; \
 	as="--locked --target $$(rustc -vV | sed -n 's/^host: //p') --target-dir $(TARGET)/asan"; \
 	$(CARGO) build $$as --example lab_probe && \
 	$(HEARING) $(CARGO) test $$as --no-fail-fast --lib $(UNSAFE_USED_BY:%=--test %) -- --skip fifty_flaps
