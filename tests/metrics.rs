@@ -68,16 +68,23 @@ impl Run {
         body.to_owned()
     }
 
-    /// The metrics, once `wanted` is among their lines.
+    /// The metrics, once `wanted` is among their lines and all that is told of the same frames has come: they are set one by one.
     fn metrics_with(&self, wanted: &str) -> String {
         let began = Instant::now();
+        let mut last = String::new();
         loop {
             let text = self.metrics();
-            if text.lines().any(|line| line == wanted) {
+            let counts: String = text
+                .lines()
+                .filter(|line| line.starts_with("esp_tcpwatch_") && !line.contains("lag"))
+                .collect();
+            if counts == last && text.lines().any(|line| line == wanted) {
                 return text;
             }
+            last = counts;
             assert!(began.elapsed() < Duration::from_secs(30), "never `{wanted}`:\n{text}");
-            std::thread::sleep(Duration::from_millis(50));
+            // Longer than a tick.
+            std::thread::sleep(Duration::from_millis(150));
         }
     }
 
