@@ -35,6 +35,7 @@ impl Engine {
         }
     }
 
+    // Most frames have no marker before them.
     #[inline(never)]
     fn tell_markers_until(&mut self, now: Timestamp) {
         while self.markers.front().is_some_and(|marker| marker.at <= now)

@@ -39,7 +39,7 @@ impl Blocks {
     #[inline]
     pub fn gone(&mut self, tuple: &FourTuple, listed: &mut Listed) {
         if listed.block != Block::No {
-            self.remove(tuple);
+            self.live.remove(tuple);
             listed.block = Block::No;
         }
     }
@@ -65,10 +65,6 @@ impl Blocks {
         if listed.block != Block::Counted {
             self.count(flow, listed);
         }
-    }
-
-    fn remove(&mut self, tuple: &FourTuple) {
-        self.live.remove(tuple);
     }
 
     fn count(&mut self, flow: &Flow, listed: &mut Listed) {

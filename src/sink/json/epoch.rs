@@ -4,8 +4,8 @@
 
 /// Of seconds that have ten digits before the point and six after it: all of them.
 ///
-/// `None` where `value` is not the number nearest to that. Below 4e9 two numbers lie closer together than two microseconds: each of
-/// these has one of its own, and no shorter decimal means it. And the seconds fit into 32 bits.
+/// `None` where `value` is not the number nearest to that. Below 4e9 neighbouring numbers are less than a microsecond
+/// apart, so each of these decimals has a number of its own, which no shorter decimal means; and the seconds fit into 32 bits.
 #[inline]
 pub fn digits(value: f64) -> Option<[u8; 17]> {
     if !(1e9..4e9).contains(&value) {
