@@ -91,7 +91,8 @@ class Device(protocol.Channel):
     def holds_time_wait(self, client):
         """Of the two ends of one connection, the one in TIME-WAIT: it is the one that closed first."""
         with open("/proc/net/tcp") as table:
-            rows = [row.split()[1:4] for row in list(table)[1:]]
+            # A set: the kernel lists a socket twice where the table changes between two reads of it.
+            rows = {tuple(row.split()[1:4]) for row in list(table)[1:]}
         ends = [tuple(int(end.split(":")[1], 16) for end in row[:2]) for row in rows if row[2] == "06"]
         ours = {self.http, client}
         return ["device" if local == self.http else "client" for local, remote in ends if {local, remote} == ours]
